@@ -1,0 +1,84 @@
+/**
+ * 6rd, RFC 5969 section 4: the IPv4 address of a customer edge, without the bits all of them share,
+ * follows the provider's prefix. 6to4 (RFC 3056 section 2) is the domain 2002::/16 with all 32 bits.
+ *
+ *   | 6rd prefix (prefixLen bits) | IPv4 without its first ipv4MaskLen bits | subnet | interface id |
+ *   |<--------------- delegated prefix, delegatedLen bits ---------------->|
+ */
+import type { Endpoint } from '../core/endpoint.js';
+import { type Prefix6, mask4 } from '../wire/address.js';
+import { put32, u32 } from '../wire/octets.js';
+import type { Mapping } from './mapping.js';
+
+/** One 6rd domain. */
+export class SixRd implements Mapping {
+  readonly prefix: Prefix6;
+  /** Leading bits that all IPv4 addresses of the domain share and that addresses leave out, 0..32. */
+  readonly ipv4MaskLen: number;
+  /** Bits in a delegated prefix. */
+  readonly delegatedLen: number;
+  /** The shared leading bits, the rest zero. */
+  readonly #common: number;
+  readonly #carriedLen: number;
+  readonly #words = new Uint32Array(4);
+  readonly #masks = new Uint32Array(4);
+
+  /**
+   * `common` is any IPv4 address of the domain; its first `ipv4MaskLen` bits are the shared ones.
+   * Throws a RangeError when the embedded bits do not fit behind the prefix.
+   */
+  constructor(prefix: Prefix6, ipv4MaskLen = 0, common = 0) {
+    const delegatedLen = prefix.len + 32 - ipv4MaskLen;
+    if (ipv4MaskLen < 0 || ipv4MaskLen > 32) throw new RangeError(`IPv4MaskLen ${ipv4MaskLen}: expected 0 to 32`);
+    if (delegatedLen > 128) throw new RangeError(`prefix of ${prefix.len} bits and ${32 - ipv4MaskLen} bits of IPv4: expected at most 128 together`);
+    this.prefix = prefix;
+    this.ipv4MaskLen = ipv4MaskLen;
+    this.delegatedLen = delegatedLen;
+    this.#carriedLen = 32 - ipv4MaskLen;
+    this.#common = (common & mask4(ipv4MaskLen)) >>> 0;
+    for (let i = 0; i < 4; i++) {
+      this.#masks[i] = mask4(Math.min(32, Math.max(0, prefix.len - 32 * i)));
+      this.#words[i] = u32(prefix.addr, 4 * i) & this.#masks[i];
+    }
+  }
+
+  /** See {@link Mapping}; `ep.port` becomes 0, protocol 41 has none. */
+  endpointOf(b: Uint8Array, off: number, ep: Endpoint): boolean {
+    const words = this.#words;
+    const masks = this.#masks;
+    if (((u32(b, off) ^ words[0]) & masks[0]) !== 0) return false;
+    if (this.prefix.len > 32) {
+      for (let i = 1; i < 4; i++) if (((u32(b, off + 4 * i) ^ words[i]) & masks[i]) !== 0) return false;
+    }
+    ep.port = 0;
+    ep.addr = this.#carriedLen === 0 ? this.#common : (this.#common | (this.#bitsAfterPrefix(b, off) >>> this.ipv4MaskLen)) >>> 0;
+    return true;
+  }
+
+  /** The delegated prefix of `ep`, zero-filled to sixteen octets. */
+  addressFor(ep: Endpoint, b: Uint8Array, off: number): void {
+    for (let i = 0; i < 4; i++) put32(b, off + 4 * i, this.#words[i]);
+    if (this.#carriedLen === 0) return;
+    const carried = (ep.addr << this.ipv4MaskLen) >>> 0;
+    const word = this.prefix.len >>> 5;
+    const shift = this.prefix.len & 31;
+    put32(b, off + 4 * word, this.#words[word] | (carried >>> shift));
+    if (shift !== 0 && word < 3) put32(b, off + 4 * word + 4, carried << (32 - shift));
+  }
+
+  /** The 32 bits that follow the prefix; the upper `carriedLen` of them are IPv4. */
+  #bitsAfterPrefix(b: Uint8Array, off: number): number {
+    const word = this.prefix.len >>> 5;
+    const shift = this.prefix.len & 31;
+    const high = u32(b, off + 4 * word);
+    if (shift === 0) return high;
+    const low = word < 3 ? u32(b, off + 4 * word + 4) : 0;
+    return ((high << shift) | (low >>> (32 - shift))) >>> 0;
+  }
+}
+
+/** The well-known 6to4 prefix 2002::/16, RFC 3056 section 2. */
+export const SIXTOFOUR_PREFIX: Prefix6 = { addr: Uint8Array.of(0x20, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), len: 16 };
+
+/** 6to4: the 6rd domain that everybody shares. */
+export const sixToFour = new SixRd(SIXTOFOUR_PREFIX);

@@ -1,0 +1,75 @@
+/**
+ * Networks as data: the same ones are built in namespaces by `lab/` and in memory by `sim/`.
+ *
+ * Addresses are text as an operator writes them. A link with two ends is a cable, with more a switch.
+ */
+
+/** A word for a person, in both languages of the product. */
+export interface Words {
+  readonly en: string;
+  readonly ja: string;
+}
+
+/** An interface of a node, plugged into a link. */
+export interface TopologyInterface {
+  readonly name: string;
+  readonly link: string;
+  /** `address/length`, IPv4 and IPv6. */
+  readonly addresses?: readonly string[];
+}
+
+/** A static route. */
+export interface TopologyRoute {
+  /** `prefix/length` or `default4`, `default6`. */
+  readonly to: string;
+  readonly via: string;
+  /** Lower wins; default 100. */
+  readonly metric?: number;
+}
+
+/** A machine. */
+export interface TopologyNode {
+  readonly name: string;
+  readonly title: Words;
+  /** True when it forwards IPv4 and IPv6 between its interfaces. Default false. */
+  readonly forwards?: boolean;
+  readonly interfaces: readonly TopologyInterface[];
+  readonly routes?: readonly TopologyRoute[];
+  /** Interfaces on which it takes its address and default route from router advertisements. */
+  readonly autoconfigures?: readonly string[];
+  /** Configuration of the tunnel daemon that runs on it, TOML. `node.name`, `node.control` and `node.state` are filled in. */
+  readonly daemon?: string;
+  /** A server that runs on it. */
+  readonly serves?: 'web';
+}
+
+/** A cable or switch. Delay, loss and reordering exist in the simulator only. */
+export interface TopologyLink {
+  readonly name: string;
+  /** Octets; default 1500. */
+  readonly mtu?: number;
+  /** One way, milliseconds; default 0. */
+  readonly delay?: number;
+  /** Share of packets that are lost, 0..1; default 0. */
+  readonly loss?: number;
+  /** Share of packets that are overtaken by the next one, 0..1; default 0. */
+  readonly reorder?: number;
+}
+
+/** Something that must work: one node reaches another over IPv6. */
+export interface TopologyPath {
+  readonly from: string;
+  readonly to: string;
+  readonly title: Words;
+  /** Whether a relay carries it; then the one in use is found and shown. */
+  readonly relayed: boolean;
+}
+
+/** A network. */
+export interface Topology {
+  readonly name: string;
+  readonly title: Words;
+  readonly nodes: readonly TopologyNode[];
+  readonly links: readonly TopologyLink[];
+  readonly paths: readonly TopologyPath[];
+}

@@ -1,0 +1,46 @@
+/** The Internet checksum, RFC 1071: a 16-bit ones' complement sum over big-endian words. */
+import { u16 } from './octets.js';
+
+/**
+ * Adds the words of `b[off..end)` to `sum`; an odd last octet counts as the high half of a word.
+ * Up to 64 KiB fit in a 32-bit sum with no carry lost; fold before adding more.
+ */
+export function addWords(sum: number, b: Uint8Array, off: number, end: number): number {
+  let i = off;
+  for (; i + 1 < end; i += 2) sum += (b[i] << 8) | b[i + 1];
+  if (i < end) sum += b[i] << 8;
+  return sum;
+}
+
+/** Folds the carries of `sum` and inverts it: the 16 bits that go into a header. */
+export function fold(sum: number): number {
+  let s = sum;
+  while (s > 0xffff) s = (s >>> 16) + (s & 0xffff);
+  return s ^ 0xffff;
+}
+
+/** Checksum of `b[off..end)`. Zero over a header that holds its own checksum means "correct". */
+export function checksum(b: Uint8Array, off: number, end: number): number {
+  return fold(addWords(0, b, off, end));
+}
+
+/**
+ * Checksum of an upper-layer packet `b[off..end)` under its IPv6 pseudo-header, RFC 8200 section 8.1.
+ * `addresses` is where the 32 octets of source and destination are in `b`.
+ */
+export function checksum6(b: Uint8Array, addresses: number, nextHeader: number, off: number, end: number): number {
+  const len = end - off;
+  return fold(addWords(addWords(0, b, addresses, addresses + 32) + (len >>> 16) + (len & 0xffff) + nextHeader, b, off, end));
+}
+
+/** The checksum after one 16-bit word changed from `before` to `after`, RFC 1624 equation 3. */
+export function update16(sum: number, before: number, after: number): number {
+  return fold((sum ^ 0xffff) + (before ^ 0xffff) + after);
+}
+
+/** True when the IPv4 header of `len` octets at `off` sums up. */
+export function ipv4ChecksumOk(b: Uint8Array, off: number, len: number): boolean {
+  let sum = 0;
+  for (let i = off; i < off + len; i += 2) sum += u16(b, i);
+  return fold(sum) === 0;
+}
