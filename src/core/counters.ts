@@ -8,6 +8,8 @@ import { DROP_SLOTS } from './drop.js';
 
 /** Tunnels in one row; a tunnel's place ("slot") is kept over reloads. */
 export const MAX_TUNNELS = 64;
+/** The last slot belongs to no tunnel: packets that reached the node and none of its tunnels. */
+export const NODE_SLOT = MAX_TUNNELS - 1;
 
 /** Which way a packet went. */
 export const Direction = { encapsulate: 0, decapsulate: 1 } as const;

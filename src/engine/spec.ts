@@ -19,6 +19,28 @@ export interface NodeSpec {
   readonly tunnels: readonly TunnelSpec[];
 }
 
+/** An IPv4 address of the host. */
+export interface HostAddress4 {
+  readonly addr: number;
+  /** Prefix length of its subnet, 0..32. */
+  readonly len: number;
+  readonly interface: string;
+}
+
+/** What the configuration needs to know of the host: read by `linux/`, made up by the simulator. */
+export interface HostFacts {
+  /** The default of `node.name`. */
+  readonly hostName: string;
+  /** Addresses of interfaces that are up, those of the node's own TUN devices left out. */
+  readonly ipv4: readonly HostAddress4[];
+  /** Source address that the IPv4 default route chooses; null without such a route. */
+  readonly defaultSource: number | null;
+  /** Link-local IPv6 address, sixteen octets, of each interface that is up and has one. */
+  readonly linkLocal: ReadonlyMap<string, Uint8Array>;
+  /** Whether the host forwards IPv6 between its interfaces. */
+  readonly forwards6: boolean;
+}
+
 /** A LAN behind a 6to4 router or customer edge: one /64 of the delegated prefix. */
 export interface LanSpec {
   readonly interface: string;
@@ -38,6 +60,12 @@ export interface TunnelCommon {
   readonly interface: string;
   /** IPv4 addresses on which it decapsulates; the first is the outer source. Empty: the tunnel is down. */
   readonly local: readonly number[];
+  /** Those of `local` that the host does not have: the daemon puts them on the TUN device, so that they leave with it. */
+  readonly assign: readonly number[];
+  /** Why the tunnel is down, for people; null when it is up. */
+  readonly down: string | null;
+  /** Whether addresses, link and routes are set by the daemon. */
+  readonly configure: boolean;
   /** MTU of the tunnel interface, octets. */
   readonly mtu: number;
   /** Outer time to live. */
