@@ -89,17 +89,17 @@ const LAN_ROUTER_ID = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1);
 
 function sixToFourSteps(tunnel: SixToFourSpec): PlanStep[] {
   const device = tunnel.interface;
+  const steps: PlanStep[] = [];
+  for (const local of tunnel.local) {
+    const own = formatIpv6(sixToFourAddress(local, 0, tunnel.interfaceId));
+    const site = { addr: sixToFourAddress(local, 0, new Uint8Array(8)), len: sixToFour.delegatedLen };
+    steps.push({ kind: 'address', interface: device, address: own, len: 128 });
+    // What of an own /48 is in no LAN must not come back through the tunnel.
+    steps.push({ kind: 'route', to: formatPrefix6(site), via: null, interface: null, metric: PREFIX_ROUTE_METRIC });
+  }
+  // All of 2002::/16 is on link: sites reach each other without the relay, RFC 3056 section 5.3.
+  steps.push({ kind: 'route', to: formatPrefix6(SIXTOFOUR_PREFIX), via: null, interface: device, metric: PREFIX_ROUTE_METRIC });
   const local = tunnel.local[0];
-  const own = formatIpv6(sixToFourAddress(local, 0, tunnel.interfaceId));
-  const steps: PlanStep[] = [
-    { kind: 'address', interface: device, address: own, len: 128 },
-    // All of 2002::/16 is on link: sites reach each other without the relay, RFC 3056 section 5.3.
-    { kind: 'route', to: formatPrefix6(SIXTOFOUR_PREFIX), via: null, interface: device, metric: PREFIX_ROUTE_METRIC },
-  ];
-  if (tunnel.role === 'relay') return steps;
-  const site = { addr: sixToFourAddress(local, 0, new Uint8Array(8)), len: sixToFour.delegatedLen };
-  // What of the own /48 is in no LAN must not come back through the tunnel.
-  steps.push({ kind: 'route', to: formatPrefix6(site), via: null, interface: null, metric: PREFIX_ROUTE_METRIC });
   for (const lan of tunnel.lans) {
     steps.push({ kind: 'address', interface: lan.interface, address: formatIpv6(sixToFourAddress(local, lan.subnet, LAN_ROUTER_ID)), len: 64 });
   }

@@ -12,6 +12,8 @@ export interface NodeSpec {
   readonly identity: Uint8Array | null;
   /** Every IPv4 address of the node, for the loop checks of RFC 6324. */
   readonly ownIpv4: readonly number[];
+  /** IPv6 addresses of the node's interfaces, sixteen octets each: a packet for one of them ends here. */
+  readonly ownIpv6: readonly Uint8Array[];
   /** Directed broadcast addresses of the node's own subnets, RFC 3964 section 5.3.1. */
   readonly broadcasts: readonly number[];
   /** Special-purpose ranges that are accepted as endpoints all the same (`policy.allow-ipv4`). */
@@ -33,6 +35,8 @@ export interface HostFacts {
   readonly hostName: string;
   /** Addresses of interfaces that are up, those of the node's own TUN devices left out. */
   readonly ipv4: readonly HostAddress4[];
+  /** IPv6 addresses of interfaces that are up, sixteen octets each, link-local ones and the node's own TUN devices left out. */
+  readonly ipv6: readonly Uint8Array[];
   /** Source address that the IPv4 default route chooses; null without such a route. */
   readonly defaultSource: number | null;
   /** Link-local IPv6 address, sixteen octets, of each interface that is up and has one. */

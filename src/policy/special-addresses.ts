@@ -1,0 +1,149 @@
+/**
+ * Special-purpose addresses, from IANA's registries (RFC 6890, as updated), as tables.
+ *
+ * IPv4: everything that the registry calls not globally reachable is refused as a tunnel endpoint,
+ * with multicast (RFC 5771) and broadcast beside it; `policy.allow-ipv4` makes exceptions for labs
+ * and carriers. 192.88.99.0/24 is the 6to4 relay anycast prefix and passes (RFC 7526 section 6).
+ * IPv6: what RFC 3964 section 5.3.2 lists, and the discard-only block, may be neither source nor
+ * destination of an inner packet. The other IPv6 rows are here to be named, not refused: a lab's
+ * documentation prefix is as good as any.
+ */
+import { type Prefix4, type Prefix6, in4, in6, mask4, parsePrefix4, parsePrefix6 } from '../wire/address.js';
+import { u16, u32 } from '../wire/octets.js';
+
+/** A row of a registry. */
+export interface SpecialRange<P> {
+  readonly prefix: P;
+  /** IANA's name for it. */
+  readonly name: string;
+  readonly rfc: string;
+  /** True: no tunnel endpoint (IPv4), no inner address (IPv6). */
+  readonly refused: boolean;
+}
+
+type Row = readonly [prefix: string, name: string, rfc: string, refused: boolean];
+
+const IPV4_ROWS: readonly Row[] = [
+  ['0.0.0.0/8', 'this network', 'RFC 791', true],
+  ['10.0.0.0/8', 'private use', 'RFC 1918', true],
+  ['100.64.0.0/10', 'shared address space', 'RFC 6598', true],
+  ['127.0.0.0/8', 'loopback', 'RFC 1122', true],
+  ['169.254.0.0/16', 'link local', 'RFC 3927', true],
+  ['172.16.0.0/12', 'private use', 'RFC 1918', true],
+  ['192.0.0.9/32', 'port control protocol anycast', 'RFC 7723', false],
+  ['192.0.0.10/32', 'TURN anycast', 'RFC 8155', false],
+  ['192.0.0.0/24', 'IETF protocol assignments', 'RFC 6890', true],
+  ['192.0.2.0/24', 'documentation (TEST-NET-1)', 'RFC 5737', true],
+  ['192.31.196.0/24', 'AS112-v4', 'RFC 7535', false],
+  ['192.52.193.0/24', 'AMT', 'RFC 7450', false],
+  ['192.88.99.0/24', '6to4 relay anycast', 'RFC 7526', false],
+  ['192.168.0.0/16', 'private use', 'RFC 1918', true],
+  ['192.175.48.0/24', 'direct delegation AS112 service', 'RFC 7534', false],
+  ['198.18.0.0/15', 'benchmarking', 'RFC 2544', true],
+  ['198.51.100.0/24', 'documentation (TEST-NET-2)', 'RFC 5737', true],
+  ['203.0.113.0/24', 'documentation (TEST-NET-3)', 'RFC 5737', true],
+  ['224.0.0.0/4', 'multicast', 'RFC 5771', true],
+  ['240.0.0.0/4', 'reserved, and limited broadcast', 'RFC 1112, RFC 919', true],
+];
+
+const IPV6_ROWS: readonly Row[] = [
+  ['::/128', 'unspecified', 'RFC 4291', true],
+  ['::1/128', 'loopback', 'RFC 4291', true],
+  ['::ffff:0:0/96', 'IPv4-mapped', 'RFC 4291', true],
+  ['::/16', 'IPv4-compatible and reserved', 'RFC 3964', true],
+  ['64:ff9b::/96', 'IPv4-IPv6 translation', 'RFC 6052', false],
+  ['64:ff9b:1::/48', 'local-use translation', 'RFC 8215', false],
+  ['100::/64', 'discard only', 'RFC 6666', true],
+  ['2001::/32', 'Teredo', 'RFC 4380', false],
+  ['2001:2::/48', 'benchmarking', 'RFC 5180', false],
+  ['2001:20::/28', 'ORCHIDv2', 'RFC 7343', false],
+  ['2001:db8::/32', 'documentation', 'RFC 3849', false],
+  ['2001::/23', 'IETF protocol assignments', 'RFC 2928', false],
+  ['2002::/16', '6to4', 'RFC 3056', false],
+  ['2620:4f:8000::/48', 'direct delegation AS112 service', 'RFC 7534', false],
+  ['3fff::/20', 'documentation', 'RFC 9637', false],
+  ['5f00::/16', 'segment routing SIDs', 'RFC 9602', false],
+  ['fc00::/7', 'unique local', 'RFC 4193', false],
+  ['fe80::/10', 'link local', 'RFC 4291', true],
+  ['fec0::/10', 'site local (deprecated)', 'RFC 3879', true],
+  ['ff00::/8', 'multicast', 'RFC 4291', true],
+];
+
+/** IPv4 ranges, a more specific one before the one that holds it. */
+export const SPECIAL_IPV4: readonly SpecialRange<Prefix4>[] = rows(IPV4_ROWS, parsePrefix4);
+/** IPv6 ranges, a more specific one before the one that holds it. */
+export const SPECIAL_IPV6: readonly SpecialRange<Prefix6>[] = rows(IPV6_ROWS, parsePrefix6);
+
+function rows<P>(from: readonly Row[], parse: (text: string) => P | null): SpecialRange<P>[] {
+  return from.map(([text, name, rfc, refused]) => {
+    const prefix = parse(text);
+    if (prefix === null) throw new RangeError(`special range ${text}: no prefix`);
+    return { prefix, name, rfc, refused };
+  });
+}
+
+/** The row that names an IPv6 address; null for an ordinary one. */
+export function describeIpv6(b: Uint8Array, off = 0): SpecialRange<Prefix6> | null {
+  return SPECIAL_IPV6.find((range) => in6(b, off, range.prefix)) ?? null;
+}
+
+/** True when the address at `b[off..)` may be neither source nor destination of an inner packet. */
+export function specialIpv6(b: Uint8Array, off: number): boolean {
+  const top = u16(b, off);
+  if (top >= 0x0200) return top >= 0xfe80;
+  return top === 0 || (top === 0x0100 && u16(b, off + 2) === 0 && u32(b, off + 4) === 0);
+}
+
+/** What a table of all first octets says: nothing of the /8 is refused, all of it, or part of it. */
+const PASSES = 0;
+const REFUSED = 1;
+const MIXED = 2;
+
+/** Which IPv4 addresses may be tunnel endpoints. */
+export class EndpointPolicy {
+  readonly #allow: readonly Prefix4[];
+  readonly #broadcasts: readonly number[];
+  readonly #byFirstOctet = new Uint8Array(256);
+
+  /** `allow`: ranges accepted all the same; `broadcasts`: directed broadcasts of the node's own subnets (RFC 3964 section 5.3.1). */
+  constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = []) {
+    this.#allow = allow;
+    this.#broadcasts = broadcasts;
+    for (const { prefix, refused } of SPECIAL_IPV4) {
+      const spans = 1 << Math.max(0, 8 - prefix.len);
+      for (let i = 0; i < spans; i++) {
+        const octet = (prefix.addr >>> 24) + i;
+        if (prefix.len > 8) this.#byFirstOctet[octet] = MIXED;
+        else if (refused) this.#byFirstOctet[octet] = REFUSED;
+      }
+    }
+    for (const { addr, len } of allow) for (let i = 0; i < 1 << Math.max(0, 8 - len); i++) this.#byFirstOctet[(addr >>> 24) + i] = MIXED;
+    for (const addr of broadcasts) this.#byFirstOctet[addr >>> 24] = MIXED;
+  }
+
+  /** True when `addr` must not be a tunnel endpoint. */
+  special(addr: number): boolean {
+    const octet = this.#byFirstOctet[addr >>> 24];
+    return octet === PASSES ? false : octet === REFUSED ? true : this.#judge(addr);
+  }
+
+  /** The range that refuses `addr`; null when it is accepted. A directed broadcast is refused without a range. */
+  describe(addr: number): SpecialRange<Prefix4> | null {
+    for (const prefix of this.#allow) if (in4(addr, prefix)) return null;
+    const range = SPECIAL_IPV4.find(({ prefix }) => in4(addr, prefix));
+    return range?.refused === true ? range : null;
+  }
+
+  #judge(addr: number): boolean {
+    for (let i = 0; i < this.#broadcasts.length; i++) if (this.#broadcasts[i] === addr) return true;
+    for (let i = 0; i < this.#allow.length; i++) {
+      const prefix = this.#allow[i];
+      if (((addr ^ prefix.addr) & mask4(prefix.len)) === 0) return false;
+    }
+    for (let i = 0; i < SPECIAL_IPV4.length; i++) {
+      const { prefix, refused } = SPECIAL_IPV4[i];
+      if (((addr ^ prefix.addr) & mask4(prefix.len)) === 0) return refused;
+    }
+    return false;
+  }
+}
