@@ -106,7 +106,14 @@ export function writeIpv4(
   put32(b, off + IPV4_SRC, source);
   put32(b, off + IPV4_DST, destination);
   const sum =
-    0x4500 + tos + totalLen + flags + ((ttl << 8) | protocol) +
-    (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff);
+    0x4500 +
+    tos +
+    totalLen +
+    flags +
+    ((ttl << 8) | protocol) +
+    (source >>> 16) +
+    (source & 0xffff) +
+    (destination >>> 16) +
+    (destination & 0xffff);
   put16(b, off + 10, fold(sum));
 }

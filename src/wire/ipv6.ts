@@ -8,7 +8,7 @@
  *
  * `isIpv6` is the only place where bounds are tested; after it no accessor can fail.
  */
-import { put16, u16 } from './octets.js';
+import { put16, u16, u32 } from './octets.js';
 
 /** Octets in the header. */
 export const IPV6_LEN = 40;
@@ -52,6 +52,21 @@ export function nextHeader6(b: Uint8Array, off: number): number {
 /** Hop limit. */
 export function hopLimit6(b: Uint8Array, off: number): number {
   return b[off + 7];
+}
+
+/** True when the address at `off` is `::`. */
+export function isUnspecified6(b: Uint8Array, off: number): boolean {
+  return (u32(b, off) | u32(b, off + 4) | u32(b, off + 8) | u32(b, off + 12)) === 0;
+}
+
+/** True when the address at `off` lies in ff00::/8. */
+export function isMulticast6(b: Uint8Array, off: number): boolean {
+  return b[off] === 0xff;
+}
+
+/** True when the address at `off` lies in fe80::/10. */
+export function isLinkLocal6(b: Uint8Array, off: number): boolean {
+  return b[off] === 0xfe && (b[off + 1] & 0xc0) === 0x80;
 }
 
 /** Writes version, traffic class 0, flow label 0 and the fields given at `off`; addresses are the caller's to write. */
