@@ -31,6 +31,7 @@ export const Drop = {
   no_route: 21,
   send_refused: 22,
   tunnel_down: 23,
+  malformed_nd: 24,
 } as const;
 
 /** The name of a reason, as metrics and status print it. */
@@ -70,6 +71,7 @@ const MEANINGS: Record<DropName, readonly [meaning: string, rfc: string]> = {
   no_route: ['The IPv4 stack has no route to the tunnel endpoint.', 'RFC 4213 3.4'],
   send_refused: ['The kernel refused the packet, by firewall or policy.', 'RFC 4213 3.4'],
   tunnel_down: ['The tunnel has no usable IPv4 address, or its interface is down.', 'RFC 3056 3'],
+  malformed_nd: ['A neighbor discovery message is malformed, or was not sent on the link.', 'RFC 4861 6.1.1'],
 };
 
 /** Every reason in order of its code. */

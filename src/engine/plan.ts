@@ -101,7 +101,12 @@ function sixToFourSteps(tunnel: SixToFourSpec): PlanStep[] {
   steps.push({ kind: 'route', to: formatPrefix6(SIXTOFOUR_PREFIX), via: null, interface: device, metric: PREFIX_ROUTE_METRIC });
   const local = tunnel.local[0];
   for (const lan of tunnel.lans) {
-    steps.push({ kind: 'address', interface: lan.interface, address: formatIpv6(sixToFourAddress(local, lan.subnet, LAN_ROUTER_ID)), len: 64 });
+    steps.push({
+      kind: 'address',
+      interface: lan.interface,
+      address: formatIpv6(sixToFourAddress(local, lan.subnet, LAN_ROUTER_ID)),
+      len: 64,
+    });
   }
   if (tunnel.relay !== null) {
     const via = formatIpv6(sixToFourAddress(tunnel.relay, 0, new Uint8Array(8)));

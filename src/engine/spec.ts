@@ -98,3 +98,12 @@ export interface SixToFourSpec extends TunnelCommon {
 
 /** Every kind of tunnel. */
 export type TunnelSpec = SixToFourSpec;
+
+/** True when two snapshots, or parts of them, say the same: compared by value, octets included. */
+export function sameSpec(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => key in b && sameSpec((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+}

@@ -1,6 +1,7 @@
 /** Explicit congestion notification through a tunnel, RFC 6040. */
-import { setEcn6 } from '../wire/ipv6.js';
+
 import { Drop } from '../core/drop.js';
+import { setEcn6 } from '../wire/ipv6.js';
 
 /** The two bits, RFC 3168 section 5. */
 export const Ecn = { notEct: 0, ect1: 1, ect0: 2, ce: 3 } as const;

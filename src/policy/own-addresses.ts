@@ -6,8 +6,9 @@
  * (RFC 6324 section 4 item 5), and private addresses mean something only inside a domain that is
  * configured (section 3.3.1): the role that owns the domain looks for those itself.
  */
-import { sixToFour } from '../mapping/sixrd.js';
+
 import { Endpoint } from '../core/endpoint.js';
+import { sixToFour } from '../mapping/sixrd.js';
 import { u32 } from '../wire/octets.js';
 
 /** The node's IPv4 addresses. */

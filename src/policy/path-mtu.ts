@@ -5,13 +5,12 @@
  * made here, and pushes out only entries of the same row, the one that ends soonest first.
  */
 import type { Millis } from '../core/clock.js';
-import { MIN_MTU } from '../wire/ipv6.js';
+import { MIN_MTU4 } from '../wire/icmp4.js';
 import { IPV4_LEN } from '../wire/ipv4.js';
+import { MIN_MTU } from '../wire/ipv6.js';
 
 /** How long a learned value holds, RFC 1191 section 6.3. */
 export const PATH_MTU_LIFETIME: Millis = 600_000;
-/** The smallest MTU of an IPv4 link, RFC 791: less is never believed. */
-export const MIN_IPV4_MTU = 68;
 
 const ROWS = 1024;
 const WAYS = 4;
@@ -27,7 +26,7 @@ export class PathMtu {
 
   /** An error said that packets to `addr` must not exceed `mtu` octets, outer header included. Never raises a value. */
   learn(addr: number, mtu: number, now: Millis): void {
-    const value = Math.max(MIN_IPV4_MTU, mtu);
+    const value = Math.max(MIN_MTU4, mtu);
     const row = rowOf(addr);
     let at = row;
     for (let i = row; i < row + WAYS; i++) {
@@ -55,7 +54,7 @@ export class PathMtu {
 }
 
 /** RFC 4213 section 3.2.2 for an inner packet of `innerLen` octets on a path of `pathMtu` octets. */
-export function fit(innerLen: number, pathMtu: number): number {
+export function fitPath(innerLen: number, pathMtu: number): number {
   const room = pathMtu - IPV4_LEN;
   if (room < MIN_MTU) return innerLen > MIN_MTU ? Fit.tooBig : Fit.clearDf;
   return innerLen > room ? Fit.tooBig : Fit.setDf;

@@ -8,7 +8,7 @@
  * destination of an inner packet. The other IPv6 rows are here to be named, not refused: a lab's
  * documentation prefix is as good as any.
  */
-import { type Prefix4, type Prefix6, in4, in6, mask4, parsePrefix4, parsePrefix6 } from '../wire/address.js';
+import { in4, in6, mask4, type Prefix4, type Prefix6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
 import { u16, u32 } from '../wire/octets.js';
 
 /** A row of a registry. */

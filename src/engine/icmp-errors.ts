@@ -1,0 +1,88 @@
+/**
+ * ICMPv6 errors that one tunnel originates: made where a packet is refused, sent when the batch is
+ * done. Bounded three ways: by what may be answered at all (RFC 4443 section 2.4 e), by rate (f), and
+ * by the queue. Each error that is not sent is counted as `suppressed`.
+ */
+import type { Millis } from '../core/clock.js';
+import { type Counters, IcmpKind } from '../core/counters.js';
+import { type Frame, HEADROOM, makeBatch } from '../core/frame.js';
+import { RateLimit } from '../policy/rate-limit.js';
+import { TransmitTo } from '../role/role.js';
+import { Icmp6, mayAnswer6, writeIcmp6Error } from '../wire/icmp6.js';
+import { MIN_MTU } from '../wire/ipv6.js';
+
+/** Errors that wait at a time; a batch that provokes more gets no more. */
+const MAX_PENDING = 64;
+
+/** Under which kind an error is counted when it leaves. */
+const KIND_OF: Readonly<Record<number, number>> = {
+  [Icmp6.unreachable]: IcmpKind.sent_translated,
+  [Icmp6.tooBig]: IcmpKind.sent_packet_too_big,
+  [Icmp6.timeExceeded]: IcmpKind.sent_time_exceeded,
+};
+
+/** One tunnel's queue of errors. */
+export class IcmpErrors {
+  readonly #slot: number;
+  readonly #counters: Counters;
+  readonly #rate: RateLimit;
+  readonly #frames = makeBatch(MAX_PENDING, HEADROOM + MIN_MTU);
+  readonly #to = new Uint8Array(MAX_PENDING);
+  readonly #kind = new Uint8Array(MAX_PENDING);
+  #first = 0;
+  #count = 0;
+
+  /** `rate`: errors a second. */
+  constructor(slot: number, rate: number, counters: Counters) {
+    this.#slot = slot;
+    this.#rate = new RateLimit(rate);
+    this.#counters = counters;
+  }
+
+  /**
+   * Makes an error about the inner packet at `b[off..end)`, from `source` to that packet's source, and queues it.
+   * Returns its frame, for a header to be pushed; null when none may be sent.
+   */
+  make(
+    to: number,
+    type: number,
+    code: number,
+    parameter: number,
+    source: Uint8Array,
+    b: Uint8Array,
+    off: number,
+    end: number,
+    now: Millis,
+  ): Frame | null {
+    if (this.#count === MAX_PENDING || !mayAnswer6(b, off, end) || !this.#rate.take(now)) {
+      this.#counters.icmp(this.#slot, IcmpKind.suppressed);
+      return null;
+    }
+    const at = (this.#first + this.#count++) % MAX_PENDING;
+    const frame = this.#frames[at];
+    frame.clear();
+    frame.end = writeIcmp6Error(frame.b, frame.off, source, 0, type, code, parameter, b, off, end);
+    this.#to[at] = to;
+    this.#kind[at] = KIND_OF[type];
+    return frame;
+  }
+
+  /** Takes back the error that was made last: it could not be sent after all. */
+  takeBack(): void {
+    this.#count--;
+    this.#counters.icmp(this.#slot, IcmpKind.suppressed);
+  }
+
+  /** Copies the oldest waiting error into `out` and says where it goes; `TransmitTo.nowhere` when none waits. */
+  poll(out: Frame): number {
+    if (this.#count === 0) return TransmitTo.nowhere;
+    const at = this.#first;
+    const { b, off, end, remote } = this.#frames[at];
+    this.#first = (at + 1) % MAX_PENDING;
+    this.#count--;
+    this.#counters.icmp(this.#slot, this.#kind[at]);
+    out.fill(b, off, end);
+    out.remote.addr = remote.addr;
+    return this.#to[at];
+  }
+}

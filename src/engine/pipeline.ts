@@ -1,0 +1,290 @@
+/**
+ * One packet thread: ports on both sides, the tunnels between them, and the counting.
+ *
+ *   TUN of each tunnel --fromV6--> protocol 41
+ *   protocol 41 --which tunnel?--fromV4--> its TUN
+ *   ICMPv4, LANs --> the tunnel they concern        timers --> pollTransmit --> any of the ports
+ *
+ * Driven by whoever owns the ports: `step` until it returns 0, then sleep until a port has something
+ * or `nextTimeout()`. The simulator and the worker drive the same object. Several threads share the
+ * work of one node; one of them is the owner, and only it originates what must be said once.
+ */
+import type { Millis } from '../core/clock.js';
+import { type Counters, clearSlot, Direction, NODE_SLOT } from '../core/counters.js';
+import { Drop } from '../core/drop.js';
+import { type Frame, HEADROOM } from '../core/frame.js';
+import type { Random } from '../core/random.js';
+import { Verdict } from '../core/verdict.js';
+import { TransmitTo } from '../role/role.js';
+import { dst4, IPV4_LEN, isIpv4 } from '../wire/ipv4.js';
+import { MIN_MTU } from '../wire/ipv6.js';
+import { NodeContext } from './node.js';
+import type { Port } from './port.js';
+import { type NodeSpec, sameSpec, type TunnelSpec } from './spec.js';
+import { Tunnel } from './tunnel.js';
+
+/** What a packet thread reads and writes. Maps are by interface name. */
+export interface Ports {
+  readonly protocol41: Port;
+  /** ICMPv4 errors; null: none are heard. */
+  readonly icmp4: Port | null;
+  /** The TUN queue of each tunnel. */
+  readonly tunnels: ReadonlyMap<string, Port>;
+  /** LANs behind routers; the owner's only. */
+  readonly lans: ReadonlyMap<string, Port>;
+  /** Makes frames in memory that the ports can send from. `room` in octets, headroom included. */
+  makeBatch(count: number, room: number): Frame[];
+}
+
+/** What stays the same for the life of a thread. */
+export interface PipelineOptions {
+  readonly counters: Counters;
+  readonly random: Random;
+  /** True in exactly one thread of a node. */
+  readonly owner: boolean;
+}
+
+/** Packets that one port may contribute to a step; more wait for the next, so that every port has its turn. */
+const MAX_BATCH = 256;
+/** Transmissions of one tunnel in one step, at most. */
+const MAX_TRANSMIT = 256;
+
+/** A tunnel with its ports and what waits for them. */
+interface Lane {
+  readonly tunnel: Tunnel;
+  readonly slot: number;
+  readonly ipv6: Port;
+  readonly lans: readonly (Port | null)[];
+  /** Inner packets for the TUN, gathered from one batch. */
+  readonly inbound: Frame[];
+  inboundCount: number;
+}
+
+/** See the head of the file. */
+export class Pipeline {
+  readonly #counters: Counters;
+  readonly #random: Random;
+  readonly #owner: boolean;
+  #ports: Ports | null = null;
+  #node: NodeSpec | null = null;
+  #lanes: Lane[] = [];
+  /** Names of the tunnels whose counts stand in each slot. */
+  readonly #slots = new Map<number, string>();
+  #outbound: Frame[] = [];
+  #transmit: Frame | null = null;
+
+  constructor(options: PipelineOptions) {
+    this.#counters = options.counters;
+    this.#random = options.random;
+    this.#owner = options.owner;
+  }
+
+  /**
+   * Takes a snapshot and the ports it needs, at start and at every reload. A tunnel that did not
+   * change keeps its state; LANs of one that did, or is gone, are told. The old ports must still be open.
+   */
+  configure(node: NodeSpec, ports: Ports, now: Millis): void {
+    const context = new NodeContext(node);
+    const sameNode = this.#node !== null && sameSpec({ ...node, tunnels: [] }, { ...this.#node, tunnels: [] });
+    const before = new Map(this.#lanes.map((lane) => [lane.tunnel.spec.name, lane]));
+    const lanes: Lane[] = [];
+    for (const spec of node.tunnels) {
+      const old = before.get(spec.name);
+      const kept = old !== undefined && sameNode && sameSpec(spec, old.tunnel.spec);
+      if (old !== undefined && !kept) this.#leave(old, spec, now);
+      if (this.#slots.get(spec.slot) !== spec.name) clearSlot(this.#counters.row, spec.slot);
+      this.#slots.set(spec.slot, spec.name);
+      const tunnel = kept ? old.tunnel : new Tunnel(spec, context, this.#counters, this.#random, old?.tunnel.advertised(now) ?? [], now);
+      lanes.push(this.#lane(tunnel, ports));
+      before.delete(spec.name);
+    }
+    for (const gone of before.values()) this.#leave(gone, null, now);
+    this.#transmit ??= ports.makeBatch(1, HEADROOM + IPV4_LEN + MIN_MTU)[0];
+    this.#outbound = new Array<Frame>(MAX_BATCH).fill(this.#transmit);
+    for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(this.#transmit);
+    this.#lanes = lanes;
+    this.#ports = ports;
+    this.#node = node;
+  }
+
+  /** Moves what waits at every port by at most one batch each, and runs due timers. Returns the packets handled; 0: nothing waits. */
+  step(now: Millis): number {
+    const ports = this.#ports;
+    if (ports === null) return 0;
+    let handled = this.#fromV4(ports, now);
+    for (let i = 0; i < this.#lanes.length; i++) handled += this.#fromV6(this.#lanes[i], ports, now);
+    if (ports.icmp4 !== null) handled += this.#fromIcmp4(ports.icmp4, now);
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[i];
+      handled += this.#fromLans(lane, now);
+      if (this.#owner && lane.tunnel.nextTimeout() <= now) lane.tunnel.handleTimeout(now);
+      handled += this.#drain(lane, ports, now);
+    }
+    return handled;
+  }
+
+  /** When `step` has to be called though no port has anything; `Infinity`: never. */
+  nextTimeout(): Millis {
+    let next = Number.POSITIVE_INFINITY;
+    if (this.#owner) for (const lane of this.#lanes) next = Math.min(next, lane.tunnel.nextTimeout());
+    return next;
+  }
+
+  /** The node stops: LANs are told that their prefix is gone, at once. */
+  withdraw(now: Millis): void {
+    for (const lane of this.#lanes) this.#leave(lane, null, now);
+  }
+
+  #lane(tunnel: Tunnel, ports: Ports): Lane {
+    const { spec } = tunnel;
+    const ipv6 = ports.tunnels.get(spec.interface);
+    if (ipv6 === undefined) throw new RangeError(`tunnel ${spec.name}: no port for interface ${spec.interface}`);
+    const lans = lanNames(spec).map((name) => ports.lans.get(name) ?? null);
+    return { tunnel, slot: spec.slot, ipv6, lans, inbound: [], inboundCount: 0 };
+  }
+
+  /** A tunnel goes, or changes into `next`: LANs that `next` does not serve are told. */
+  #leave(lane: Lane, next: TunnelSpec | null, now: Millis): void {
+    if (!this.#owner || this.#ports === null) return;
+    lane.tunnel.withdraw(now, next === null ? [] : lanNames(next));
+    this.#drain(lane, this.#ports, now);
+  }
+
+  #fromV4(ports: Ports, now: Millis): number {
+    const { protocol41 } = ports;
+    const counters = this.#counters;
+    const n = protocol41.receive();
+    for (let i = 0; i < n; i++) {
+      const frame = protocol41.batch[i];
+      if (!isIpv4(frame.b, frame.off, frame.end)) {
+        counters.dropped(NODE_SLOT, Direction.decapsulate, outerFault(frame));
+        continue;
+      }
+      const lane = this.#laneFor(frame, dst4(frame.b, frame.off));
+      if (lane === null) {
+        counters.dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
+        continue;
+      }
+      const verdict = lane.tunnel.fromV4(frame, now);
+      if (verdict === Verdict.forward) lane.inbound[lane.inboundCount++] = frame;
+      else if (verdict < Verdict.forward) counters.dropped(lane.slot, Direction.decapsulate, verdict);
+    }
+    if (n > 0) for (let i = 0; i < this.#lanes.length; i++) this.#deliver(this.#lanes[i]);
+    return n;
+  }
+
+  /** The tunnel that takes what is sent to `addr`: where several do, the one whose domain the packet is in (RFC 5214 section 7.3). */
+  #laneFor(frame: Frame, addr: number): Lane | null {
+    const lanes = this.#lanes;
+    let first: Lane | null = null;
+    for (let i = 0; i < lanes.length; i++) {
+      const lane = lanes[i];
+      if (!lane.tunnel.isLocal(addr)) continue;
+      if (lanes.length === 1 || lane.tunnel.claims(frame)) return lane;
+      first ??= lane;
+    }
+    return first;
+  }
+
+  /** Hands the gathered inner packets to the TUN. */
+  #deliver(lane: Lane): void {
+    const n = lane.inboundCount;
+    if (n === 0) return;
+    const { inbound, slot } = lane;
+    const counters = this.#counters;
+    const handled = lane.ipv6.send(inbound, n);
+    for (let i = 0; i < n; i++) {
+      const { fate } = inbound[i];
+      if (i >= handled) counters.dropped(slot, Direction.decapsulate, Drop.queue_full);
+      else if (fate !== Drop.none) counters.dropped(slot, Direction.decapsulate, fate);
+      else counters.forwarded(slot, Direction.decapsulate, inbound[i].end - inbound[i].off);
+    }
+    lane.inboundCount = 0;
+  }
+
+  #fromV6(lane: Lane, ports: Ports, now: Millis): number {
+    const { tunnel, ipv6, slot } = lane;
+    const counters = this.#counters;
+    const outbound = this.#outbound;
+    const n = ipv6.receive();
+    let kept = 0;
+    for (let i = 0; i < n; i++) {
+      const frame = ipv6.batch[i];
+      const verdict = tunnel.fromV6(frame, now);
+      if (verdict === Verdict.forward) outbound[kept++] = frame;
+      else if (verdict < Verdict.forward) counters.dropped(slot, Direction.encapsulate, verdict);
+    }
+    if (kept === 0) return n;
+    const handled = ports.protocol41.send(outbound, kept);
+    for (let i = 0; i < kept; i++) {
+      const frame = outbound[i];
+      if (i >= handled) counters.dropped(slot, Direction.encapsulate, Drop.queue_full);
+      else if (frame.fate !== Drop.none) this.#refused(lane, frame, now);
+      else counters.forwarded(slot, Direction.encapsulate, frame.end - frame.off - IPV4_LEN);
+    }
+    return n;
+  }
+
+  #refused(lane: Lane, frame: Frame, now: Millis): void {
+    this.#counters.dropped(lane.slot, Direction.encapsulate, frame.fate);
+    if (frame.fate === Drop.too_big) lane.tunnel.refusedAsTooBig(frame, now);
+  }
+
+  #fromIcmp4(icmp4: Port, now: Millis): number {
+    const n = icmp4.receive();
+    for (let i = 0; i < n; i++) {
+      const frame = icmp4.batch[i];
+      if (!isIpv4(frame.b, frame.off, frame.end)) continue;
+      const addr = dst4(frame.b, frame.off);
+      // Errors about other traffic of this host come here too, and are none of a tunnel's business.
+      for (let k = 0; k < this.#lanes.length; k++) {
+        const { tunnel } = this.#lanes[k];
+        if (tunnel.isLocal(addr)) tunnel.fromIcmp4(frame, now);
+      }
+    }
+    return n;
+  }
+
+  #fromLans(lane: Lane, now: Millis): number {
+    let handled = 0;
+    for (let lan = 0; lan < lane.lans.length; lan++) {
+      const port = lane.lans[lan];
+      if (port === null) continue;
+      const n = port.receive();
+      handled += n;
+      for (let i = 0; i < n; i++) {
+        const verdict = lane.tunnel.fromLan(lan, port.batch[i], now);
+        if (verdict < Verdict.forward) this.#counters.dropped(lane.slot, Direction.encapsulate, verdict);
+      }
+    }
+    return handled;
+  }
+
+  /** Sends what the tunnel originates. */
+  #drain(lane: Lane, ports: Ports, now: Millis): number {
+    const out = this.#transmit;
+    if (out === null) return 0;
+    for (let sent = 0; sent < MAX_TRANSMIT; sent++) {
+      const to = lane.tunnel.pollTransmit(out, now);
+      if (to === TransmitTo.nowhere) return sent;
+      const port = to === TransmitTo.ipv6 ? lane.ipv6 : to === TransmitTo.carrier ? ports.protocol41 : lane.lans[to - TransmitTo.lan];
+      this.#outbound[0] = out;
+      port?.send(this.#outbound, 1);
+    }
+    return MAX_TRANSMIT;
+  }
+}
+
+/** Interfaces of the LANs behind a tunnel. */
+function lanNames(spec: TunnelSpec): string[] {
+  return spec.lans.map((lan) => lan.interface);
+}
+
+/** Why the packet in `frame` is no whole IPv4 packet: cut off, or its header is wrong. */
+function outerFault(frame: Frame): number {
+  const { b, off, end } = frame;
+  if (end - off < IPV4_LEN) return Drop.truncated;
+  const header = (b[off] & 0x0f) << 2;
+  const total = (b[off + 2] << 8) | b[off + 3];
+  return b[off] >>> 4 !== 4 || header < IPV4_LEN || total < header ? Drop.bad_ipv4_header : Drop.truncated;
+}

@@ -1,0 +1,242 @@
+/**
+ * One tunnel: role, mapping, policy and carrier header behind one interface.
+ *
+ *   from v6:  whole? -> role.encapsulate -> routing header, hop limit, MTU -> push header
+ *   from v4:  whole? -> role.decapsulate -> routing header, hop limit, ECN -> pull header
+ *
+ * Both answer with a `Verdict` or a drop reason, and change the frame in place; they never throw
+ * and never allocate. Nothing is counted here but ICMP: the caller counts what it was told.
+ * What the tunnel originates itself is pulled with `pollTransmit`.
+ */
+import type { Millis } from '../core/clock.js';
+import { type Counters, IcmpKind } from '../core/counters.js';
+import { Drop } from '../core/drop.js';
+import type { Frame } from '../core/frame.js';
+import type { Random } from '../core/random.js';
+import { Verdict } from '../core/verdict.js';
+import { mergeEcn } from '../policy/ecn.js';
+import { advertisedMtu, Fit, fitPath, PathMtu } from '../policy/path-mtu.js';
+import { type AdvertisedLan, Outer, type Role, TransmitTo } from '../role/role.js';
+import { asksForSourceRouting } from '../wire/extension.js';
+import { FRAGMENTATION_NEEDED, Icmp4, icmp4Code, icmp4Type, isIcmp4Error, nextHopMtu4, plateauMtu, quoted4 } from '../wire/icmp4.js';
+import { Icmp6 } from '../wire/icmp6.js';
+import { DF, dst4, fragment4, headerLen4, IPV4_LEN, MF, Protocol, protocol4, src4, tos4, totalLen4, writeIpv4 } from '../wire/ipv4.js';
+import { hopLimit6, IPV6_DST, IPV6_LEN, isIpv6, totalLen6, trafficClass6 } from '../wire/ipv6.js';
+import { IcmpErrors } from './icmp-errors.js';
+import type { NodeContext } from './node.js';
+import { makeRole } from './roles.js';
+import type { TunnelSpec } from './spec.js';
+
+/** A packet with any of these bits in its flags word is a fragment: MF, and the offset. */
+const FRAGMENT = MF | 0x1fff;
+/** Code of an ICMPv6 unreachable: address unreachable, RFC 4213 section 3.4. */
+const ADDRESS_UNREACHABLE = 3;
+
+/** A tunnel of this node. */
+export class Tunnel {
+  readonly spec: TunnelSpec;
+  readonly #node: NodeContext;
+  readonly #counters: Counters;
+  readonly #role: Role;
+  readonly #outer = new Outer();
+  readonly #errors: IcmpErrors;
+  readonly #pathMtu: PathMtu | null;
+  readonly #fixedTos: number;
+  readonly #dscpMask: number;
+  readonly #ecnMask: number;
+
+  /** `before`: what LANs were told by the tunnel of this name that this one replaces. */
+  constructor(spec: TunnelSpec, node: NodeContext, counters: Counters, random: Random, before: readonly AdvertisedLan[], now: Millis) {
+    this.spec = spec;
+    this.#node = node;
+    this.#counters = counters;
+    this.#role = makeRole(spec, { node, random, before, now });
+    this.#errors = new IcmpErrors(spec.slot, spec.icmpRate, counters);
+    this.#pathMtu = spec.pathMtuDiscovery ? new PathMtu() : null;
+    this.#fixedTos = spec.dscp === 'copy' ? 0 : spec.dscp << 2;
+    this.#dscpMask = spec.dscp === 'copy' ? 0xfc : 0;
+    this.#ecnMask = spec.ecn === 'normal' ? 3 : 0;
+  }
+
+  /** True when what is sent to `addr` is for this tunnel. */
+  isLocal(addr: number): boolean {
+    const { local } = this.spec;
+    for (let i = 0; i < local.length; i++) if (local[i] === addr) return true;
+    return false;
+  }
+
+  /** True when the inner packet of the outer packet in `frame` belongs to this tunnel's domain: it wins where tunnels share an address. */
+  claims(frame: Frame): boolean {
+    const inner = frame.off + headerLen4(frame.b, frame.off);
+    return frame.end - inner >= IPV6_LEN && this.#role.claims(frame.b, inner);
+  }
+
+  /** Takes an IPv6 packet on its way into the tunnel. On `forward` the frame holds the outer packet, and `frame.remote` where it goes. */
+  fromV6(frame: Frame, now: Millis): number {
+    const { b, off } = frame;
+    const { spec } = this;
+    if (spec.local.length === 0) return Drop.tunnel_down;
+    if (!isIpv6(b, off, frame.end)) return notIpv6(b, off, frame.end);
+    const outer = this.#outer;
+    const verdict = this.#role.encapsulate(b, off, outer, now);
+    if (verdict !== Drop.none) return verdict;
+    const innerLen = totalLen6(b, off);
+    if (asksForSourceRouting(b, off, off + innerLen)) return Drop.source_routing;
+    if (hopLimit6(b, off) === 0) return Drop.hop_limit;
+    if (innerLen > spec.mtu) return this.#tooBig(b, off, off + innerLen, spec.mtu, now);
+    let flags = 0;
+    if (this.#pathMtu !== null) {
+      const pathMtu = this.#pathMtu.get(outer.remote.addr, spec.mtu + IPV4_LEN, now);
+      const fits = fitPath(innerLen, pathMtu);
+      if (fits === Fit.tooBig) return this.#tooBig(b, off, off + innerLen, advertisedMtu(pathMtu), now);
+      if (fits === Fit.setDf) flags = DF;
+    }
+    frame.end = off + innerLen;
+    this.#push(frame, flags);
+    return Verdict.forward;
+  }
+
+  /** Takes an outer packet that is whole and addressed to this tunnel. On `forward` the frame holds the inner packet. */
+  fromV4(frame: Frame, now: Millis): number {
+    const { b, off } = frame;
+    const inner = off + headerLen4(b, off);
+    const end = off + totalLen4(b, off);
+    if ((fragment4(b, off) & FRAGMENT) !== 0) return Drop.truncated;
+    if (!isIpv6(b, inner, end)) return notIpv6(b, inner, end);
+    const outer = this.#outer;
+    outer.remote.addr = src4(b, off);
+    outer.local.addr = dst4(b, off);
+    const verdict = this.#role.decapsulate(b, inner, outer, now);
+    if (verdict !== Drop.none) return verdict;
+    const innerEnd = inner + totalLen6(b, inner);
+    if (asksForSourceRouting(b, inner, innerEnd)) return Drop.source_routing;
+    if (hopLimit6(b, inner) <= 1 && !this.#isOwn(b, inner + IPV6_DST)) {
+      const error = this.#errors.make(TransmitTo.carrier, Icmp6.timeExceeded, 0, 0, this.#role.carrierErrorSource, b, inner, innerEnd, now);
+      if (error !== null && !this.#send(error, now)) this.#errors.takeBack();
+      return Drop.hop_limit;
+    }
+    if (mergeEcn(b, inner, tos4(b, off)) !== Drop.none) return Drop.ecn_congestion;
+    frame.off = inner;
+    frame.end = innerEnd;
+    return Verdict.forward;
+  }
+
+  /**
+   * Takes a whole IPv4 packet with an ICMPv4 error. Acted on only if it quotes a packet that this
+   * tunnel would send: forged errors are counted and forgotten. `consumed`, always.
+   */
+  fromIcmp4(frame: Frame, now: Millis): number {
+    const { b, off } = frame;
+    const { slot } = this.spec;
+    const icmp = off + headerLen4(b, off);
+    const end = off + totalLen4(b, off);
+    if (protocol4(b, off) !== Protocol.icmp || !isIcmp4Error(b, icmp, end)) {
+      this.#counters.icmp(slot, IcmpKind.received_unrelated);
+      return Verdict.consumed;
+    }
+    const quoted = quoted4(icmp);
+    const inner = quoted + headerLen4(b, quoted);
+    if (protocol4(b, quoted) !== Protocol.ipv6 || !this.isLocal(src4(b, quoted))) {
+      this.#counters.icmp(slot, IcmpKind.received_unrelated);
+      return Verdict.consumed;
+    }
+    if (icmp4Type(b, icmp) === Icmp4.unreachable && icmp4Code(b, icmp) === FRAGMENTATION_NEEDED) {
+      this.#learnPathMtu(dst4(b, quoted), nextHopMtu4(b, icmp), totalLen4(b, quoted), now);
+      return Verdict.consumed;
+    }
+    if (end - inner < IPV6_LEN || b[inner] >>> 4 !== 6) {
+      this.#counters.icmp(slot, IcmpKind.received_untranslatable);
+      return Verdict.consumed;
+    }
+    const outer = this.#outer;
+    const sent = this.#role.encapsulate(b, inner, outer, now) === Drop.none;
+    if (!sent || outer.remote.addr !== dst4(b, quoted) || outer.local.addr !== src4(b, quoted)) {
+      this.#counters.icmp(slot, IcmpKind.received_unrelated);
+      return Verdict.consumed;
+    }
+    const innerEnd = Math.min(end, inner + totalLen6(b, inner));
+    this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
+    return Verdict.consumed;
+  }
+
+  /** Takes a whole IPv6 packet from LAN `lan`. `Verdict.consumed` or a drop reason. */
+  fromLan(lan: number, frame: Frame, now: Millis): number {
+    return this.#role.fromLan(lan, frame, now);
+  }
+
+  /** The port refused the outer packet in `frame` because its link is smaller: the next one as large is answered. */
+  refusedAsTooBig(frame: Frame, now: Millis): void {
+    if (this.#pathMtu !== null) this.#pathMtu.learn(frame.remote.addr, plateauMtu(frame.len), now);
+  }
+
+  /** What LANs were told and may still believe. */
+  advertised(now: Millis): readonly AdvertisedLan[] {
+    return this.#role.advertised(now);
+  }
+
+  /** The tunnel stops, except on the LANs named; drain `pollTransmit` afterwards. */
+  withdraw(now: Millis, except: readonly string[]): void {
+    this.#role.withdraw(now, except);
+  }
+
+  /** Call at or after `nextTimeout()`; calling early does nothing. */
+  handleTimeout(now: Millis): void {
+    this.#role.handleTimeout(now);
+  }
+
+  /** When `handleTimeout` is due; `Infinity` when nothing is awaited. */
+  nextTimeout(): Millis {
+    return this.#role.nextTimeout();
+  }
+
+  /** Writes the next transmission into `out`, ready for its port, and says which (`TransmitTo`); `nowhere` when there is none. */
+  pollTransmit(out: Frame, now: Millis): number {
+    const error = this.#errors.poll(out);
+    if (error !== TransmitTo.nowhere) return error;
+    for (;;) {
+      const to = this.#role.pollTransmit(out, now);
+      if (to !== TransmitTo.carrier || this.fromV6(out, now) === Verdict.forward) return to;
+    }
+  }
+
+  #isOwn(b: Uint8Array, off: number): boolean {
+    return this.#role.isOwn(b, off) || this.#node.isOwn(b, off);
+  }
+
+  /** Puts the outer header in front of the packet in `frame`, between the endpoints that the role found. */
+  #push(frame: Frame, flags: number): void {
+    const { b } = frame;
+    const outer = this.#outer;
+    const traffic = trafficClass6(b, frame.off);
+    const tos = this.#fixedTos | (traffic & this.#dscpMask) | (traffic & this.#ecnMask);
+    const at = frame.push(IPV4_LEN);
+    writeIpv4(b, at, frame.end - at, tos, flags, this.spec.ttl, Protocol.ipv6, outer.local.addr, outer.remote.addr);
+    frame.remote.addr = outer.remote.addr;
+  }
+
+  /** Readies an ICMPv6 error for the carrier; false when the role does not let it pass. */
+  #send(error: Frame, now: Millis): boolean {
+    if (this.#role.encapsulate(error.b, error.off, this.#outer, now) !== Drop.none) return false;
+    this.#push(error, 0);
+    return true;
+  }
+
+  #tooBig(b: Uint8Array, off: number, end: number, mtu: number, now: Millis): number {
+    this.#errors.make(TransmitTo.ipv6, Icmp6.tooBig, 0, mtu, this.#role.errorSource, b, off, end, now);
+    return Drop.too_big;
+  }
+
+  #learnPathMtu(addr: number, mtu: number, quotedLen: number, now: Millis): void {
+    if (this.#pathMtu === null) {
+      this.#counters.icmp(this.spec.slot, IcmpKind.received_unrelated);
+      return;
+    }
+    this.#pathMtu.learn(addr, mtu === 0 ? plateauMtu(quotedLen) : mtu, now);
+    this.#counters.icmp(this.spec.slot, IcmpKind.received_path_mtu);
+  }
+}
+
+/** Why `b[off..end)` is no whole IPv6 packet. */
+function notIpv6(b: Uint8Array, off: number, end: number): number {
+  return off < end && b[off] >>> 4 !== 6 ? Drop.not_ipv6 : Drop.truncated;
+}

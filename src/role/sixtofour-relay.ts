@@ -1,0 +1,107 @@
+/**
+ * 6to4 relay: between 2002::/16 and the rest of IPv6, RFC 3056 section 5.2, RFC 3068, RFC 6343.
+ *
+ * Stateless, so any number of relays may share one anycast address. Each owns, besides, a unicast
+ * address that is treated the same (RFC 3068 section 4.2); what is sent from the 6to4 address of
+ * one of them leaves from that one, everything else from the first. A relay is for whoever is not in 6to4: sites
+ * reach each other without it, and what pretends to need it is dropped (RFC 3964 section 3.2).
+ */
+import type { Millis } from '../core/clock.js';
+import { Drop } from '../core/drop.js';
+import { sixToFour } from '../mapping/sixrd.js';
+import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
+import { same } from '../wire/octets.js';
+import { type AdvertisedLan, type Outer, type Role, TransmitTo } from './role.js';
+import { SixToFourChecks, type SixToFourNode } from './sixtofour-checks.js';
+
+/** How a relay is set up. */
+export interface RelayOptions extends SixToFourNode {
+  /** The relay's own 6to4 addresses, one for each local address and in that order. */
+  readonly addresses: readonly Uint8Array[];
+  /** `node.identity`, or null. */
+  readonly identity: Uint8Array | null;
+}
+
+const UNSPECIFIED = new Uint8Array(16);
+const NO_LANS: readonly AdvertisedLan[] = [];
+
+/** A 6to4 relay. */
+export class SixToFourRelay implements Role {
+  readonly errorSource: Uint8Array;
+  readonly carrierErrorSource: Uint8Array;
+  readonly #checks: SixToFourChecks;
+  readonly #addresses: readonly Uint8Array[];
+
+  constructor(options: RelayOptions) {
+    this.#checks = new SixToFourChecks(options);
+    this.#addresses = options.addresses;
+    this.errorSource = options.identity ?? options.addresses[0] ?? UNSPECIFIED;
+    // A native source passes the checks of every site, from any relay (RFC 3964 section 5.2).
+    this.carrierErrorSource = this.errorSource;
+  }
+
+  /** See {@link Role}; RFC 3964 section 5.1: native to 6to4. */
+  encapsulate(b: Uint8Array, off: number, outer: Outer): number {
+    const checks = this.#checks;
+    const verdict = checks.read(b, off);
+    if (verdict !== Drop.none) return verdict;
+    if (!checks.destinationIs6to4) return Drop.no_endpoint;
+    if (checks.node.own.has(checks.destination.addr)) return Drop.loop;
+    if (checks.sourceIs6to4) {
+      if (!checks.isLocal(checks.source.addr)) return Drop.source_mismatch;
+      outer.local.addr = checks.source.addr;
+    } else {
+      if (checks.node.own.carriedBy(b, off + IPV6_SRC)) return Drop.loop;
+      outer.local.addr = checks.node.local[0];
+    }
+    outer.remote.addr = checks.destination.addr;
+    return Drop.none;
+  }
+
+  /** See {@link Role}; RFC 3964 section 5.2: 6to4 to native, or to this relay. */
+  decapsulate(b: Uint8Array, off: number, outer: Outer): number {
+    const checks = this.#checks;
+    const verdict = checks.arrived(b, off, outer);
+    if (verdict !== Drop.none || checks.destinationIs6to4) return verdict;
+    if (!checks.sourceIs6to4) return Drop.source_mismatch;
+    return checks.node.own.carriedBy(b, off + IPV6_DST) ? Drop.loop : Drop.none;
+  }
+
+  /** See {@link Role}. */
+  claims(b: Uint8Array, off: number): boolean {
+    return (
+      sixToFour.endpointOf(b, off + IPV6_SRC, this.#checks.source) || sixToFour.endpointOf(b, off + IPV6_DST, this.#checks.destination)
+    );
+  }
+
+  /** See {@link Role}. */
+  isOwn(b: Uint8Array, off: number): boolean {
+    return this.#addresses.some((address) => same(address, 0, b, off, 16));
+  }
+
+  /** A relay has no LANs. */
+  fromLan(): number {
+    return Drop.destination_mismatch;
+  }
+
+  /** See {@link Role}. */
+  advertised(): readonly AdvertisedLan[] {
+    return NO_LANS;
+  }
+
+  /** See {@link Role}. */
+  withdraw(): void {}
+
+  /** See {@link Role}. */
+  handleTimeout(): void {}
+
+  /** See {@link Role}. */
+  nextTimeout(): Millis {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** See {@link Role}. */
+  pollTransmit(): number {
+    return TransmitTo.nowhere;
+  }
+}
