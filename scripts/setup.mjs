@@ -1,0 +1,105 @@
+/**
+ * Makes a fresh checkout ready: npm packages, Debian packages, build. Each step looks first whether it
+ * has anything to do, so that a second run costs a second. Uses nothing but Node itself.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+const NODE_AT_LEAST = [20, 19];
+
+/** Debian packages by the program that shows they are there. `start` needs the first group, tests need both. */
+const PROGRAMS = {
+  start: { ip: 'iproute2', nft: 'nftables', tcpdump: 'tcpdump', ping: 'iputils-ping', ethtool: 'ethtool' },
+  test: { tshark: 'tshark', rdisc6: 'ndisc6', curl: 'curl', ipv6calc: 'ipv6calc', unshare: 'util-linux', capsh: 'libcap2-bin' },
+};
+
+/** Sets up what `purpose` ('start' or 'test') needs. Ends the process with a message when that is not possible. */
+export function setUp(purpose) {
+  checkNode();
+  npmPackages();
+  debianPackages({ ...PROGRAMS.start, ...(purpose === 'test' ? PROGRAMS.test : {}) });
+  build();
+}
+
+/** Runs a program with its output hidden; on failure shows it and ends the process. */
+function step(title, command, args, options = {}) {
+  const began = Date.now();
+  process.stderr.write(`set-up: ${title} … `);
+  const run = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 << 20, ...options });
+  if (run.error === undefined && run.status === 0) {
+    process.stderr.write(`${((Date.now() - began) / 1000).toFixed(1)} s\n`);
+    return;
+  }
+  process.stderr.write('failed\n');
+  fail(`${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}\nset-up: "${command} ${args.join(' ')}" failed (${title}).`);
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (process.platform !== 'linux') fail('set-up: Tsunagi runs on Linux only: its tunnels are Linux TUN devices and raw sockets.');
+  if (major < NODE_AT_LEAST[0] || (major === NODE_AT_LEAST[0] && minor < NODE_AT_LEAST[1])) {
+    fail(`set-up: Node.js ${process.versions.node} is too old; ${NODE_AT_LEAST.join('.')} or newer is needed.`);
+  }
+}
+
+function npmPackages() {
+  const stamp = join(root, 'node_modules', '.tsunagi-lock');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  step('npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=dev']);
+  writeFileSync(stamp, lock);
+}
+
+function debianPackages(programs) {
+  const missing = Object.entries(programs)
+    .filter(([program]) => !onPath(program))
+    .map(([, name]) => name);
+  if (missing.length === 0) return;
+  const byHand = `apt-get install ${missing.join(' ')}`;
+  if (!onPath('apt-get') || process.getuid() !== 0) {
+    process.stderr.write(`set-up: missing and not installable here: ${missing.join(', ')}; as root: ${byHand}\n`);
+    return;
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (listsAreOld()) step('Debian package lists', 'apt-get', ['update', '-qq'], { env });
+  step(`Debian packages ${missing.join(' ')}`, 'apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
+}
+
+function listsAreOld() {
+  const lists = '/var/lib/apt/lists/partial';
+  return !existsSync(lists) || Date.now() - statSync(lists).mtimeMs > 24 * 3600 * 1000;
+}
+
+/** True when a program is to be found, /usr/sbin included: an ordinary user's PATH leaves it out. */
+function onPath(program) {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin']) {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {}
+  }
+  return false;
+}
+
+function build() {
+  const compiler = join(root, 'node_modules', '.bin', 'tsc');
+  const first = !existsSync(join(root, 'dist', '.build'));
+  if (first) step('build', compiler, ['-b']);
+  else {
+    const run = spawnSync(compiler, ['-b'], { cwd: root, encoding: 'utf8' });
+    if (run.status !== 0) fail(`${run.stdout}${run.stderr}set-up: the build failed.`);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) setUp(process.argv[2] === 'start' ? 'start' : 'test');
