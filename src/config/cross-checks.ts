@@ -1,0 +1,120 @@
+/** Checks across keys and across tunnels. They see what was read well, whatever else was wrong. */
+
+import type * as z from 'zod';
+import { NODE_SLOT } from '../core/counters.js';
+import { formatIpv4 } from '../wire/address.js';
+import { keyDocs } from './keys.js';
+import type { KeyPath } from './problem.js';
+import type { Findings, Raw, Read } from './read.js';
+import type { configTable } from './schema.js';
+import { TUNNEL_TYPES } from './tunnel-types.js';
+import { alternatives } from './values.js';
+
+/** Tunnels in one node: the last row of the counters is the node's own. */
+export const MOST_TUNNELS = NODE_SLOT;
+
+/** A tunnel as far as it could be read. */
+type ReadTunnel = NonNullable<NonNullable<Read<typeof configTable>['tunnel']>[number]>;
+
+/** One `[[tunnel]]`: what the file says, what was made of it, and the names that it bears or gets. */
+export interface TunnelEntry {
+  readonly path: KeyPath;
+  readonly raw: Raw;
+  readonly values: ReadTunnel;
+  /** null: it cannot be told because a key is wrong. */
+  readonly name: string | null;
+  readonly interface: string | null;
+}
+
+/** Gives every tunnel its name and interface; defaults never take a name that the file uses. */
+export function tunnelEntries(tunnels: readonly (ReadTunnel | undefined)[], raws: readonly Raw[]): TunnelEntry[] {
+  const taken = new Set(tunnels.map((tunnel) => tunnel?.interface));
+  return tunnels.flatMap((values, i) => {
+    if (values === undefined) return [];
+    let device = values.interface;
+    if (device === null && values.type !== undefined) {
+      for (let n = 1; device === null || taken.has(device); n++) device = `tun${values.type}${n === 1 ? '' : `-${n}`}`;
+      taken.add(device);
+    }
+    const fallback = values.type === undefined || values.role === undefined ? null : `${values.type}-${values.role}`;
+    const name = values.name === null ? fallback : values.name;
+    return [{ path: ['tunnel', i], raw: raws[i], values, name: name ?? null, interface: device ?? null }];
+  });
+}
+
+/** Finds what is wrong between keys of one tunnel, and between tunnels. */
+export function crossCheck(tunnels: readonly TunnelEntry[], findings: Findings): void {
+  if (tunnels.length > MOST_TUNNELS) {
+    findings.error(tunnels[MOST_TUNNELS].path, `${tunnels.length} tunnels are too many`, `at most ${MOST_TUNNELS}`);
+  }
+  for (const tunnel of tunnels) checkRole(tunnel, findings);
+  checkUnique(tunnels, 'name', findings);
+  checkUnique(tunnels, 'interface', findings);
+  checkAddresses(tunnels, findings);
+  checkLans(tunnels, findings);
+}
+
+/** Keys that the role does not take, keys that it cannot do without, and the checks of the type. */
+function checkRole({ path, raw, values }: TunnelEntry, findings: Findings): void {
+  const { type, role } = values;
+  if (type === undefined) return;
+  const { table, check } = TUNNEL_TYPES[type];
+  check(values, path, findings);
+  if (role === undefined) return;
+  for (const [key, schema] of Object.entries(table.shape as z.ZodRawShape)) {
+    const doc = keyDocs.get(schema as z.ZodType);
+    const present = Object.hasOwn(raw, key);
+    if (present && doc?.roles?.includes(role) === false) {
+      findings.error(
+        [...path, key],
+        `is no key of role "${role}"`,
+        `it with role ${alternatives(doc.roles.map((name) => `"${name}"`))} only`,
+      );
+    }
+    if (!present && doc?.neededBy?.includes(role)) findings.error([...path, key], `is missing: role "${role}" has no default for it`);
+  }
+}
+
+function checkUnique(tunnels: readonly TunnelEntry[], key: 'name' | 'interface', findings: Findings): void {
+  const owners = new Map<string, TunnelEntry>();
+  for (const tunnel of tunnels) {
+    const value = tunnel[key];
+    if (value === null) continue;
+    const owner = owners.get(value);
+    if (owner === undefined) owners.set(value, tunnel);
+    else findings.error([...tunnel.path, key], `"${value}" is the ${key} of tunnel[${owner.path[1]}] too`, `a ${key} of its own`);
+  }
+}
+
+/** Protocol 41 carries no number of the mechanism, RFC 3964 section 6.1: tunnels on one address are told apart by guesses. */
+function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): void {
+  const owners = new Map<number | null, TunnelEntry>();
+  for (const tunnel of tunnels) {
+    const { local, accept } = tunnel.values;
+    for (const addr of new Set([local, ...(accept ?? [])])) {
+      if (addr === undefined) continue;
+      const owner = owners.get(addr);
+      if (owner === undefined) {
+        owners.set(addr, tunnel);
+        continue;
+      }
+      const which = addr === null ? 'the address of the default route' : formatIpv4(addr);
+      findings.warning(
+        [...tunnel.path, addr === local ? 'local' : 'accept'],
+        `shares ${which} with tunnel[${owner.path[1]}]`,
+        'an address for each (RFC 3964 section 6.1)',
+      );
+    }
+  }
+}
+
+function checkLans(tunnels: readonly TunnelEntry[], findings: Findings): void {
+  const devices = new Set(tunnels.map((tunnel) => tunnel.interface));
+  for (const { path, values } of tunnels) {
+    const lans = (values as { readonly lan?: readonly ({ readonly interface?: string } | undefined)[] }).lan ?? [];
+    lans.forEach((lan, i) => {
+      if (lan?.interface === undefined || !devices.has(lan.interface)) return;
+      findings.error([...path, 'lan', i, 'interface'], `"${lan.interface}" is the interface of a tunnel`, 'the interface of a LAN');
+    });
+  }
+}

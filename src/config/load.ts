@@ -1,0 +1,131 @@
+/** Reads a configuration: TOML into a `Config`, or into everything that is wrong with it. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import type * as z from 'zod';
+import type { Config, TunnelConfig } from './config.js';
+import { crossCheck, type TunnelEntry, tunnelEntries } from './cross-checks.js';
+import { Positions } from './positions.js';
+import { formatKeyPath, type Problem } from './problem.js';
+import { type Finding, Findings, type Raw, type Read, readTable } from './read.js';
+import { configTable } from './schema.js';
+import { TUNNEL_TYPES } from './tunnel-types.js';
+
+export { formatProblem, type Problem } from './problem.js';
+
+/** What became of a file: `config` is null when a problem is an error. Problems are in the order of the file. */
+export interface Loaded {
+  readonly config: Config | null;
+  readonly problems: readonly Problem[];
+}
+
+/** Octets that a configuration file may have. */
+export const MOST_OCTETS = 1 << 20;
+/** Tables within tables that a file may have; far more than any key needs. */
+const MOST_DEPTH = 32;
+
+/** Reads and checks the file; one that cannot be read is a problem too, and nothing is thrown. */
+export function loadConfig(file: string): Loaded {
+  let octets: Uint8Array;
+  try {
+    octets = readBounded(file);
+  } catch (cause) {
+    return failure(file, `cannot be read: ${reasonOf(cause)}`, '');
+  }
+  if (octets.length > MOST_OCTETS) return failure(file, `is larger than ${MOST_OCTETS} octets`, 'a configuration');
+  return parseConfig(new TextDecoder().decode(octets), file);
+}
+
+/** Checks the text of a configuration; `file` is the name that problems bear. */
+export function parseConfig(text: string, file: string): Loaded {
+  let raw: Raw;
+  try {
+    raw = parse(text, { maxDepth: MOST_DEPTH });
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    return failure(file, cause.message.replace(/^Invalid TOML document: /, '').split('\n')[0], 'TOML 1.0', cause);
+  }
+  const findings = new Findings();
+  const values = readTable(configTable, raw, [], findings);
+  const raws = Array.isArray(raw.tunnel) ? (raw.tunnel as Raw[]) : [];
+  const tunnels = tunnelEntries(values.tunnel ?? [], raws);
+  crossCheck(tunnels, findings);
+
+  const problems = placed(findings.list, new Positions(text), file);
+  const valid = problems.every((problem) => problem.severity !== 'error');
+  return { config: valid ? configOf(values, tunnels) : null, problems };
+}
+
+/** One octet more than allowed at most, so that a file without end is no trouble. */
+function readBounded(file: string): Uint8Array {
+  const fd = openSync(file, 'r');
+  try {
+    const octets = new Uint8Array(MOST_OCTETS + 1);
+    let len = 0;
+    for (let got = -1; got !== 0 && len < octets.length; len += got) got = readSync(fd, octets, len, octets.length - len, null);
+    return octets.subarray(0, len);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
+};
+
+function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return REASONS[code ?? ''] ?? message;
+}
+
+function failure(
+  file: string,
+  message: string,
+  expected: string,
+  at: { readonly line: number; readonly column: number } = { line: 1, column: 1 },
+): Loaded {
+  return { config: null, problems: [{ severity: 'error', file, line: at.line, column: at.column, key: '', message, expected }] };
+}
+
+function placed(findings: readonly Finding[], positions: Positions, file: string): Problem[] {
+  const problems = findings.map(({ severity, path, message, expected }) => ({
+    severity,
+    file,
+    ...positions.at(path),
+    key: formatKeyPath(path),
+    message,
+    expected,
+  }));
+  return problems.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Without an error every key was read: what is partly read is then whole. */
+function configOf(read: Read<typeof configTable>, entries: readonly TunnelEntry[]): Config {
+  const values = read as z.output<typeof configTable>;
+  return {
+    workers: values.workers,
+    node: values.node,
+    tunnels: entries.map(tunnelOf),
+    policy: { allowIpv4: values.policy['allow-ipv4'] },
+    fastpath: values.fastpath,
+    http: values.http.listen === null ? null : { listen: values.http.listen },
+  };
+}
+
+function tunnelOf(entry: TunnelEntry): TunnelConfig {
+  const values = entry.values as z.output<typeof configTable>['tunnel'][number];
+  return TUNNEL_TYPES[values.type].config(values, {
+    name: entry.name as string,
+    interface: entry.interface as string,
+    local: values.local,
+    accept: values.accept,
+    mtu: values.mtu,
+    ttl: values.ttl,
+    dscp: values.dscp,
+    ecn: values.ecn,
+    pathMtuDiscovery: values['path-mtu-discovery'],
+    icmpRate: values['icmp-rate'],
+    configure: values.configure,
+  });
+}

@@ -1,0 +1,134 @@
+/**
+ * Reads TOML values by the tables of the schema and goes on after an error: what is right is
+ * returned, so that checks across keys run in the same pass, and everything that is wrong is found.
+ *
+ * Zod judges each value; the walk over tables is ours, because zod gives up the whole of an object,
+ * and its cross checks, when one key of it is wrong.
+ */
+import * as z from 'zod';
+import { type KeyPath, nearest, quote } from './problem.js';
+import { expectedOf } from './values.js';
+
+/** What was found, before it has a place in the file. */
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  readonly path: KeyPath;
+  readonly message: string;
+  readonly expected: string;
+}
+
+/** Collects findings. */
+export class Findings {
+  readonly list: Finding[] = [];
+
+  error(path: KeyPath, message: string, expected = ''): void {
+    this.list.push({ severity: 'error', path, message, expected });
+  }
+
+  warning(path: KeyPath, message: string, expected = ''): void {
+    this.list.push({ severity: 'warning', path, message, expected });
+  }
+}
+
+/** What was read by a schema: a key is undefined when it was wrong; complete when there was no error. */
+export type Read<S> =
+  S extends z.ZodObject<infer Shape>
+    ? { [K in keyof Shape]?: Read<Shape[K]> }
+    : S extends z.ZodArray<infer Element extends z.ZodObject>
+      ? (Read<Element> | undefined)[]
+      : z.output<S>;
+
+/** A TOML table. */
+export type Raw = Readonly<Record<string, unknown>>;
+
+/** True for a table of TOML: no date, no array. */
+export function isTable(raw: unknown): raw is Raw {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) && !(raw instanceof Date);
+}
+
+/** Reads the table `raw` by `table`; a table of which there are `variants` is read by the one that it names. */
+export function readTable<T extends z.ZodObject>(table: T, raw: Raw, path: KeyPath, findings: Findings): Read<T> {
+  const shape = table.shape as z.ZodRawShape;
+  if (!(table.def.catchall instanceof z.ZodUnknown)) findUnknownKeys(Object.keys(shape), raw, path, findings);
+  const values: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(shape)) {
+    values[key] = readValue(schema as z.ZodType, Object.hasOwn(raw, key) ? raw[key] : undefined, [...path, key], findings);
+  }
+  return values as Read<T>;
+}
+
+function readValue(schema: z.ZodType, raw: unknown, path: KeyPath, findings: Findings): unknown {
+  if (schema instanceof z.ZodObject) return readSubtable(schema, raw ?? {}, path, findings);
+  if (schema instanceof z.ZodArray && schema.element instanceof z.ZodObject) {
+    return readSubtables(schema.element, raw ?? [], path, findings);
+  }
+  const result = schema.safeParse(raw, { error: complaint, reportInput: true });
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const inside = issue.path.length > 0 && schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+    const element = issue.path.length > 0 && inside instanceof z.ZodArray ? inside.element : inside;
+    findings.error([...path, ...(issue.path as KeyPath)], issue.message, expectedOf(element));
+  }
+  return undefined;
+}
+
+function readSubtable(table: z.ZodObject, raw: unknown, path: KeyPath, findings: Findings): unknown {
+  if (isTable(raw)) return readTable(variantOf(table, raw), raw, path, findings);
+  findings.error(path, found(raw), 'a table');
+  return undefined;
+}
+
+function readSubtables(table: z.ZodObject, raw: unknown, path: KeyPath, findings: Findings): unknown {
+  if (Array.isArray(raw)) return raw.map((element, i) => readSubtable(table, element, [...path, i], findings));
+  findings.error(path, found(raw), `[[${path.filter((part) => typeof part === 'string').join('.')}]]`);
+  return undefined;
+}
+
+interface Variants {
+  readonly by: string;
+  readonly tables: ReadonlyMap<unknown, z.ZodObject>;
+}
+
+/** Tables that have more keys according to the value of one. */
+const VARIANTS = new WeakMap<z.ZodObject, Variants>();
+
+/** From now on `table` is read by that one of `tables` that the value of its key `by` names. */
+export function vary(table: z.ZodObject, by: string, tables: ReadonlyMap<unknown, z.ZodObject>): void {
+  VARIANTS.set(table, { by, tables });
+}
+
+function variantOf(table: z.ZodObject, raw: Raw): z.ZodObject {
+  const variant = VARIANTS.get(table);
+  return variant?.tables.get(raw[variant.by]) ?? table;
+}
+
+function findUnknownKeys(known: readonly string[], raw: Raw, path: KeyPath, findings: Findings): void {
+  for (const key of Object.keys(raw)) {
+    if (known.includes(key)) continue;
+    findings.error([...path, key], 'unknown key', `"${nearest(key, known)}", the nearest known key`);
+  }
+}
+
+/** Words for what zod found wrong, the value in front. */
+function complaint(issue: z.core.$ZodRawIssue): string {
+  if (issue.code === 'too_small') return `${found(issue.input, true)} is too small`;
+  if (issue.code === 'too_big') return `${found(issue.input, true)} is too large`;
+  if (issue.code === 'invalid_union') {
+    // An alternative that takes the type but not the value knows best what is wrong.
+    const best = issue.errors.flat().find((inner) => inner.code === 'too_small' || inner.code === 'too_big');
+    if (best !== undefined) return best.message;
+  }
+  return found(issue.input);
+}
+
+/** A value that was found, by its kind: `"1280" is a string`. */
+function found(input: unknown, only = false): string {
+  if (input === undefined) return 'is missing';
+  if (Array.isArray(input)) return 'is an array';
+  if (input instanceof Date) return 'is a date';
+  if (typeof input === 'object') return 'is a table';
+  const shown = typeof input === 'string' ? quote(input) : String(input);
+  if (only) return shown;
+  if (typeof input === 'number') return `${shown} is ${Number.isInteger(input) ? 'a number' : 'no whole number'}`;
+  return `${shown} is a ${typeof input}`;
+}

@@ -1,0 +1,172 @@
+/**
+ * The kinds of value a key may have: what TOML text becomes, and what to expect when it does not.
+ *
+ * Each kind is a zod schema registered with its expectation, which messages and the reference both
+ * quote. A complaint is a whole clause that names the value that was found.
+ */
+import * as z from 'zod';
+import type { Prefix4 } from '../wire/address.js';
+import { formatPrefix4, in6, mask4, parseIpv4, parseIpv6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
+import { quote } from './problem.js';
+
+/** What a value has to be, as the end of a sentence that starts with "expected". */
+const expectations = z.registry<{ readonly expected: string }>();
+
+/** What `schema` expects; wrappers (defaults, absence) expect what they wrap, a list what its elements do. */
+export function expectedOf(schema: z.core.$ZodType): string {
+  const own = expectations.get(schema);
+  if (own !== undefined) return own.expected;
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+    return expectedOf(schema.unwrap());
+  if (schema instanceof z.ZodArray) return `a list, each ${expectedOf(schema.element)}`;
+  return '';
+}
+
+/** A whole number. */
+export function whole(min: number, max: number) {
+  return z
+    .int()
+    .min(min)
+    .max(max)
+    .register(expectations, { expected: `${min} to ${max}` });
+}
+
+/** `true` or `false`. */
+export function flag() {
+  return z.boolean().register(expectations, { expected: 'true or false' });
+}
+
+/** One of a few words. `planned` are words of the contract that this version cannot honour yet: refused, and said so. */
+export function choice<const W extends string>(words: readonly W[], planned: readonly string[] = []) {
+  const error = (issue: { readonly input: unknown }): string | undefined => {
+    if (typeof issue.input !== 'string') return undefined;
+    return planned.includes(issue.input) ? `${quote(issue.input)} is not in this version` : `${quote(issue.input)} is unknown`;
+  };
+  return z.enum(words, { error }).register(expectations, { expected: alternatives(words.map((word) => `"${word}"`)) });
+}
+
+/** A DSCP of six bits, or `copy`. */
+export function dscp() {
+  return z.union([whole(0, 63), z.literal('copy')]).register(expectations, { expected: '0 to 63, or "copy"' });
+}
+
+/** A string that `read` turns into a value; undefined when it cannot, and `complain` then says why. */
+function text<T>(expected: string, read: (text: string) => T | undefined, complain: (text: string) => string) {
+  return z
+    .string()
+    .transform((input, context): T => {
+      const value = read(input);
+      if (value !== undefined) return value;
+      context.addIssue({ code: 'custom', message: `${quote(input)} ${complain(input)}` });
+      return z.NEVER;
+    })
+    .register(expectations, { expected });
+}
+
+/** An IPv4 address: an unsigned 32-bit number. */
+export function ipv4() {
+  return text(
+    'an IPv4 address such as "192.88.99.1"',
+    (input) => parseIpv4(input) ?? undefined,
+    () => 'is no IPv4 address',
+  );
+}
+
+/** An IPv4 address, or `none`: null. */
+export function ipv4OrNone() {
+  return text(
+    'an IPv4 address such as "192.88.99.1", or "none"',
+    (input) => (input === 'none' ? null : (parseIpv4(input) ?? undefined)),
+    () => 'is no IPv4 address',
+  );
+}
+
+/** An IPv4 prefix, or an address alone: a /32. */
+export function prefix4() {
+  return text('an IPv4 prefix such as "198.51.100.0/24"', (input) => parsePrefix4(input) ?? undefined, complainOfPrefix4);
+}
+
+function complainOfPrefix4(input: string): string {
+  const [address, length, ...more] = input.split('/');
+  const addr = parseIpv4(address);
+  if (addr === null || more.length > 0 || !/^([0-9]|[12][0-9]|3[0-2])$/.test(length)) return 'is no IPv4 prefix';
+  const meant: Prefix4 = { addr: (addr & mask4(Number(length))) >>> 0, len: Number(length) };
+  return `has bits set behind its length: did you mean "${formatPrefix4(meant)}"?`;
+}
+
+/** Scopes that the source of an ICMPv6 error cannot have, RFC 4291 section 2.4. */
+const NO_GLOBAL_UNICAST = ['::/8', 'fe80::/10', 'fec0::/10', 'ff00::/8'].flatMap((prefix) => parsePrefix6(prefix) ?? []);
+
+/** A global unicast IPv6 address, sixteen octets. */
+export function globalIpv6() {
+  return text(
+    'a global unicast IPv6 address such as "2001:db8::1"',
+    (input) => {
+      const address = parseIpv6(input);
+      return address === null || NO_GLOBAL_UNICAST.some((prefix) => in6(address, 0, prefix)) ? undefined : address;
+    },
+    (input) => (parseIpv6(input) === null ? 'is no IPv6 address' : 'is no global unicast address'),
+  );
+}
+
+/** How a node forms its interface identifier: a custom by name, or eight octets. */
+export function interfaceId() {
+  return text(
+    '"linux", "windows", or an interface identifier such as "0:0:0:1"',
+    (input) => {
+      if (input === 'linux' || input === 'windows') return input;
+      const address = /^([0-9a-f]{1,4}:){3}[0-9a-f]{1,4}$/i.test(input) ? parseIpv6(`::${input}`) : null;
+      const id = address?.slice(8);
+      // The zero identifier is the subnet-router anycast address, RFC 4291 section 2.6.1.
+      return id?.some((octet) => octet !== 0) ? id : undefined;
+    },
+    () => 'is no interface identifier',
+  );
+}
+
+/** A word for logs, metric labels and status. */
+export function label() {
+  return text(
+    '1 to 64 letters, digits, ".", "_" and "-", a letter or digit first',
+    (input) => (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(input) ? input : undefined),
+    () => 'is no name',
+  );
+}
+
+/** The name of a network interface: what Linux, its sysctl tree and a command line all take. */
+export function interfaceName() {
+  return text(
+    'an interface name: 1 to 15 letters, digits, ".", "_" and "-"',
+    (input) => (/^(?!-|\.{1,2}$|(?:all|default)$)[A-Za-z0-9._-]{1,15}$/.test(input) ? input : undefined),
+    (input) => (input.length > 15 ? 'is too long' : 'is no interface name'),
+  );
+}
+
+/** An absolute path of at most `most` octets. */
+export function path(most: number) {
+  return text(
+    `an absolute path of at most ${most} octets`,
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a NUL would cut the path short in every system call.
+    (input) => (/^\/[^\u0000]*$/.test(input) && new TextEncoder().encode(input).length <= most ? input : undefined),
+    (input) => (input.startsWith('/') ? 'is too long, or holds a NUL' : 'is not absolute'),
+  );
+}
+
+/** `address:port` to listen on; an IPv6 address in brackets. */
+export function listen() {
+  return text('an address and port such as "127.0.0.1:6404" or "[::1]:6404"', readListen, () => 'is no address and port');
+}
+
+function readListen(input: string): { readonly host: string; readonly port: number } | undefined {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):([0-9]{1,5})$/.exec(input);
+  if (match === null) return undefined;
+  const [, six, four, digits] = match;
+  const port = Number(digits);
+  const known = six === undefined ? four === 'localhost' || parseIpv4(four) !== null : parseIpv6(six) !== null;
+  return known && port <= 65535 ? { host: six ?? four, port } : undefined;
+}
+
+/** `"a", "b" or "c"`. */
+export function alternatives(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words[words.length - 1]}`;
+}
