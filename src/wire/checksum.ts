@@ -3,7 +3,7 @@ import { u16 } from './octets.js';
 
 /**
  * Adds the words of `b[off..end)` to `sum`; an odd last octet counts as the high half of a word.
- * Up to 64 KiB fit in a 32-bit sum with no carry lost; fold before adding more.
+ * A sum is exact up to 2^53: no carry is lost, however much is added before `fold`.
  */
 export function addWords(sum: number, b: Uint8Array, off: number, end: number): number {
   let i = off;
@@ -15,7 +15,7 @@ export function addWords(sum: number, b: Uint8Array, off: number, end: number): 
 /** Folds the carries of `sum` and inverts it: the 16 bits that go into a header. */
 export function fold(sum: number): number {
   let s = sum;
-  while (s > 0xffff) s = (s >>> 16) + (s & 0xffff);
+  while (s > 0xffff) s = Math.floor(s / 0x10000) + (s & 0xffff); // not >>>, which forgets what is above 2^32
   return s ^ 0xffff;
 }
 

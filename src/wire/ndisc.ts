@@ -103,7 +103,7 @@ export function isRouterAdvertisement(b: Uint8Array, off: number, end: number): 
   return isMessage(b, off, end, Icmp6.routerAdvertisement, ADVERTISEMENT_LEN) && isLinkLocal6(b, off + IPV6_SRC);
 }
 
-/** Writes a router advertisement with its IPv6 header at `at` and returns its end: 56 octets, 8 for the MTU, 32 a prefix. */
+/** Writes a router advertisement with its IPv6 header at `at` and returns its end: 56 octets, 32 a prefix, 8 for the MTU. */
 export function writeRouterAdvertisement(out: Uint8Array, at: number, ra: RouterAdvertisement): number {
   const icmp = at + IPV6_LEN;
   const options = icmp + ADVERTISEMENT_LEN;
@@ -121,8 +121,8 @@ export function writeRouterAdvertisement(out: Uint8Array, at: number, ra: Router
   put32(out, icmp + 8, 0);
   put32(out, icmp + 12, 0);
   let option = options;
-  if (ra.mtu !== 0) option = writeMtu(out, option, ra.mtu);
   for (const prefix of ra.prefixes) option = writePrefix(out, option, prefix);
+  if (ra.mtu !== 0) writeMtu(out, option, ra.mtu);
   put16(out, icmp + 2, checksum6(out, at + IPV6_SRC, NextHeader.icmp6, icmp, end));
   return end;
 }
@@ -180,12 +180,11 @@ function optionLen(b: Uint8Array, option: number): number {
   return b[option + 1] * UNIT;
 }
 
-function writeMtu(out: Uint8Array, at: number, mtu: number): number {
+function writeMtu(out: Uint8Array, at: number, mtu: number): void {
   out[at] = Option.mtu;
   out[at + 1] = MTU_OPTION_LEN / UNIT;
   put16(out, at + 2, 0);
   put32(out, at + 4, mtu);
-  return at + MTU_OPTION_LEN;
 }
 
 function writePrefix(out: Uint8Array, at: number, p: AdvertisedPrefix): number {

@@ -1,0 +1,44 @@
+/** The vectors under `vectors/shared/`, made by an independent program. */
+import { readFileSync } from 'node:fs';
+
+const SHARED = new URL('../../vectors/shared/', import.meta.url);
+
+/** One frame of the capture. */
+export interface VectorPacket {
+  readonly frame: number;
+  readonly name: string;
+  readonly description: string;
+  readonly length: number;
+  readonly hex: string;
+}
+
+/** The sections that tests of codecs and mappings read. */
+interface SharedVectors {
+  readonly '6to4_addresses': readonly { v4: string; prefix: string; use: string }[];
+  readonly '6rd_prefixes': readonly { '6rdPrefix': string; IPv4MaskLen: number; ce_v4: string; delegated: string; note: string }[];
+  readonly icmp_translation: { icmp6_ptb_for_1400_byte_packet: string; icmp6_addr_unreachable_from_3_1: string };
+  readonly packets: readonly VectorPacket[];
+}
+
+/** `vectors.json`. */
+export const vectors: SharedVectors = JSON.parse(readFileSync(new URL('vectors.json', SHARED), 'utf8'));
+
+/** `tunnel-vectors.pcap`: the packets of `vectors`. */
+export const capture = new Uint8Array(readFileSync(new URL('tunnel-vectors.pcap', SHARED)));
+
+/** Octets of hex text. */
+export function hex(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, 'hex'));
+}
+
+/** Hex text of octets. */
+export function toHex(b: Uint8Array): string {
+  return Buffer.from(b).toString('hex');
+}
+
+/** The packet of that name, from its outer IPv4 header on. */
+export function packet(name: string): Uint8Array {
+  const found = vectors.packets.find((p) => p.name === name);
+  if (found === undefined) throw new Error(`no packet ${name} in vectors.json`);
+  return hex(found.hex);
+}
