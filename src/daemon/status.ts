@@ -1,0 +1,113 @@
+/** What the service says of itself: `status --json`, `/api/v1/status` and the numbers behind `/metrics`. */
+import { DIRECTIONS, Direction, drops, ICMP_KINDS, type IcmpKindName, icmpEvents, NODE_SLOT, octets, packets } from '../core/counters.js';
+import { DROPS, type DropName } from '../core/drop.js';
+import { sixToFourAddress } from '../engine/plan.js';
+import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
+import { formatIpv4, formatIpv6 } from '../wire/address.js';
+
+/** What the service is doing as a whole. */
+export type ServiceState = 'starting' | 'running' | 'draining' | 'stopping';
+
+/** What a status is read from; the service keeps it up to date. */
+export interface ServiceView {
+  readonly name: string;
+  readonly version: string;
+  readonly state: ServiceState;
+  /** Seconds since the process began. */
+  readonly uptime: number;
+  readonly node: NodeSpec;
+  /** Counter rows, one a packet thread. */
+  readonly rows: readonly Float64Array[];
+}
+
+/** Inner IPv6 packets that went through. */
+export interface Traffic {
+  readonly packets: number;
+  readonly octets: number;
+}
+
+/** Packets dropped, by reason; reasons that never came up are left out. */
+export type Dropped = Readonly<Partial<Record<DropName, number>>>;
+
+/** One tunnel. */
+export interface TunnelStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly role: string;
+  readonly state: 'up' | 'down';
+  /** Why it is down. */
+  readonly down?: string;
+  readonly interface: string;
+  /** Outer source; null while it is down for want of one. */
+  readonly local: string | null;
+  /** Further IPv4 addresses on which it decapsulates. */
+  readonly accept: readonly string[];
+  /** The node's own IPv6 address in the tunnel. */
+  readonly address?: string;
+  readonly mtu: number;
+  readonly encapsulated: Traffic;
+  readonly decapsulated: Traffic;
+  readonly dropped: Dropped;
+  /** ICMP errors, by kind; kinds that never came up are left out. */
+  readonly icmp: Readonly<Partial<Record<IcmpKindName, number>>>;
+}
+
+/** The whole service. */
+export interface Status {
+  readonly node: string;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly state: ServiceState;
+  /** Packet threads. */
+  readonly workers: number;
+  readonly tunnels: readonly TunnelStatus[];
+  /** Packets that reached the node and none of its tunnels. */
+  readonly dropped: Dropped;
+  readonly fastpath: { readonly mode: string; readonly interfaces: readonly string[]; readonly reason?: string };
+}
+
+/** Reads the status now. */
+export function readStatus(view: ServiceView): Status {
+  return {
+    node: view.name,
+    version: view.version,
+    uptimeSeconds: Math.floor(view.uptime),
+    state: view.state,
+    workers: view.rows.length,
+    tunnels: view.node.tunnels.map((tunnel) => tunnelStatus(tunnel, view.rows)),
+    dropped: dropped(view.rows, NODE_SLOT),
+    fastpath: { mode: 'off', interfaces: [], reason: 'this version forwards in its packet threads only' },
+  };
+}
+
+function tunnelStatus(tunnel: TunnelSpec, rows: readonly Float64Array[]): TunnelStatus {
+  const [local, ...accept] = tunnel.local.map(formatIpv4);
+  return {
+    name: tunnel.name,
+    type: tunnel.type,
+    role: tunnel.role,
+    state: tunnel.down === null ? 'up' : 'down',
+    ...(tunnel.down !== null && { down: tunnel.down }),
+    interface: tunnel.interface,
+    local: local ?? null,
+    accept,
+    ...(local !== undefined && { address: formatIpv6(sixToFourAddress(tunnel.local[0], 0, tunnel.interfaceId)) }),
+    mtu: tunnel.mtu,
+    encapsulated: traffic(rows, tunnel.slot, Direction.encapsulate),
+    decapsulated: traffic(rows, tunnel.slot, Direction.decapsulate),
+    dropped: dropped(rows, tunnel.slot),
+    icmp: counted(ICMP_KINDS.map((name, kind) => [name, icmpEvents(rows, tunnel.slot, kind)])),
+  };
+}
+
+function traffic(rows: readonly Float64Array[], slot: number, direction: number): Traffic {
+  return { packets: packets(rows, slot, direction), octets: octets(rows, slot, direction) };
+}
+
+function dropped(rows: readonly Float64Array[], slot: number): Dropped {
+  return counted(DROPS.map(({ name, code }) => [name, DIRECTIONS.reduce((sum, way) => sum + drops(rows, slot, Direction[way], code), 0)]));
+}
+
+function counted<K extends string>(entries: readonly (readonly [K, number])[]): Partial<Record<K, number>> {
+  return Object.fromEntries(entries.filter(([, n]) => n > 0)) as Partial<Record<K, number>>;
+}

@@ -1,0 +1,60 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { Direction, ICMP_KINDS, NODE_SLOT } from '../../src/core/counters.js';
+import { DROPS, Drop } from '../../src/core/drop.js';
+import { METRICS, openMetrics } from '../../src/daemon/metrics.js';
+import { makeView, node } from './view.js';
+
+/** Series of a page: `name{labels}` and its value. */
+function series(page: string): Map<string, number> {
+  const lines = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+}
+
+test('each scrape reads the rows anew, and adds them over the packet threads', async () => {
+  const { view, writers } = makeView();
+  const page = await openMetrics(view);
+  writers[0].forwarded(0, Direction.encapsulate, 104);
+  writers[1].forwarded(0, Direction.encapsulate, 104);
+  writers[1].dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
+  for (const scrape of [1, 2]) {
+    const found = series(await page.text());
+    expect([scrape, found.get('tsunagi_packets_total{tunnel="relay",direction="encapsulate",path="worker"}')]).toEqual([scrape, 2]);
+    expect(found.get('tsunagi_octets_total{tunnel="relay",direction="encapsulate",path="worker"}')).toBe(208);
+    expect(found.get('tsunagi_dropped_packets_total{tunnel="",direction="decapsulate",path="worker",reason="not_local"}')).toBe(1);
+    expect(found.get('tsunagi_tunnel_up{tunnel="relay"}')).toBe(1);
+    expect(found.get('tsunagi_tunnel_up{tunnel="home"}')).toBe(0);
+    expect(found.get('tsunagi_build_info{version="0.1.0"}')).toBe(1);
+  }
+  writers[0].forwarded(0, Direction.encapsulate, 96);
+  expect(series(await page.text()).get('tsunagi_octets_total{tunnel="relay",direction="encapsulate",path="worker"}')).toBe(304);
+});
+
+test('every series exists from the start, so that a rate never misses the first event', async () => {
+  const found = [...series(await (await openMetrics(makeView().view)).text()).keys()];
+  const count = (name: string) => found.filter((key) => key.startsWith(`${name}{`)).length;
+  const tunnels = node.tunnels.length;
+  expect(Object.fromEntries(METRICS.map(({ name }) => [name, count(name)]))).toEqual({
+    tsunagi_packets_total: 2 * tunnels,
+    tsunagi_octets_total: 2 * tunnels,
+    tsunagi_dropped_packets_total: 2 * DROPS.length * (tunnels + 1),
+    tsunagi_icmp_errors_total: ICMP_KINDS.length * tunnels,
+    tsunagi_tunnel_up: tunnels,
+    tsunagi_build_info: 1,
+  });
+});
+
+test('a tunnel that a reload removed leaves the page', async () => {
+  const { view } = makeView();
+  const current = { ...view };
+  const page = await openMetrics(current);
+  await page.text();
+  Object.assign(current, { node: { ...node, tunnels: node.tunnels.slice(1) } });
+  expect(await page.text()).not.toContain('tunnel="relay"');
+});
+
+test('promtool has no complaint about the page', async (ctx) => {
+  if (spawnSync('promtool', ['--version']).error !== undefined) ctx.skip('promtool (Debian package prometheus) is not installed');
+  const text = await (await openMetrics(makeView().view)).text();
+  expect(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('');
+});
