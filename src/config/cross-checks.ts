@@ -7,7 +7,7 @@ import { keyDocs } from './keys.js';
 import type { KeyPath } from './problem.js';
 import type { Findings, Raw, Read } from './read.js';
 import type { configTable } from './schema.js';
-import { TUNNEL_TYPES } from './tunnel-types.js';
+import { TUNNEL_TYPES, tunnelKeys } from './tunnel-types.js';
 import { alternatives } from './values.js';
 
 /** Tunnels in one node: the last row of the counters is the node's own. */
@@ -92,7 +92,7 @@ function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): vo
   for (const tunnel of tunnels) {
     const { local, accept } = tunnel.values;
     for (const addr of new Set([local, ...(accept ?? [])])) {
-      if (addr === undefined) continue;
+      if (addr === undefined || (addr === null && !takesDefaultLocal(tunnel))) continue;
       const owner = owners.get(addr);
       if (owner === undefined) {
         owners.set(addr, tunnel);
@@ -106,6 +106,11 @@ function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): vo
       );
     }
   }
+}
+
+/** True when the tunnel may leave `local` out. */
+function takesDefaultLocal({ values: { type, role } }: TunnelEntry): boolean {
+  return type !== undefined && role !== undefined && keyDocs.get(tunnelKeys.local)?.neededBy?.includes(role) === false;
 }
 
 function checkLans(tunnels: readonly TunnelEntry[], findings: Findings): void {

@@ -4,9 +4,9 @@ import { parse, TomlError } from 'smol-toml';
 import type * as z from 'zod';
 import type { Config, TunnelConfig } from './config.js';
 import { crossCheck, type TunnelEntry, tunnelEntries } from './cross-checks.js';
-import { Positions } from './positions.js';
-import { formatKeyPath, type Problem } from './problem.js';
-import { type Finding, Findings, type Raw, type Read, readTable } from './read.js';
+import { type Position, Positions } from './positions.js';
+import { type Finding, formatKeyPath, type Problem } from './problem.js';
+import { Findings, type Raw, type Read, readTable } from './read.js';
 import { configTable } from './schema.js';
 import { TUNNEL_TYPES } from './tunnel-types.js';
 
@@ -16,6 +16,8 @@ export { formatProblem, type Problem } from './problem.js';
 export interface Loaded {
   readonly config: Config | null;
   readonly problems: readonly Problem[];
+  /** Gives a finding its place in the file: for those who judge what only the host can tell. */
+  place(finding: Finding): Problem;
 }
 
 /** Octets that a configuration file may have. */
@@ -50,9 +52,18 @@ export function parseConfig(text: string, file: string): Loaded {
   const tunnels = tunnelEntries(values.tunnel ?? [], raws);
   crossCheck(tunnels, findings);
 
-  const problems = placed(findings.list, new Positions(text), file);
+  const positions = new Positions(text);
+  const place = ({ severity, path, message, expected }: Finding): Problem => ({
+    severity,
+    file,
+    ...positions.at(path),
+    key: formatKeyPath(path),
+    message,
+    expected,
+  });
+  const problems = findings.list.map(place).sort((a, b) => a.line - b.line || a.column - b.column);
   const valid = problems.every((problem) => problem.severity !== 'error');
-  return { config: valid ? configOf(values, tunnels) : null, problems };
+  return { config: valid ? configOf(values, tunnels) : null, problems, place };
 }
 
 /** One octet more than allowed at most, so that a file without end is no trouble. */
@@ -79,25 +90,10 @@ function reasonOf(cause: unknown): string {
   return REASONS[code ?? ''] ?? message;
 }
 
-function failure(
-  file: string,
-  message: string,
-  expected: string,
-  at: { readonly line: number; readonly column: number } = { line: 1, column: 1 },
-): Loaded {
-  return { config: null, problems: [{ severity: 'error', file, line: at.line, column: at.column, key: '', message, expected }] };
-}
-
-function placed(findings: readonly Finding[], positions: Positions, file: string): Problem[] {
-  const problems = findings.map(({ severity, path, message, expected }) => ({
-    severity,
-    file,
-    ...positions.at(path),
-    key: formatKeyPath(path),
-    message,
-    expected,
-  }));
-  return problems.sort((a, b) => a.line - b.line || a.column - b.column);
+/** The file as a whole is no configuration. */
+function failure(file: string, message: string, expected: string, { line, column }: Position = { line: 1, column: 1 }): Loaded {
+  const place = (finding: Finding): Problem => ({ ...finding, file, line, column, key: formatKeyPath(finding.path) });
+  return { config: null, problems: [{ severity: 'error', file, line, column, key: '', message, expected }], place };
 }
 
 /** Without an error every key was read: what is partly read is then whole. */

@@ -17,6 +17,17 @@ export interface Problem {
   readonly expected: string;
 }
 
+/** Where in a table: keys and, in arrays, places from 0. */
+export type KeyPath = readonly (string | number)[];
+
+/** What was found to be wrong, before its key is looked up in the file. */
+export interface Finding {
+  readonly severity: Problem['severity'];
+  readonly path: KeyPath;
+  readonly message: string;
+  readonly expected: string;
+}
+
 /** `file:line:column: key: message; expected …`, one line; a warning says that it is one. */
 export function formatProblem(problem: Problem): string {
   const key = problem.key === '' ? '' : `${problem.key}: `;
@@ -24,9 +35,6 @@ export function formatProblem(problem: Problem): string {
   const expected = problem.expected === '' ? '' : `; expected ${problem.expected}`;
   return `${problem.file}:${problem.line}:${problem.column}: ${severity}${key}${problem.message}${expected}`;
 }
-
-/** Where in a table: keys and, in arrays, places from 0. */
-export type KeyPath = readonly (string | number)[];
 
 /** `tunnel[0].lan[1].subnet`; a key that is not bare is quoted. */
 export function formatKeyPath(path: KeyPath): string {

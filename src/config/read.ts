@@ -6,16 +6,8 @@
  * and its cross checks, when one key of it is wrong.
  */
 import * as z from 'zod';
-import { type KeyPath, nearest, quote } from './problem.js';
+import { type Finding, type KeyPath, nearest, quote } from './problem.js';
 import { expectedOf } from './values.js';
-
-/** What was found, before it has a place in the file. */
-export interface Finding {
-  readonly severity: 'error' | 'warning';
-  readonly path: KeyPath;
-  readonly message: string;
-  readonly expected: string;
-}
 
 /** Collects findings. */
 export class Findings {

@@ -18,7 +18,7 @@ export const PLANNED_TYPES = ['6rd', 'isatap', 'teredo'] as const;
 export const tunnelKeys = {
   name: optional(value.label()).register(keyDocs, { about: 'Unique; the label in logs, metrics and status.', absent: '`<type>-<role>`' }),
   type: value.choice(TYPES, PLANNED_TYPES).register(keyDocs, { about: 'The technology.' }),
-  role: value.label().register(keyDocs, { about: 'What this node does in it.' }),
+  role: value.label('a role of the type').register(keyDocs, { about: 'What this node does in it.' }),
   interface: optional(value.interfaceName()).register(keyDocs, {
     about: 'The TUN device that is made. Name it where there are several tunnels, so that it does not depend on their order.',
     absent: '`tun<type>`, `tun<type>-2` and so on',
@@ -98,19 +98,22 @@ const sixToFour = describe({
           about: "Interface identifier of the node's own address: `linux` is `::1`, `windows` is `::<IPv4>`, or eight octets.",
           roles: ['host', 'router'],
         }),
-      lan: z.array(lanTable).register(keyDocs, { about: 'The LANs.', roles: ['router'] }),
+      lan: z.array(lanTable).register(keyDocs, { about: 'The LANs behind the router.', roles: ['router'] }),
     })
     .register(tableDocs, { about: '6to4, RFC 3056: the prefix 2002:V4ADDR::/48 of an IPv4 address.' }),
 
   check(values, path, findings) {
-    if (values.relay != null && (values.relay === values.local || values.accept?.includes(values.relay))) {
+    const { role, relay, local, accept } = values;
+    const sendsToRelay = role !== 'relay' && relay != null;
+    if (sendsToRelay && (relay === local || accept?.includes(relay))) {
       findings.error([...path, 'relay'], 'is an address of the tunnel itself', 'the address of another node, or "none"');
     }
     const subnets = new Set<number>();
     values.lan?.forEach((lan, i) => {
       if (lan?.subnet === undefined) return;
-      if (subnets.has(lan.subnet))
+      if (subnets.has(lan.subnet)) {
         findings.error([...path, 'lan', i, 'subnet'], `${lan.subnet} is the subnet of another LAN`, 'a number of its own');
+      }
       subnets.add(lan.subnet);
     });
   },

@@ -91,7 +91,7 @@ function complainOfPrefix4(input: string): string {
   const addr = parseIpv4(address);
   if (addr === null || more.length > 0 || !/^([0-9]|[12][0-9]|3[0-2])$/.test(length)) return 'is no IPv4 prefix';
   const meant: Prefix4 = { addr: (addr & mask4(Number(length))) >>> 0, len: Number(length) };
-  return `has bits set behind its length: did you mean "${formatPrefix4(meant)}"?`;
+  return `has bits set behind its length: "${formatPrefix4(meant)}" is the prefix`;
 }
 
 /** Scopes that the source of an ICMPv6 error cannot have, RFC 4291 section 2.4. */
@@ -125,9 +125,9 @@ export function interfaceId() {
 }
 
 /** A word for logs, metric labels and status. */
-export function label() {
+export function label(expected = '1 to 64 letters, digits, ".", "_" and "-", a letter or digit first') {
   return text(
-    '1 to 64 letters, digits, ".", "_" and "-", a letter or digit first',
+    expected,
     (input) => (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(input) ? input : undefined),
     () => 'is no name',
   );
