@@ -1,0 +1,175 @@
+/**
+ * Many packets a system call: recvmmsg(2) and sendmmsg(2) over arrays that lie in the arena.
+ *
+ *   struct mmsghdr  0 name*  8 name length  16 iovec*  24 iovecs  32 control*  40 control length
+ *                   48 flags  56 octets received                                 (64 octets)
+ *   struct iovec    0 base*  8 length                                            (16 octets)
+ *
+ * The arrays are laid out once. Per packet a receiver writes nothing and reads one word, a sender
+ * writes three words and a socket address.
+ */
+import { Drop } from '../core/drop.js';
+import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
+import type { Arena } from './arena.js';
+import { FULL, fateOf } from './fate.js';
+import { errno, MSG, recvmmsg, sendmmsg } from './libc.js';
+
+/** Octets in a struct mmsghdr, and in a struct iovec. */
+export const MESSAGE_LEN = 64;
+export const IOVEC_LEN = 16;
+/** Room for any socket address that is used here, in octets. */
+const ADDRESS_ROOM = 32;
+
+const NAME = 0;
+const NAME_LEN = 8;
+const IOVEC = 16;
+const IOVECS = 24;
+const CONTROL = 32;
+const CONTROL_LEN = 40;
+const RECEIVED = 56;
+
+/** Writes `offset` of the arena as an address at `at`. Cold. */
+function putAddress(arena: Arena, at: number, offset: number): void {
+  arena.view.setBigUint64(at, BigInt(arena.base + offset), true);
+}
+
+/** Lays a message out at `at`: one iovec, a socket address, control data, all at offsets of the arena. Cold. */
+export function layMessage(
+  arena: Arena,
+  at: number,
+  iovec: number,
+  address: number,
+  addressLen: number,
+  control = 0,
+  controlLen = 0,
+): void {
+  putAddress(arena, at + IOVEC, iovec);
+  arena.view.setUint32(at + IOVECS, 1, true);
+  if (addressLen > 0) putAddress(arena, at + NAME, address);
+  arena.view.setUint32(at + NAME_LEN, addressLen, true);
+  if (controlLen > 0) putAddress(arena, at + CONTROL, control);
+  arena.view.setUint32(at + CONTROL_LEN, controlLen, true);
+}
+
+/** Points the iovec at `at` to `octets` octets from `offset` of the arena. */
+export function pointIovec(arena: Arena, at: number, offset: number, octets: number): void {
+  const word = at >>> 2;
+  const address = arena.base + offset;
+  arena.words[word] = address;
+  arena.words[word + 1] = address / 0x100000000;
+  arena.words[word + 2] = octets;
+}
+
+/** Fills a batch from a socket. */
+export class Receiver {
+  readonly #fd: number;
+  readonly #batch: Batch;
+  readonly #words: Uint32Array;
+  /** Address of the messages. */
+  readonly #messages: number;
+  /** Index in `words` of what was received, message 0. */
+  readonly #received: number;
+
+  constructor(arena: Arena, fd: number, batch: Batch) {
+    this.#fd = fd;
+    this.#batch = batch;
+    this.#words = arena.words;
+    const messages = arena.alloc(batch.length * MESSAGE_LEN);
+    const iovecs = arena.alloc(batch.length * IOVEC_LEN);
+    batch.forEach((frame, i) => {
+      const at = frame.slot + HEADROOM;
+      layMessage(arena, messages + i * MESSAGE_LEN, iovecs + i * IOVEC_LEN, 0, 0);
+      pointIovec(arena, iovecs + i * IOVEC_LEN, at, frame.limit - at);
+    });
+    this.#messages = arena.base + messages;
+    this.#received = (messages + RECEIVED) >>> 2;
+  }
+
+  /** Fills frames with what waits; returns how many. */
+  receive(): number {
+    const batch = this.#batch;
+    const n = recvmmsg(this.#fd, this.#messages, batch.length, MSG.DONTWAIT, 0);
+    if (n < 0) {
+      fateOf(errno(), 'recvmmsg', this.#fd); // an error that the network left on the socket is gone with this call
+      return 0;
+    }
+    for (let i = 0; i < n; i++) {
+      const frame = batch[i];
+      frame.off = frame.slot + HEADROOM;
+      frame.end = frame.off + this.#words[this.#received + i * (MESSAGE_LEN >>> 2)];
+    }
+    return n;
+  }
+}
+
+/** What differs from one kind of socket to the other when sending. */
+export interface Addressing {
+  /** Octets in a socket address, at most 32. */
+  readonly addressLen: number;
+  /** Writes what all destinations have in common at `arena.b[at..)`. Once an address. */
+  layAddress(at: number): void;
+  /** Writes the destination of `frame` there. Per packet. */
+  writeAddress(at: number, frame: Frame): void;
+  /** The kernel refused `frame`: the drop reason, `FULL`, or `Drop.none` when it went all the same. */
+  refused(frame: Frame, error: number): number;
+}
+
+/** Sends frames of any port of its arena through a socket. */
+export class Sender {
+  readonly #fd: number;
+  readonly #arena: Arena;
+  readonly #addressing: Addressing;
+  readonly #count: number;
+  readonly #messages: number;
+  readonly #iovecs: number;
+  readonly #addresses: number;
+
+  /** Hands `count` packets at most to one call. */
+  constructor(arena: Arena, fd: number, count: number, addressing: Addressing) {
+    this.#fd = fd;
+    this.#arena = arena;
+    this.#addressing = addressing;
+    this.#count = count;
+    this.#iovecs = arena.alloc(count * IOVEC_LEN);
+    this.#addresses = arena.alloc(count * ADDRESS_ROOM);
+    const messages = arena.alloc(count * MESSAGE_LEN);
+    for (let i = 0; i < count; i++) {
+      const address = this.#addresses + i * ADDRESS_ROOM;
+      addressing.layAddress(address);
+      layMessage(arena, messages + i * MESSAGE_LEN, this.#iovecs + i * IOVEC_LEN, address, addressing.addressLen);
+    }
+    this.#messages = arena.base + messages;
+  }
+
+  /** `Port.send`. */
+  send(frames: readonly Frame[], n: number): number {
+    let handled = 0;
+    while (handled < n) {
+      const count = Math.min(n - handled, this.#count);
+      const taken = this.#send(frames, handled, count);
+      handled += taken;
+      if (taken < count) break;
+    }
+    return handled;
+  }
+
+  #send(frames: readonly Frame[], from: number, count: number): number {
+    for (let i = 0; i < count; i++) {
+      const frame = frames[from + i];
+      pointIovec(this.#arena, this.#iovecs + i * IOVEC_LEN, frame.off, frame.end - frame.off);
+      this.#addressing.writeAddress(this.#addresses + i * ADDRESS_ROOM, frame);
+    }
+    let at = 0;
+    while (at < count) {
+      const sent = sendmmsg(this.#fd, this.#messages + at * MESSAGE_LEN, count - at, MSG.DONTWAIT);
+      if (sent > 0) {
+        for (const end = at + sent; at < end; at++) frames[from + at].fate = Drop.none;
+        continue;
+      }
+      const fate = this.#addressing.refused(frames[from + at], errno());
+      if (fate === FULL) break;
+      frames[from + at++].fate = fate;
+    }
+    return at;
+  }
+}

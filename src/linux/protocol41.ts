@@ -1,0 +1,184 @@
+/**
+ * The carrier of RFC 4213 section 3: IPv6 in IPv4, protocol 41, through a raw socket.
+ *
+ * Received are whole IPv4 packets: the kernel has checked their header and put fragments together.
+ * Sent are packets with their header (IP_HDRINCL); the kernel chooses the identification, since ours
+ * is 0, and the checksum. What is larger than the device takes it refuses; such a packet, DF clear,
+ * goes through the same socket as payload, and then the kernel writes the header and fragments.
+ */
+import { Drop } from '../core/drop.js';
+import type { Batch, Frame } from '../core/frame.js';
+import type { Port } from '../engine/port.js';
+import { DF, fragment4, headerLen4, IPV4_SRC, Protocol, src4, tos4, ttl4 } from '../wire/ipv4.js';
+import { copy, put32 } from '../wire/octets.js';
+import type { Arena } from './arena.js';
+import { fateOf } from './fate.js';
+import { attachFilter, Bpf, type Instruction, VERDICTS } from './filter.js';
+import { AF, close, Errno, errno, int32, MSG, must, SO, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
+import { type Addressing, IOVEC_LEN, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
+
+const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10 } as const;
+const PMTUDISC_DONT = 0;
+
+/** Octets that may wait in the socket, each way: some 10 ms of small packets at a million a second. */
+const SOCKET_BUFFER = 8 << 20;
+
+/** Which of several packet threads a socket is for. */
+export interface WorkerShare {
+  /** 0..workers-1. */
+  readonly worker: number;
+  readonly workers: number;
+}
+
+/**
+ * Opens a socket for `Protocol41Port`. Every raw socket is shown every packet, so with several
+ * workers a filter leaves each packet to one of them, by its outer source. Throws `SystemError`:
+ * EPERM without CAP_NET_RAW.
+ */
+export function openProtocol41(share: WorkerShare): number {
+  const fd = must(socket(AF.INET, SOCK.RAW | SOCK.NONBLOCK | SOCK.CLOEXEC, Protocol.ipv6), 'socket', 'AF_INET, SOCK_RAW, protocol 41');
+  try {
+    if (share.workers > 1) attachFilter(fd, shareFilter(share));
+    must(setsockopt(fd, SOL.IP, IP.HDRINCL, int32(1), 4), 'setsockopt', `socket ${fd}, IP_HDRINCL`);
+    must(setsockopt(fd, SOL.IP, IP.MTU_DISCOVER, int32(PMTUDISC_DONT), 4), 'setsockopt', `socket ${fd}, IP_MTU_DISCOVER`);
+    enlargeBuffers(fd, SOCKET_BUFFER);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/** Asks for `octets` of buffer each way: beyond the limits of the host where we may, else up to them. */
+function enlargeBuffers(fd: number, octets: number): void {
+  for (const [forced, plain] of [
+    [SO.RCVBUFFORCE, SO.RCVBUF],
+    [SO.SNDBUFFORCE, SO.SNDBUF],
+  ]) {
+    if (setsockopt(fd, SOL.SOCKET, forced, int32(octets), 4) === 0) continue;
+    must(setsockopt(fd, SOL.SOCKET, plain, int32(octets), 4), 'setsockopt', `socket ${fd}, buffer of ${octets} octets`);
+  }
+}
+
+/** Multiplier of a Fibonacci hash: neighbouring sources spread over the upper bits. */
+const SPREAD = 0x9e3779b1;
+
+/** The packets whose outer source falls to one worker. */
+function shareFilter({ worker, workers }: WorkerShare): readonly Instruction[] {
+  return [
+    [Bpf.loadWord, 0, 0, IPV4_SRC],
+    [Bpf.multiply, 0, 0, SPREAD],
+    [Bpf.shiftRight, 0, 0, 16],
+    [Bpf.modulo, 0, 0, workers],
+    [Bpf.jumpIfEqual, 0, 1, worker],
+    ...VERDICTS,
+  ];
+}
+
+/** struct sockaddr_in: the family in the machine's order, then port and address as on the wire. */
+const SOCKADDR_IN_LEN = 16;
+const SIN_ADDR = 4;
+
+/** Sends and receives protocol 41. */
+export class Protocol41Port implements Port {
+  readonly kind = 'protocol-41';
+  readonly batch: Batch;
+  readonly #receiver: Receiver;
+  readonly #sender: Sender;
+
+  /** `fd` is of `openProtocol41`; `count` frames of `room` octets, headroom included. */
+  constructor(arena: Arena, fd: number, count: number, room: number) {
+    this.batch = arena.makeBatch(count, room);
+    this.#receiver = new Receiver(arena, fd, this.batch);
+    this.#sender = new Sender(arena, fd, count, new Ipv4Addressing(arena, fd));
+  }
+
+  receive(): number {
+    const n = this.#receiver.receive();
+    for (let i = 0; i < n; i++) {
+      const frame = this.batch[i];
+      frame.remote.addr = src4(frame.b, frame.off);
+    }
+    return n;
+  }
+
+  send(frames: readonly Frame[], n: number): number {
+    return this.#sender.send(frames, n);
+  }
+}
+
+/** struct cmsghdr: length with its 16 octets of header, level, type; then data, padded to eight octets. */
+const CMSG_HEADER = 16;
+const PKTINFO_AT = 0;
+const PKTINFO_LEN = 12;
+const TTL_AT = 32;
+const TOS_AT = 56;
+const CONTROL_LEN = 80;
+/** struct in_pktinfo: an interface, the source to send from, and what only a receiver reads. */
+const SPEC_DST = 4;
+
+/** Destinations of IPv4, and the way of a packet that is too large for the device. */
+class Ipv4Addressing implements Addressing {
+  readonly addressLen = SOCKADDR_IN_LEN;
+  readonly #arena: Arena;
+  readonly #fd: number;
+  readonly #message: number;
+  readonly #iovec: number;
+  readonly #address: number;
+  readonly #control: number;
+  readonly #on = int32(1);
+  readonly #off = int32(0);
+
+  constructor(arena: Arena, fd: number) {
+    this.#arena = arena;
+    this.#fd = fd;
+    this.#message = arena.alloc(MESSAGE_LEN);
+    this.#iovec = arena.alloc(IOVEC_LEN);
+    this.#address = arena.alloc(SOCKADDR_IN_LEN);
+    this.#control = arena.alloc(CONTROL_LEN);
+    this.layAddress(this.#address);
+    layMessage(arena, this.#message, this.#iovec, this.#address, SOCKADDR_IN_LEN, this.#control, CONTROL_LEN);
+    this.#layControl(PKTINFO_AT, IP.PKTINFO, PKTINFO_LEN);
+    this.#layControl(TTL_AT, IP.TTL, 4);
+    this.#layControl(TOS_AT, IP.TOS, 4);
+  }
+
+  #layControl(at: number, type: number, octets: number): void {
+    const { view } = this.#arena;
+    view.setUint32(this.#control + at, CMSG_HEADER + octets, true);
+    view.setInt32(this.#control + at + 8, SOL.IP, true);
+    view.setInt32(this.#control + at + 12, type, true);
+  }
+
+  layAddress(at: number): void {
+    this.#arena.view.setUint16(at, AF.INET, true);
+  }
+
+  writeAddress(at: number, frame: Frame): void {
+    put32(this.#arena.b, at + SIN_ADDR, frame.remote.addr);
+  }
+
+  refused(frame: Frame, error: number): number {
+    if (error !== Errno.EMSGSIZE || (fragment4(frame.b, frame.off) & DF) !== 0) return fateOf(error, 'sendmmsg', this.#fd);
+    return this.#sendInFragments(frame);
+  }
+
+  /** Sends the payload of `frame` and lets the kernel write the header anew, from the fields of ours. */
+  #sendInFragments({ b, off, end, remote }: Frame): number {
+    const { view } = this.#arena;
+    const data = this.#control + CMSG_HEADER;
+    const header = headerLen4(b, off);
+    pointIovec(this.#arena, this.#iovec, off + header, end - off - header);
+    put32(b, this.#address + SIN_ADDR, remote.addr);
+    copy(b, off + IPV4_SRC, b, data + PKTINFO_AT + SPEC_DST, 4);
+    view.setInt32(data + TTL_AT, ttl4(b, off), true);
+    view.setInt32(data + TOS_AT, tos4(b, off), true);
+    setsockopt(this.#fd, SOL.IP, IP.HDRINCL, this.#off, 4);
+    const sent = sendmsg(this.#fd, this.#arena.base + this.#message, MSG.DONTWAIT);
+    const error = sent < 0 ? errno() : 0;
+    setsockopt(this.#fd, SOL.IP, IP.HDRINCL, this.#on, 4);
+    if (error === 0) return Drop.none;
+    // The kernel checks this source, as it does not check that of a header of ours: the address has left the host.
+    return error === Errno.EINVAL ? Drop.tunnel_down : fateOf(error, 'sendmsg', this.#fd);
+  }
+}

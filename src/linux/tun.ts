@@ -1,0 +1,102 @@
+/**
+ * TUN devices: whole IPv6 packets between the kernel's stack and this process, one a system call.
+ *
+ * A device has one queue a packet thread (IFF_MULTI_QUEUE). It lives as long as a queue is open: it
+ * leaves with the process, however that ends, and its addresses and routes with it.
+ */
+import { Drop } from '../core/drop.js';
+import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
+import type { Port } from '../engine/port.js';
+import type { Arena } from './arena.js';
+import { FULL, fateOf } from './fate.js';
+import { close, Errno, errno, ioctl, must, O, open, read, write } from './libc.js';
+
+const DEVICE = '/dev/net/tun';
+const TUNSETIFF = 0x400454ca;
+const IFF = { TUN: 0x0001, MULTI_QUEUE: 0x0100, NO_PI: 0x1000, TUN_EXCL: 0x8000 } as const;
+/** struct ifreq: a name of at most fifteen octets, zero-terminated, then the flags. */
+const IFREQ_LEN = 40;
+const FLAGS = 16;
+/** Octets in the name of an interface, at most. */
+export const MAX_NAME_LEN = 15;
+
+/**
+ * Makes the TUN device `name` and opens `queues` queues of it: descriptors for `TunPort`. Throws
+ * `SystemError`: EBUSY when there is an interface of this name (see `tunHolder`), EPERM without CAP_NET_ADMIN.
+ */
+export function openTun(name: string, { queues }: { queues: number }): number[] {
+  const fds = [openQueue(name, IFF.TUN_EXCL)];
+  try {
+    while (fds.length < queues) fds.push(addTunQueue(name));
+  } catch (error) {
+    fds.forEach(close);
+    throw error;
+  }
+  return fds;
+}
+
+/** Opens one more queue of a device that this process has made. Throws `SystemError`. */
+export function addTunQueue(name: string): number {
+  return openQueue(name, 0);
+}
+
+function openQueue(name: string, flags: number): number {
+  const request = new Uint8Array(IFREQ_LEN);
+  const octets = new TextEncoder().encode(name);
+  request.set(octets.subarray(0, MAX_NAME_LEN));
+  new DataView(request.buffer).setUint16(FLAGS, IFF.TUN | IFF.NO_PI | IFF.MULTI_QUEUE | flags, true);
+  const fd = must(open(DEVICE, O.RDWR | O.NONBLOCK | O.CLOEXEC), 'open', DEVICE, 'the kernel module tun is needed: modprobe tun');
+  try {
+    must(ioctl(fd, TUNSETIFF, request), 'ioctl', `TUNSETIFF ${name}`);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/** One queue of a TUN device. */
+export class TunPort implements Port {
+  readonly kind = 'ipv6';
+  readonly batch: Batch;
+  /** True once the device was deleted: the queue is dead, and a poll for it would never sleep. */
+  gone = false;
+  readonly #fd: number;
+  readonly #base: number;
+
+  /** `fd` is one of `openTun`; `count` frames of `room` octets, headroom included. */
+  constructor(arena: Arena, fd: number, count: number, room: number) {
+    this.batch = arena.makeBatch(count, room);
+    this.#fd = fd;
+    this.#base = arena.base;
+  }
+
+  receive(): number {
+    const batch = this.batch;
+    for (let i = 0; i < batch.length; i++) {
+      const frame = batch[i];
+      const at = frame.slot + HEADROOM;
+      const octets = read(this.#fd, this.#base + at, frame.limit - at);
+      if (octets < 0) {
+        const error = errno();
+        if (error === Errno.EBADFD) this.gone = true;
+        fateOf(error, 'read', this.#fd);
+        return i;
+      }
+      frame.off = at;
+      frame.end = at + octets;
+    }
+    return batch.length;
+  }
+
+  send(frames: readonly Frame[], n: number): number {
+    for (let i = 0; i < n; i++) {
+      const frame = frames[i];
+      const written = write(this.#fd, this.#base + frame.off, frame.end - frame.off);
+      const fate = written < 0 ? fateOf(errno(), 'write', this.#fd) : Drop.none;
+      if (fate === FULL) return i;
+      frame.fate = fate;
+    }
+    return n;
+  }
+}
