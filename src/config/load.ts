@@ -52,15 +52,11 @@ export function parseConfig(text: string, file: string): Loaded {
   const tunnels = tunnelEntries(values.tunnel ?? [], raws);
   crossCheck(tunnels, findings);
 
-  const positions = new Positions(text);
-  const place = ({ severity, path, message, expected }: Finding): Problem => ({
-    severity,
-    file,
-    ...positions.at(path),
-    key: formatKeyPath(path),
-    message,
-    expected,
-  });
+  let positions: Positions | null = null;
+  const place = (finding: Finding): Problem => {
+    positions ??= new Positions(text);
+    return problemAt(positions.at(finding.path), file, finding);
+  };
   const problems = findings.list.map(place).sort((a, b) => a.line - b.line || a.column - b.column);
   const valid = problems.every((problem) => problem.severity !== 'error');
   return { config: valid ? configOf(values, tunnels) : null, problems, place };
@@ -91,9 +87,13 @@ function reasonOf(cause: unknown): string {
 }
 
 /** The file as a whole is no configuration. */
-function failure(file: string, message: string, expected: string, { line, column }: Position = { line: 1, column: 1 }): Loaded {
-  const place = (finding: Finding): Problem => ({ ...finding, file, line, column, key: formatKeyPath(finding.path) });
-  return { config: null, problems: [{ severity: 'error', file, line, column, key: '', message, expected }], place };
+function failure(file: string, message: string, expected: string, at: Position = { line: 1, column: 1 }): Loaded {
+  const place = (finding: Finding): Problem => problemAt(at, file, finding);
+  return { config: null, problems: [place({ severity: 'error', path: [], message, expected })], place };
+}
+
+function problemAt({ line, column }: Position, file: string, { severity, path, message, expected }: Finding): Problem {
+  return { severity, file, line, column, key: formatKeyPath(path), message, expected };
 }
 
 /** Without an error every key was read: what is partly read is then whole. */
