@@ -82,7 +82,7 @@ function checkUnique(tunnels: readonly TunnelEntry[], key: 'name' | 'interface',
     if (value === null) continue;
     const owner = owners.get(value);
     if (owner === undefined) owners.set(value, tunnel);
-    else findings.error([...tunnel.path, key], `"${value}" is the ${key} of tunnel[${owner.path[1]}] too`, `a ${key} of its own`);
+    else findings.error([...tunnel.path, key], `"${value}" is the ${key} of tunnel[${owner.path[1]}] too`, 'one of its own');
   }
 }
 

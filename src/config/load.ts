@@ -4,7 +4,7 @@ import { parse, TomlError } from 'smol-toml';
 import type * as z from 'zod';
 import type { Config, TunnelConfig } from './config.js';
 import { crossCheck, type TunnelEntry, tunnelEntries } from './cross-checks.js';
-import { type Position, Positions } from './positions.js';
+import { type Position, Positions, positionOf } from './positions.js';
 import { type Finding, formatKeyPath, type Problem } from './problem.js';
 import { Findings, type Raw, type Read, readTable } from './read.js';
 import { configTable } from './schema.js';
@@ -34,7 +34,12 @@ export function loadConfig(file: string): Loaded {
     return failure(file, `cannot be read: ${reasonOf(cause)}`, '');
   }
   if (octets.length > MOST_OCTETS) return failure(file, `is larger than ${MOST_OCTETS} octets`, 'a configuration');
-  return parseConfig(new TextDecoder().decode(octets), file);
+  const text = utf8().decode(octets);
+  const odd = firstDifference(octets, new TextEncoder().encode(text));
+  if (odd === null) return parseConfig(text, file);
+  // As a stream, so that what the difference cuts short is not counted.
+  const before = utf8().decode(octets.subarray(0, odd), { stream: true });
+  return failure(file, 'is not UTF-8', 'TOML 1.0', positionOf(before, before.length));
 }
 
 /** Checks the text of a configuration; `file` is the name that problems bear. */
@@ -73,6 +78,18 @@ function readBounded(file: string): Uint8Array {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Keeps a byte order mark, so that offsets hold. */
+function utf8() {
+  return new TextDecoder('utf-8', { ignoreBOM: true });
+}
+
+/** The first place where two arrays differ; null when they are equal. */
+function firstDifference(a: Uint8Array, b: Uint8Array): number | null {
+  const at = a.findIndex((octet, i) => octet !== b[i]);
+  if (at >= 0) return at;
+  return a.length === b.length ? null : a.length;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
