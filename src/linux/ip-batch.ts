@@ -26,7 +26,7 @@ export class IpError extends Error {
 
 /** What ip says of things that have gone. */
 const GONE =
-  /^(Cannot find device|Error: ipv[46]: Address not found|RTNETLINK answers: (No such process|No such device|Cannot assign requested address))/;
+  /^(Cannot find device|Error: ipv[46]: Address not found|RTNETLINK answers: (No such process|No such device|Cannot assign requested address))/i;
 /** ip ends its words about a command with its number, counted from 1. */
 const FAILED = /^Command failed -:(\d+)$/;
 const TIMEOUT = 10_000;
