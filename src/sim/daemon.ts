@@ -1,0 +1,182 @@
+/**
+ * The tunnel daemon on a simulated host: the real engine between simulated ports. It does what the
+ * service does around the engine, and nothing more: makes ports, sets up the host, steps, reloads when
+ * the host has changed, stops.
+ */
+import type { Millis } from '../core/clock.js';
+import { Counters } from '../core/counters.js';
+import { makeBatch } from '../core/frame.js';
+import { Pipeline, type Ports } from '../engine/pipeline.js';
+import { hostPlan } from '../engine/plan.js';
+import { type HostFacts, type NodeSpec, sameSpec } from '../engine/spec.js';
+import type { Host } from './host.js';
+import { HostSetup } from './host-setup.js';
+import { Icmp4Port, LanPort, Protocol41Port, TunPort } from './port.js';
+import type { Appointment } from './scheduler.js';
+
+/** From a host's present state to what the engine is to be. `slots`: places of the tunnels so far, by name. */
+export type ResolveNode = (facts: HostFacts, slots: ReadonlyMap<string, number>) => NodeSpec;
+
+/** Time from a change on the host until the daemon acts on it. */
+export const REACTION_TIME: Millis = 100;
+/** Steps in one go; what waits after them waits for the next event at the same time. */
+const MAX_STEPS = 256;
+
+/** One daemon. */
+export class Daemon {
+  readonly counters = new Counters();
+  readonly #host: Host;
+  readonly #resolve: ResolveNode;
+  #node: NodeSpec | null = null;
+  #pipeline: Pipeline | null = null;
+  #ports: SimulatedPorts | null = null;
+  readonly #setup: HostSetup;
+  #wake: Appointment | null = null;
+  #timer: Appointment | null = null;
+  #reload: Appointment | null = null;
+
+  constructor(host: Host, resolve: ResolveNode) {
+    this.#host = host;
+    this.#resolve = resolve;
+    this.#setup = new HostSetup(host);
+  }
+
+  /** What the engine works by; null while the daemon does not run. */
+  get node(): NodeSpec | null {
+    return this.#node;
+  }
+
+  get isRunning(): boolean {
+    return this.#pipeline !== null;
+  }
+
+  /** Starts on whatever is there: a leftover of a daemon that was killed is taken over. */
+  start(): void {
+    if (this.#pipeline !== null) return;
+    this.#pipeline = new Pipeline({ counters: this.counters, random: this.#host.random.fill, owner: true });
+    this.#ports = new SimulatedPorts(this.#host, () => this.#wakeUp());
+    this.#host.onChange = () => this.#noticeChange();
+    this.reload();
+  }
+
+  /** Reads the state of the host and works by it from now on. */
+  reload(): void {
+    const { now } = this.#host;
+    if (this.#pipeline === null || this.#ports === null) return;
+    const slots = new Map(this.#node?.tunnels.map(({ name, slot }) => [name, slot]));
+    const node = this.#resolve(this.#host.facts(this.#setup.addresses), slots);
+    if (this.#node !== null && sameSpec(node, this.#node)) return;
+    const ports = this.#ports.for(node);
+    this.#pipeline.configure(node, ports, now);
+    this.#setup.become(hostPlan(node));
+    this.#ports.keep(node);
+    this.#node = node;
+    this.#wakeUp();
+  }
+
+  /** Stops in good order: LANs are told, and what was set up is undone. */
+  stop(): void {
+    if (this.#pipeline === null) return;
+    this.#pipeline.withdraw(this.#host.now);
+    this.#run(this.#pipeline);
+    this.#setup.become([]);
+    this.kill();
+  }
+
+  /** Ends at once: its devices and sockets go with it, what it set up elsewhere stays. */
+  kill(): void {
+    for (const appointment of [this.#wake, this.#timer, this.#reload]) if (appointment !== null) appointment.action = null;
+    this.#wake = this.#timer = this.#reload = null;
+    this.#host.onChange = null;
+    this.#ports?.close();
+    this.#setup.abandon();
+    this.#ports = null;
+    this.#pipeline = null;
+    this.#node = null;
+  }
+
+  /** A port has something, or there is news: the engine steps soon. */
+  #wakeUp(): void {
+    this.#wake ??= this.#host.scheduler.after(0, () => {
+      this.#wake = null;
+      if (this.#pipeline === null) return;
+      this.#run(this.#pipeline);
+      this.#armTimer(this.#pipeline.nextTimeout());
+    });
+  }
+
+  #run(pipeline: Pipeline): void {
+    for (let i = 0; i < MAX_STEPS; i++) if (pipeline.step(this.#host.now) === 0) return;
+    this.#wakeUp();
+  }
+
+  #armTimer(at: Millis): void {
+    if (this.#timer !== null) this.#timer.action = null;
+    this.#timer = at === Infinity ? null : this.#host.scheduler.at(at, () => this.#wakeUp());
+  }
+
+  #noticeChange(): void {
+    this.#reload ??= this.#host.scheduler.after(REACTION_TIME, () => {
+      this.#reload = null;
+      this.reload();
+    });
+  }
+}
+
+/** The ports of one daemon, by what its node needs. */
+class SimulatedPorts {
+  readonly #host: Host;
+  readonly #wake: () => void;
+  readonly #protocol41: Protocol41Port;
+  readonly #icmp4: Icmp4Port;
+  readonly #tunnels = new Map<string, TunPort>();
+  readonly #lans = new Map<string, LanPort>();
+
+  constructor(host: Host, wake: () => void) {
+    this.#host = host;
+    this.#wake = wake;
+    this.#protocol41 = new Protocol41Port(host, wake);
+    this.#icmp4 = new Icmp4Port(host, wake);
+  }
+
+  /** Those that `node` needs; made where there is none, kept where there is one. */
+  for(node: NodeSpec): Ports {
+    for (const { interface: name } of node.tunnels) {
+      if (!this.#tunnels.has(name)) this.#tunnels.set(name, new TunPort(this.#host, name, this.#wake));
+    }
+    for (const name of lansOf(node)) if (!this.#lans.has(name)) this.#lans.set(name, new LanPort(this.#host, name, this.#wake));
+    return {
+      protocol41: this.#protocol41,
+      icmp4: this.#icmp4,
+      tunnels: new Map(this.#tunnels),
+      lans: new Map(this.#lans),
+      makeBatch,
+    };
+  }
+
+  /** Closes those that `node` does not need. */
+  keep(node: NodeSpec): void {
+    const devices = new Set(node.tunnels.map((tunnel) => tunnel.interface));
+    const lans = new Set(lansOf(node));
+    for (const name of [...this.#tunnels.keys()].filter((name) => !devices.has(name))) {
+      this.#tunnels.delete(name);
+      this.#host.removeInterface(name);
+    }
+    for (const name of [...this.#lans.keys()].filter((name) => !lans.has(name))) {
+      this.#lans.delete(name);
+      this.#host.readers.lans.delete(name);
+    }
+  }
+
+  /** Closes them all. */
+  close(): void {
+    for (const name of this.#tunnels.keys()) this.#host.removeInterface(name);
+    this.#host.readers.protocol41 = null;
+    this.#host.readers.icmp4 = null;
+    this.#host.readers.lans.clear();
+  }
+}
+
+function lansOf(node: NodeSpec): string[] {
+  return node.tunnels.flatMap((tunnel) => tunnel.lans.map((lan) => lan.interface));
+}
