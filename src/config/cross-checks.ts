@@ -26,8 +26,10 @@ export interface TunnelEntry {
   readonly interface: string | null;
 }
 
-/** Gives every tunnel its name and interface; defaults never take a name that the file uses. */
-export function tunnelEntries(tunnels: readonly (ReadTunnel | undefined)[], raws: readonly Raw[]): TunnelEntry[] {
+/** Gives every tunnel its name and interface; defaults never take a name that the file uses. More tunnels than there may be are left out. */
+export function tunnelEntries(all: readonly (ReadTunnel | undefined)[], raws: readonly Raw[], findings: Findings): TunnelEntry[] {
+  if (all.length > MOST_TUNNELS) findings.error(['tunnel', MOST_TUNNELS], `${all.length} tunnels are too many`, `at most ${MOST_TUNNELS}`);
+  const tunnels = all.slice(0, MOST_TUNNELS);
   const taken = new Set(tunnels.map((tunnel) => tunnel?.interface));
   return tunnels.flatMap((values, i) => {
     if (values === undefined) return [];
@@ -44,9 +46,6 @@ export function tunnelEntries(tunnels: readonly (ReadTunnel | undefined)[], raws
 
 /** Finds what is wrong between keys of one tunnel, and between tunnels. */
 export function crossCheck(tunnels: readonly TunnelEntry[], findings: Findings): void {
-  if (tunnels.length > MOST_TUNNELS) {
-    findings.error(tunnels[MOST_TUNNELS].path, `${tunnels.length} tunnels are too many`, `at most ${MOST_TUNNELS}`);
-  }
   for (const tunnel of tunnels) checkRole(tunnel, findings);
   checkUnique(tunnels, 'name', findings);
   checkUnique(tunnels, 'interface', findings);

@@ -4,7 +4,7 @@ import { parse, TomlError } from 'smol-toml';
 import type * as z from 'zod';
 import type { Config, TunnelConfig } from './config.js';
 import { crossCheck, type TunnelEntry, tunnelEntries } from './cross-checks.js';
-import { type Position, Positions, positionOf } from './positions.js';
+import { Lines, MOST_DEPTH, type Position, Positions } from './positions.js';
 import { type Finding, formatKeyPath, type Problem } from './problem.js';
 import { Findings, type Raw, type Read, readTable } from './read.js';
 import { configTable } from './schema.js';
@@ -22,8 +22,6 @@ export interface Loaded {
 
 /** Octets that a configuration file may have. */
 export const MOST_OCTETS = 1 << 20;
-/** Tables within tables that a file may have; far more than any key needs. */
-const MOST_DEPTH = 32;
 
 /** Reads and checks the file; one that cannot be read is a problem too, and nothing is thrown. */
 export function loadConfig(file: string): Loaded {
@@ -39,11 +37,12 @@ export function loadConfig(file: string): Loaded {
   if (odd === null) return parseConfig(text, file);
   // As a stream, so that what the difference cuts short is not counted.
   const before = utf8().decode(octets.subarray(0, odd), { stream: true });
-  return failure(file, 'is not UTF-8', 'TOML 1.0', positionOf(before, before.length));
+  return failure(file, 'is not UTF-8', 'TOML 1.0', new Lines(before).at(before.length));
 }
 
 /** Checks the text of a configuration; `file` is the name that problems bear. */
-export function parseConfig(text: string, file: string): Loaded {
+export function parseConfig(document: string, file: string): Loaded {
+  const text = document.replace(/^\ufeff/, '');
   let raw: Raw;
   try {
     raw = parse(text, { maxDepth: MOST_DEPTH });
@@ -54,7 +53,7 @@ export function parseConfig(text: string, file: string): Loaded {
   const findings = new Findings();
   const values = readTable(configTable, raw, [], findings);
   const raws = Array.isArray(raw.tunnel) ? (raw.tunnel as Raw[]) : [];
-  const tunnels = tunnelEntries(values.tunnel ?? [], raws);
+  const tunnels = tunnelEntries(values.tunnel ?? [], raws, findings);
   crossCheck(tunnels, findings);
 
   let positions: Positions | null = null;

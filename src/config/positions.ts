@@ -7,19 +7,43 @@
 import { parse } from 'smol-toml';
 import type { KeyPath } from './problem.js';
 
-/** A place in a file; both count from 1, columns in characters. */
+/** A place in a file; both count from 1, columns in UTF-16 units as editors do. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
+/** Parts of a path that are told apart: as deep as the parser lets structures nest. */
+export const MOST_DEPTH = 32;
+
+/** The lines of a text. */
+export class Lines {
+  readonly #starts = [0];
+
+  constructor(text: string) {
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
+  }
+
+  /** The place of an offset. */
+  at(offset: number): Position {
+    let low = 0;
+    let high = this.#starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (this.#starts[middle] <= offset) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: offset - this.#starts[low] + 1 };
+  }
+}
+
 /** The places of the keys, tables and array elements of one document. */
 export class Positions {
-  readonly #text: string;
+  readonly #lines: Lines;
   readonly #offsets: ReadonlyMap<string, number>;
 
   constructor(text: string) {
-    this.#text = text;
+    this.#lines = new Lines(text);
     this.#offsets = new Scan(text).run();
   }
 
@@ -27,17 +51,10 @@ export class Positions {
   at(path: KeyPath): Position {
     for (let len = path.length; len > 0; len--) {
       const offset = this.#offsets.get(id(path.slice(0, len)));
-      if (offset !== undefined) return positionOf(this.#text, offset);
+      if (offset !== undefined) return this.#lines.at(offset);
     }
-    return { line: 1, column: 1 };
+    return this.#lines.at(0);
   }
-}
-
-/** The line and column of an offset in `text`. */
-export function positionOf(text: string, offset: number): Position {
-  const before = text.slice(0, offset).replace(/^\ufeff/, '');
-  const lines = before.split('\n');
-  return { line: lines.length, column: [...lines[lines.length - 1]].length + 1 };
 }
 
 function id(path: KeyPath): string {
@@ -58,7 +75,7 @@ class Scan {
   run(): ReadonlyMap<string, number> {
     let table: KeyPath = [];
     for (;;) {
-      this.#skip(/[\s\ufeff]+|#[^\n]*/y);
+      this.#skip(/\s+|#[^\n]*/y);
       const start = this.#at;
       if (this.#take('[')) table = this.#header(start);
       else this.#pair(table);
@@ -134,7 +151,7 @@ class Scan {
       const quoted = this.#text[offset] === '"' || this.#text[offset] === "'";
       if (quoted ? !this.#string() : !this.#skip(/[A-Za-z0-9_-]+/y)) break;
       const written = this.#text.slice(offset, this.#at);
-      keys.push({ key: quoted ? unquote(written) : written, offset });
+      if (keys.length < MOST_DEPTH) keys.push({ key: quoted ? unquote(written) : written, offset });
       this.#skip(/[ \t]+/y);
     } while (this.#take('.'));
     return keys;

@@ -15,9 +15,14 @@ export interface KeyReference {
 
 /** Every key, in the order of the reference; one that several tables share is there once. */
 export function configurationKeys(): KeyReference[] {
-  return sections().flatMap(({ path, rows }) =>
-    rows.map(([key, schema]) => ({ path: [...path, key].join('.'), about: docOf(schema).about })),
-  );
+  const keys = new Map<string, KeyReference>();
+  for (const { path: table, rows } of sections()) {
+    for (const [key, schema] of rows) {
+      const path = [...table, key].join('.');
+      if (!keys.has(path)) keys.set(path, { path, about: docOf(schema).about });
+    }
+  }
+  return [...keys.values()];
 }
 
 /** The text of `docs/configuration.md`. */
