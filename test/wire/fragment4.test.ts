@@ -60,7 +60,7 @@ function arrived(b: Uint8Array, id: number): Uint8Array {
   return seal(copy);
 }
 
-// 40 octets of options: none, padding of no-operations, and of an option without the copied flag.
+// No options; no-operations; with an end; copied and uncopied ones with an end; an uncopied one that is longer.
 const optionWords = fc.constantFrom('', '01010101', '0101010100000000', '9404000007070400000000aa', '4408050000000000');
 
 const cases = fc.record({
