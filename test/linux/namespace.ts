@@ -1,0 +1,95 @@
+/**
+ * Network namespaces for tests. The test process itself steps into one and out again, so that what a
+ * test opens is really there; nothing has a name outside, and all of it is gone when the process ends.
+ *
+ * The namespace is a property of a thread: this works on the main thread alone, which vitest's pool
+ * of forked processes runs tests on, and a body must not wait for anything.
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+import koffi from 'koffi';
+import { errno, errnoName, must } from '../../src/linux/libc.js';
+
+const CLONE_NEWNET = 0x40000000;
+const lib = koffi.load('libc.so.6');
+const unshare: (flags: number) => number = lib.func('int unshare(int flags)');
+const setns: (fd: number, kind: number) => number = lib.func('int setns(int fd, int kind)');
+
+/** One namespace with a working loopback and no IPv6 of its own: silent until someone sends. */
+export class Namespace {
+  /** Names it for `ip link set … netns`. */
+  readonly path: string;
+  readonly #fd: number;
+
+  constructor() {
+    if (!isMainThread) throw new Error('network namespaces are for the main thread');
+    const home = openSync('/proc/self/ns/net', 'r');
+    try {
+      must(unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
+      this.#fd = openSync('/proc/self/ns/net', 'r');
+      this.path = `/proc/${process.pid}/fd/${this.#fd}`;
+      ip('link set lo up');
+      for (const which of ['all', 'default']) writeFileSync(`/proc/sys/net/ipv6/conf/${which}/disable_ipv6`, '1');
+    } finally {
+      must(setns(home, CLONE_NEWNET), 'setns', 'home');
+      closeSync(home);
+    }
+  }
+
+  /** What `body` returns when it runs inside. `body` must not be asynchronous. */
+  run<T>(body: () => T): T {
+    const home = openSync('/proc/self/ns/net', 'r');
+    must(setns(this.#fd, CLONE_NEWNET), 'setns', this.path);
+    try {
+      return body();
+    } finally {
+      must(setns(home, CLONE_NEWNET), 'setns', 'home');
+      closeSync(home);
+    }
+  }
+
+  /** Lets go of it: it is gone with the last socket that was opened in it. */
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Why namespaces cannot be had here; null when they can. */
+export function withoutNamespaces(): string | null {
+  try {
+    new Namespace().close();
+    return null;
+  } catch {
+    return `needs root, to make network namespaces: ${errnoName(errno())}`;
+  }
+}
+
+/** Runs `ip` with words that hold no spaces, and returns what it prints. */
+export function ip(command: string): string {
+  return execFileSync('ip', command.split(' '), { encoding: 'utf8' });
+}
+
+/** Two namespaces and a cable between them: tlxa in the first, tlxb in the second, up. */
+export class Cable {
+  readonly a = new Namespace();
+  readonly b = new Namespace();
+
+  constructor(addressA: string, addressB: string) {
+    this.a.run(() => ip(`link add tlxa type veth peer name tlxb netns ${this.b.path}`));
+    for (const [namespace, name, address] of [
+      [this.a, 'tlxa', addressA],
+      [this.b, 'tlxb', addressB],
+    ] as const) {
+      namespace.run(() => {
+        ip(`address add ${address} dev ${name}`);
+        ip(`link set dev ${name} up`);
+      });
+    }
+  }
+
+  close(): void {
+    this.a.close();
+    this.b.close();
+  }
+}

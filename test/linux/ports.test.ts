@@ -1,0 +1,106 @@
+import { HEADROOM } from '../../src/core/frame.js';
+import type { Port } from '../../src/engine/port.js';
+import { Arena, arenaStride } from '../../src/linux/arena.js';
+import { Icmp4Port, openIcmp4 } from '../../src/linux/icmp4.js';
+import { LanPort, openLan } from '../../src/linux/lan.js';
+import { close } from '../../src/linux/libc.js';
+import { Poller } from '../../src/linux/poll.js';
+import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
+import { openTun, TunPort } from '../../src/linux/tun.js';
+import { parseIpv4 } from '../../src/wire/address.js';
+import { type PortBench, portCompliance } from '../port-compliance.js';
+import { type FarEnd, IPv4Host, IPv6Link } from './far-end.js';
+import { Cable, ip, Namespace, withoutNamespaces } from './namespace.js';
+
+const BATCH = 16;
+const SPARE = 150;
+const ROOM = HEADROOM + 4096;
+/** Longest wait for something to arrive, milliseconds. */
+const STEP = 10;
+
+const HERE = '192.0.2.1';
+const THERE = '192.0.2.2';
+const addr = (text: string): number => parseIpv4(text) ?? Number.NaN;
+
+/** A port over `fd`, with `far` at the other end. */
+function benchOf(fd: number, makePort: (arena: Arena) => Port, far: FarEnd, takeDown: () => void, closeNamespaces: () => void): PortBench {
+  const arena = new Arena((BATCH + SPARE) * arenaStride(ROOM) + (64 << 10));
+  const poller = new Poller(arena, [fd, far.fd]);
+  return {
+    port: makePort(arena),
+    frames: arena.makeBatch(SPARE, ROOM),
+    mtu: 1500,
+    here: addr(HERE),
+    there: addr(THERE),
+    nowhere: addr('203.0.113.1'),
+    inject: (packet) => far.send(packet),
+    collect: () => far.take(),
+    step: () => {
+      poller.wait(STEP);
+    },
+    takeDown,
+    close: () => {
+      close(fd);
+      far.close();
+      closeNamespaces();
+    },
+  };
+}
+
+function tun(): PortBench {
+  const namespace = new Namespace();
+  return namespace.run(() => {
+    const [fd] = openTun('tlx0', { queues: 1 });
+    ip('link set dev tlx0 mtu 1500 up');
+    const far = new IPv6Link('tlx0', null);
+    return benchOf(
+      fd,
+      (arena) => new TunPort(arena, fd, BATCH, ROOM),
+      far,
+      () => namespace.run(() => ip('link set dev tlx0 down')),
+      () => namespace.close(),
+    );
+  });
+}
+
+/** A cable, with the port at its end a and `far` at its end b. */
+function wired(openPort: () => number, makePort: (arena: Arena, fd: number) => Port, openFar: () => FarEnd): PortBench {
+  const cable = new Cable(`${HERE}/24`, `${THERE}/24`);
+  const fd = cable.a.run(openPort);
+  const far = cable.b.run(openFar);
+  return benchOf(
+    fd,
+    (arena) => makePort(arena, fd),
+    far,
+    () => cable.a.run(() => ip('link set dev tlxa down')),
+    () => cable.close(),
+  );
+}
+
+const protocol41 = (): PortBench =>
+  wired(
+    () => openProtocol41({ worker: 0, workers: 1 }),
+    (arena, fd) => new Protocol41Port(arena, fd, BATCH, ROOM),
+    () => new IPv4Host(41, { withHeader: false }),
+  );
+
+const icmp4 = (): PortBench =>
+  wired(
+    openIcmp4,
+    (arena, fd) => new Icmp4Port(arena, fd, BATCH, ROOM),
+    () => new IPv4Host(1, { withHeader: true }),
+  );
+
+const ALL_ROUTERS_MAC = [0x33, 0x33, 0, 0, 0, 2];
+const lan = (): PortBench =>
+  wired(
+    () => openLan('tlxa'),
+    (arena, fd) => new LanPort(arena, fd, BATCH, ROOM),
+    () => new IPv6Link('tlxb', ALL_ROUTERS_MAC),
+  );
+
+const skip = withoutNamespaces();
+portCompliance('a TUN queue', 'ipv6', tun, skip);
+portCompliance('a raw socket of protocol 41', 'protocol-41', protocol41, skip);
+portCompliance('a raw ICMP socket', 'icmp4', icmp4, skip);
+portCompliance('a packet socket on a LAN', 'lan', lan, skip);
