@@ -8,10 +8,11 @@ import { Counters } from '../core/counters.js';
 import { makeBatch } from '../core/frame.js';
 import { Pipeline, type Ports } from '../engine/pipeline.js';
 import { hostPlan } from '../engine/plan.js';
+import type { Port } from '../engine/port.js';
 import { type HostFacts, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Host } from './host.js';
 import { HostSetup } from './host-setup.js';
-import { Icmp4Port, LanPort, Protocol41Port, TunPort } from './port.js';
+import { openIcmp4, openLan, openProtocol41, openTun } from './port.js';
 import type { Appointment } from './scheduler.js';
 
 /** From a host's present state to what the engine is to be. `slots`: places of the tunnels so far, by name. */
@@ -127,24 +128,24 @@ export class Daemon {
 class SimulatedPorts {
   readonly #host: Host;
   readonly #wake: () => void;
-  readonly #protocol41: Protocol41Port;
-  readonly #icmp4: Icmp4Port;
-  readonly #tunnels = new Map<string, TunPort>();
-  readonly #lans = new Map<string, LanPort>();
+  readonly #protocol41: Port;
+  readonly #icmp4: Port;
+  readonly #tunnels = new Map<string, Port>();
+  readonly #lans = new Map<string, Port>();
 
   constructor(host: Host, wake: () => void) {
     this.#host = host;
     this.#wake = wake;
-    this.#protocol41 = new Protocol41Port(host, wake);
-    this.#icmp4 = new Icmp4Port(host, wake);
+    this.#protocol41 = openProtocol41(host, wake);
+    this.#icmp4 = openIcmp4(host, wake);
   }
 
   /** Those that `node` needs; made where there is none, kept where there is one. */
   for(node: NodeSpec): Ports {
     for (const { interface: name } of node.tunnels) {
-      if (!this.#tunnels.has(name)) this.#tunnels.set(name, new TunPort(this.#host, name, this.#wake));
+      if (!this.#tunnels.has(name)) this.#tunnels.set(name, openTun(this.#host, name, this.#wake));
     }
-    for (const name of lansOf(node)) if (!this.#lans.has(name)) this.#lans.set(name, new LanPort(this.#host, name, this.#wake));
+    for (const name of lansOf(node)) if (!this.#lans.has(name)) this.#lans.set(name, openLan(this.#host, name, this.#wake));
     return {
       protocol41: this.#protocol41,
       icmp4: this.#icmp4,

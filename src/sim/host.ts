@@ -7,6 +7,8 @@
  */
 import type { Millis } from '../core/clock.js';
 import type { HostAddress4, HostFacts } from '../engine/spec.js';
+import { Icmp6 } from '../wire/icmp6.js';
+import { IPV6_LEN, NextHeader, nextHeader6 } from '../wire/ipv6.js';
 import { u32 } from '../wire/octets.js';
 import { type Address, addressKey, formatAddress, inSubnet, isLinkLocal, SIZE4, SIZE6, type Subnet } from './address.js';
 import { Autoconfiguration } from './autoconfiguration.js';
@@ -173,6 +175,7 @@ export class Host implements Receiver {
 
   /** See {@link Receiver}. */
   receive(from: Interface, packet: Uint8Array): void {
+    this.#overhear(from, packet);
     const version = packet.length === 0 ? 0 : packet[0] >>> 4;
     if (version === 4) this.stack4.receive(from, packet);
     else if (version === 6) this.stack6.receive(from, packet);
@@ -236,6 +239,14 @@ export class Host implements Receiver {
     return { hostName: this.name, ipv4, ipv6, defaultSource: this.#defaultSource(), linkLocal, forwards6: this.forwards };
   }
 
+  /** A LAN reader hears solicitations as a packet socket does: beside the stack, and before it judges them. */
+  #overhear(from: Interface, packet: Uint8Array): void {
+    const reader = this.readers.lans.get(from.name);
+    if (reader === undefined || !looksLikeSolicitation(packet)) return;
+    this.account.note('copied');
+    this.account.note(reader.push(packet) ? 'to_daemon' : 'queue_full');
+  }
+
   #defaultSource(): number | null {
     const isUsable = (route: Route): boolean => route.to.len === 0 && (route.interface?.isUp ?? false);
     const source = this.routes4.routes().find(isUsable)?.interface?.ipv4?.addr;
@@ -245,4 +256,14 @@ export class Host implements Receiver {
   #routes(addr: Address): RouteTable {
     return addr.length === SIZE4 ? this.routes4 : this.routes6;
   }
+}
+
+/** True when an ICMPv6 header of type 133 follows the IPv6 header; nothing else is checked. */
+function looksLikeSolicitation(packet: Uint8Array): boolean {
+  return (
+    packet.length > IPV6_LEN &&
+    packet[0] >>> 4 === 6 &&
+    nextHeader6(packet, 0) === NextHeader.icmp6 &&
+    packet[IPV6_LEN] === Icmp6.routerSolicitation
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * IPv6 of a simulated host, RFC 8200, RFC 4443, RFC 8201: it forwards, answers echo requests, sends
- * errors, keeps path MTUs, fragments what it originates, reassembles what is for it, and hands router
- * messages to those who wait for them.
+ * errors, keeps path MTUs, fragments what it originates, reassembles what is for it, and lets interfaces
+ * configure themselves.
  *
  *   receive -> whole? -> ours? --yes--> reassemble -> ICMPv6
  *                             '--no---> forward ------------------.
@@ -164,18 +164,11 @@ export class Stack6 {
     if (end - icmp < ICMP6_LEN) return 'malformed';
     if (checksum6(packet, IPV6_SRC, NextHeader.icmp6, icmp, end) !== 0) return 'bad_checksum';
     const type = packet[icmp];
-    if (type === Icmp6.routerSolicitation) return this.#deliverSolicitation(from, packet);
     if (type === Icmp6.echoRequest) this.#reply(from, packet, icmp);
     else if (type === Icmp6.echoReply) this.#hear(packet, icmp, 'reply', end - icmp - ECHO_LEN);
     else if (type === Icmp6.routerAdvertisement) this.#hearAdvertisement(from, packet);
     else if (type < Icmp6.echoRequest) this.#hearError(packet, icmp);
     return 'delivered';
-  }
-
-  #deliverSolicitation(from: Interface, packet: Uint8Array): Ending {
-    const reader = this.#host.readers.lans.get(from.name);
-    if (reader === undefined) return 'delivered';
-    return reader.push(packet) ? 'to_daemon' : 'queue_full';
   }
 
   #hearAdvertisement(from: Interface, packet: Uint8Array): void {
