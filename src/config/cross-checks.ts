@@ -1,17 +1,13 @@
 /** Checks across keys and across tunnels. They see what was read well, whatever else was wrong. */
 
 import type * as z from 'zod';
-import { NODE_SLOT } from '../core/counters.js';
 import { formatIpv4 } from '../wire/address.js';
 import { keyDocs } from './keys.js';
 import type { KeyPath } from './problem.js';
 import type { Findings, Raw, Read } from './read.js';
 import type { configTable } from './schema.js';
-import { TUNNEL_TYPES, tunnelKeys } from './tunnel-types.js';
+import { MOST_TUNNELS, TUNNEL_TYPES, tunnelKeys } from './tunnel-types.js';
 import { alternatives } from './values.js';
-
-/** Tunnels in one node: the last row of the counters is the node's own. */
-export const MOST_TUNNELS = NODE_SLOT;
 
 /** A tunnel as far as it could be read. */
 type ReadTunnel = NonNullable<NonNullable<Read<typeof configTable>['tunnel']>[number]>;

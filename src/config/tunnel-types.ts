@@ -3,6 +3,7 @@
  * they become. A further technology is one more entry of `TUNNEL_TYPES`.
  */
 import * as z from 'zod';
+import { NODE_SLOT } from '../core/counters.js';
 import type { SixToFourConfig, TunnelCommonConfig, TunnelConfig } from './config.js';
 import { keyDocs, optional, tableDocs } from './keys.js';
 import type { KeyPath } from './problem.js';
@@ -14,10 +15,13 @@ export const TYPES = ['6to4'] as const;
 /** Types of the contract that are still to come. */
 export const PLANNED_TYPES = ['6rd', 'isatap', 'teredo'] as const;
 
+/** Tunnels in one node: the last row of the counters is the node's own. */
+export const MOST_TUNNELS = NODE_SLOT;
+
 /** The keys of every `[[tunnel]]`. */
 export const tunnelKeys = {
   name: optional(value.label()).register(keyDocs, { about: 'Unique; the label in logs, metrics and status.', absent: '`<type>-<role>`' }),
-  type: value.choice(TYPES, PLANNED_TYPES).register(keyDocs, { about: 'The technology.' }),
+  type: value.choice(TYPES, PLANNED_TYPES).register(keyDocs, { about: 'The technology. `6rd`, `isatap` and `teredo` are still to come.' }),
   role: value.label('a role of the type').register(keyDocs, { about: 'What this node does in it.' }),
   interface: optional(value.interfaceName()).register(keyDocs, {
     about: 'The TUN device that is made. Name it where there are several tunnels, so that it does not depend on their order.',
@@ -134,7 +138,9 @@ const sixToFour = describe({
 export const TUNNEL_TYPES: Readonly<Record<(typeof TYPES)[number], TunnelType>> = { '6to4': sixToFour };
 
 /** A `[[tunnel]]` whose type is not known: what all types share is read, the rest cannot be judged. */
-export const tunnelTable = z.looseObject(tunnelKeys).register(tableDocs, { about: 'One tunnel. These keys are shared by all types.' });
+export const tunnelTable = z
+  .looseObject(tunnelKeys)
+  .register(tableDocs, { about: `One tunnel, of at most ${MOST_TUNNELS}. All types have these keys.` });
 
 vary(tunnelTable, 'type', new Map(TYPES.map((type) => [type, TUNNEL_TYPES[type].table])));
 
