@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,11 +18,11 @@ const PROGRAMS = {
 };
 
 /** Sets up what `purpose` ('start' or 'test') needs. Ends the process with a message when that is not possible. */
-export function setUp(purpose) {
+export async function setUp(purpose) {
   checkNode();
   npmPackages();
   debianPackages({ ...PROGRAMS.start, ...(purpose === 'test' ? PROGRAMS.test : {}) });
-  build();
+  await build();
 }
 
 /** Runs a program with its output hidden; on failure shows it and ends the process. */
@@ -92,14 +92,27 @@ function onPath(program) {
   return false;
 }
 
-function build() {
+/** Compiles what changed, and bundles when anything did. */
+async function build() {
   const compiler = join(root, 'node_modules', '.bin', 'tsc');
-  const first = !existsSync(join(root, 'dist', '.build'));
-  if (first) step('build', compiler, ['-b']);
+  if (!existsSync(join(root, 'dist', '.build'))) step('build', compiler, ['-b']);
   else {
     const run = spawnSync(compiler, ['-b'], { cwd: root, encoding: 'utf8' });
     if (run.status !== 0) fail(`${run.stdout}${run.stderr}set-up: the build failed.`);
   }
+  const bundled = join(root, 'dist', 'bundle', 'main.js');
+  if (existsSync(bundled) && statSync(bundled).mtimeMs >= newest(join(root, 'src'))) return;
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) setUp(process.argv[2] === 'start' ? 'start' : 'test');
+/** When anything below `folder` was last changed, milliseconds. */
+function newest(folder) {
+  let latest = 0;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) latest = Math.max(latest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+  }
+  return latest;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await setUp(process.argv[2] === 'start' ? 'start' : 'test');

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root, setUp } from './setup.mjs';
 
-setUp('start');
+await setUp('start');
 const demo = spawn(process.execPath, [join(root, 'bin', 'tsunagi.js'), 'lab', 'demo', ...process.argv.slice(2)], { stdio: 'inherit' });
 // Ctrl-C reaches the demonstration by itself, in the same foreground group; a signal to npm alone must be passed on.
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => demo.kill(signal));

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, setUp } from './setup.mjs';
 
-setUp('test');
+await setUp('test');
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const chosen = process.argv.slice(2);
 const STATIC_CHECKS = [
