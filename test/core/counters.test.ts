@@ -17,7 +17,7 @@ import {
 } from '../../src/core/counters.js';
 import { DROP_SLOTS } from '../../src/core/drop.js';
 
-/** Every cell of a row: how it is raised by one, and how it is read. */
+/** Every cell of a tunnel: how it is raised by one, and how it is read. */
 function cells(slot: number): { raise: (c: Counters) => void; read: (rows: readonly Float64Array[]) => number }[] {
   const both = [Direction.encapsulate, Direction.decapsulate];
   const reasons = Array.from({ length: DROP_SLOTS }, (_, reason) => reason);
@@ -33,8 +33,12 @@ function cells(slot: number): { raise: (c: Counters) => void; read: (rows: reado
       read: (rows: readonly Float64Array[]) => icmpEvents(rows, slot, IcmpKind[kind]),
     })),
     ...both.map((direction) => ({
-      raise: (c: Counters) => c.forwarded(slot, direction, 0),
+      raise: (c: Counters) => c.forwarded(slot, direction, 1),
       read: (rows: readonly Float64Array[]) => packets(rows, slot, direction),
+    })),
+    ...both.map((direction) => ({
+      raise: () => {}, // with its packet
+      read: (rows: readonly Float64Array[]) => octets(rows, slot, direction),
     })),
   ];
 }
@@ -42,12 +46,9 @@ function cells(slot: number): { raise: (c: Counters) => void; read: (rows: reado
 test('every counter of every tunnel is a cell of its own, inside the row', () => {
   const counters = new Counters();
   const all = Array.from({ length: MAX_TUNNELS }, (_, slot) => cells(slot)).flat();
-  for (const [i, cell] of all.entries()) {
-    cell.raise(counters);
-    expect(cell.read([counters.row])).toBe(1);
-    expect(counters.row.reduce((sum, value) => sum + value, 0)).toBe(i + 1);
-  }
+  for (const cell of all) cell.raise(counters);
   for (const cell of all) expect(cell.read([counters.row])).toBe(1);
+  expect(counters.row.reduce((sum, value) => sum + value, 0)).toBe(all.length);
   expect([counters.row.length, NODE_SLOT]).toEqual([COUNTER_ROW_LEN, MAX_TUNNELS - 1]);
 });
 
@@ -79,7 +80,6 @@ test('a slot that is cleared is zero, and its neighbours are not touched', () =>
   clearSlot(counters.row, 5);
   for (const slot of [4, 5, 6]) {
     for (const cell of cells(slot)) expect([slot, cell.read([counters.row])]).toEqual([slot, slot === 5 ? 0 : 7]);
-    expect(octets([counters.row], slot, 0)).toBe(slot === 5 ? 0 : 7);
   }
 });
 
