@@ -9,10 +9,38 @@ import { Errno, errno, mmap, munmap, SystemError, view } from './libc.js';
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
+/** (void *) -1, as near as a double comes to it. */
+const MAP_FAILED = 2 ** 64;
 /** A cache line, and the alignment of everything that is laid out here unless more is asked for. */
 const LINE = 64;
 /** Frames lie this much apart beyond their room: heads of packets whose distance is a multiple of 4096 all want the same L1 set. */
 const SKEW = 3 * LINE;
+
+/** Where a mapping is tried for, and how far the tries are apart. */
+const FIRST_HINT = 0x10000000;
+const HINT_STEP = 0x02000000;
+/** Addresses below this are small integers to V8; one above is a number on the heap each time it is passed to C. */
+const LOW_END = 0x80000000;
+
+/** Octets in an arena, at most. */
+const LARGEST = LOW_END - FIRST_HINT;
+
+/** Maps `octets` below `LOW_END` where there is room, else wherever the kernel likes. */
+function mapLow(octets: number): number {
+  if (octets > LARGEST) throw new SystemError('mmap', `${octets} octets`, Errno.ENOMEM);
+  for (let hint = FIRST_HINT; hint + octets <= LOW_END; hint += HINT_STEP) {
+    const base = map(hint, octets);
+    if (base + octets <= LOW_END) return base;
+    munmap(base, octets);
+  }
+  return map(0, octets);
+}
+
+function map(hint: number, octets: number): number {
+  const base = mmap(hint, octets, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+  if (base >= MAP_FAILED) throw new SystemError('mmap', `${octets} octets`, errno());
+  return base;
+}
 
 /** One mapping, given out from its start. */
 export class Arena {
@@ -27,8 +55,7 @@ export class Arena {
 
   /** Maps `octets`, zero-filled; pages take memory once they are used. Throws `SystemError`. */
   constructor(octets: number) {
-    const base = mmap(0, octets, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-    if (base >= 2 ** 63) throw new SystemError('mmap', `${octets} octets`, errno());
+    const base = mapLow(octets);
     this.base = base;
     this.b = view(base, octets);
     this.view = new DataView(this.b.buffer);
