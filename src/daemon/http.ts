@@ -9,6 +9,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { Exit, Failure, reasonOf } from './failure.js';
+import type { Log } from './log.js';
 import { type MetricsPage, openMetrics } from './metrics.js';
 import { readStatus, type ServiceView } from './status.js';
 import { statusPage } from './status-page.js';
@@ -19,7 +20,7 @@ const MAX_CONNECTIONS = 64;
 const REQUEST_TIMEOUT = 10_000;
 
 /** The routes, without a server: `app.request(path)` answers. */
-export function httpApp(view: ServiceView): Hono {
+export function httpApp(view: ServiceView, log: Log): Hono {
   const app = new Hono();
   let metrics: Promise<MetricsPage> | null = null;
   app.use(
@@ -44,7 +45,10 @@ export function httpApp(view: ServiceView): Hono {
     return c.body(await page.text(), 200, { 'Content-Type': page.contentType });
   });
   app.notFound((c) => c.json({ error: 'there is no such page' }, 404));
-  app.onError((_, c) => c.json({ error: 'internal error' }, 500));
+  app.onError((error, c) => {
+    log.error('http request failed', { path: c.req.path, stack: error.stack });
+    return c.json({ error: 'internal error' }, 500);
+  });
   return app;
 }
 
@@ -56,9 +60,13 @@ export interface HttpService {
 }
 
 /** Listens; a Failure says why it cannot. */
-export async function serveHttp(view: ServiceView, listen: { readonly host: string; readonly port: number }): Promise<HttpService> {
+export async function serveHttp(
+  view: ServiceView,
+  listen: { readonly host: string; readonly port: number },
+  log: Log,
+): Promise<HttpService> {
   const server = createAdaptorServer({
-    fetch: httpApp(view).fetch,
+    fetch: httpApp(view, log).fetch,
     serverOptions: {
       maxHeaderSize: 8192,
       requestTimeout: REQUEST_TIMEOUT,

@@ -101,7 +101,7 @@ export interface MetricsPage {
 /** Opens the page over a view that stays current. */
 export async function openMetrics(view: ServiceView): Promise<MetricsPage> {
   // Loaded here and not before: a service that nobody scrapes starts without it.
-  const { Counter, Gauge, Registry } = await import('prom-client');
+  const { Counter, Gauge, Registry } = (await import('prom-client')).default;
   const registry = new Registry();
   for (const { name, kind, help, labels, read } of METRICS) {
     const common = { name, help, labelNames: [...labels], registers: [registry] };

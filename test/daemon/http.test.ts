@@ -2,11 +2,14 @@ import { request } from 'node:http';
 import { expect, test } from 'vitest';
 import { httpApp, serveHttp } from '../../src/daemon/http.js';
 import { readStatus } from '../../src/daemon/status.js';
+import { makeLog } from './log-lines.js';
 import { makeView, node } from './view.js';
+
+const { log } = makeLog();
 
 test('the API serves the very object of status --json', async () => {
   const { view } = makeView();
-  const response = await httpApp(view).request('/api/v1/status');
+  const response = await httpApp(view, log).request('/api/v1/status');
   expect([response.status, response.headers.get('content-type'), await response.json()]).toEqual([
     200,
     'application/json',
@@ -15,14 +18,14 @@ test('the API serves the very object of status --json', async () => {
 });
 
 test('metrics come with the content type that Prometheus asks for', async () => {
-  const response = await httpApp(makeView().view).request('/metrics');
+  const response = await httpApp(makeView().view, log).request('/metrics');
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
   expect(await response.text()).toContain('# TYPE tsunagi_packets_total counter\n');
 });
 
 test('the page lists every tunnel, and a name from the configuration cannot become markup', async () => {
   const { view } = makeView({ name: '<script>alert(1)</script>' });
-  const html = await (await httpApp(view).request('/')).text();
+  const html = await (await httpApp(view, log).request('/')).text();
   for (const tunnel of node.tunnels) expect(html).toContain(`<td>${tunnel.name}<td>`);
   expect(html).not.toContain('<script');
   expect(html).toContain('&#60;script&#62;');
@@ -31,7 +34,7 @@ test('the page lists every tunnel, and a name from the configuration cannot beco
 test.each(['/', '/metrics', '/api/v1/status', '/nothing-here'])(
   '%s carries headers that keep a browser from doing anything with it',
   async (path) => {
-    const { headers } = await httpApp(makeView().view).request(path);
+    const { headers } = await httpApp(makeView().view, log).request(path);
     expect(headers.get('content-security-policy')).toBe("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('x-frame-options')).toBe('SAMEORIGIN');
@@ -40,21 +43,21 @@ test.each(['/', '/metrics', '/api/v1/status', '/nothing-here'])(
 );
 
 test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s is refused: the service is read only', async (method) => {
-  const response = await httpApp(makeView().view).request('/api/v1/status', { method });
+  const response = await httpApp(makeView().view, log).request('/api/v1/status', { method });
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
 });
 
 test('a path that does not exist is a 404 in JSON', async () => {
-  const response = await httpApp(makeView().view).request('/api/v1/peers');
+  const response = await httpApp(makeView().view, log).request('/api/v1/peers');
   expect([response.status, await response.json()]).toEqual([404, { error: 'there is no such page' }]);
 });
 
 test('it listens, answers over TCP, and closes; a port that is taken is named', async () => {
   const { view } = makeView();
-  const service = await serveHttp(view, { host: '127.0.0.1', port: 0 });
+  const service = await serveHttp(view, { host: '127.0.0.1', port: 0 }, log);
   try {
     expect((await fetch(`http://127.0.0.1:${service.port}/api/v1/status`)).status).toBe(200);
-    await expect(serveHttp(view, { host: '127.0.0.1', port: service.port })).rejects.toThrow(
+    await expect(serveHttp(view, { host: '127.0.0.1', port: service.port }, log)).rejects.toThrow(
       `http.listen 127.0.0.1, port ${service.port}: `,
     );
     expect(await headersOf(service.port, 'x'.repeat(9000)), 'headers are bounded').toBe(431);

@@ -1,0 +1,22 @@
+/** `check`: everything that is wrong with a configuration, before a service has to live with it. */
+import { Command } from 'commander';
+import { formatProblem, loadConfig } from '../../config/load.js';
+import { Exit, Failure } from '../../daemon/failure.js';
+import { configOption, jsonOption } from '../argument.js';
+import type { Io } from '../io.js';
+
+/** Exit status: 0 it is valid (there may be warnings), 3 it is not. */
+export function checkCommand(io: Io): Command {
+  return new Command('check')
+    .addOption(configOption())
+    .addOption(jsonOption('print {valid, problems} as JSON'))
+    .action(({ config: file, json = false }: { config: string; json?: boolean }) => {
+      const { config, problems } = loadConfig(file);
+      const valid = config !== null;
+      if (json) io.out(JSON.stringify({ valid, problems }));
+      else for (const problem of problems) io.out(formatProblem(problem));
+      const errors = problems.filter(({ severity }) => severity === 'error').length;
+      if (!valid) throw new Failure(Exit.configuration, `${file} is invalid: ${errors === 1 ? 'one error' : `${errors} errors`}`);
+      if (!json) io.out(`${file} is valid`);
+    });
+}

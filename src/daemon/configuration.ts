@@ -1,0 +1,61 @@
+/** A configuration file as this host can have it: read, resolved against the facts, every problem found. */
+import type { Config } from '../config/config.js';
+import { formatProblem, type Loaded, loadConfig, type Problem } from '../config/load.js';
+import type { HostFacts, NodeSpec } from '../engine/spec.js';
+import { readFacts } from '../linux/facts.js';
+import { Exit, Failure, reasonOf } from './failure.js';
+import { resolve } from './resolve.js';
+
+/** A valid configuration, and the node that it makes of this host at this moment. */
+export interface Configuration {
+  readonly config: Config;
+  readonly facts: HostFacts;
+  readonly node: NodeSpec;
+  /** Warnings: the node works without what they ask for. */
+  readonly warnings: readonly string[];
+  /** Resolves it again, against facts that may have changed. Throws a Failure when they cannot be read. */
+  again(slots: ReadonlyMap<string, number>): Configuration;
+}
+
+/** What became of a file: `configuration` is null when a problem is an error. */
+export interface ReadConfiguration {
+  readonly configuration: Configuration | null;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads `file` and the facts of the host. `slots` are the places of the tunnels that exist already. Throws a Failure when the facts cannot be read. */
+export function readConfiguration(file: string, slots: ReadonlyMap<string, number>): ReadConfiguration {
+  const loaded = loadConfig(file);
+  const { config } = loaded;
+  if (config === null) return { configuration: null, problems: loaded.problems };
+  return resolveOnHost(loaded, config, slots);
+}
+
+/** The same, for those who cannot go on without: a Failure carries every problem. */
+export function requireConfiguration(file: string, slots: ReadonlyMap<string, number>): Configuration {
+  const { configuration, problems } = readConfiguration(file, slots);
+  if (configuration !== null) return configuration;
+  throw new Failure(Exit.configuration, `${file} is invalid`, { details: problems.map(formatProblem) });
+}
+
+function resolveOnHost(loaded: Loaded, config: Config, slots: ReadonlyMap<string, number>): ReadConfiguration {
+  const facts = factsFor(config);
+  const { node, problems } = resolve(config, facts, slots);
+  const all = [...loaded.problems, ...problems.map(loaded.place)];
+  if (all.some((problem) => problem.severity === 'error')) return { configuration: null, problems: all };
+  const again = (places: ReadonlyMap<string, number>): Configuration => {
+    const { configuration, problems: found } = resolveOnHost(loaded, config, places);
+    if (configuration === null)
+      throw new Failure(Exit.failed, 'the host has changed so that its configuration is invalid', { details: found.map(formatProblem) });
+    return configuration;
+  };
+  return { configuration: { config, facts, node, warnings: all.map(formatProblem), again }, problems: all };
+}
+
+function factsFor(config: Config): HostFacts {
+  try {
+    return readFacts(new Set(config.tunnels.map((tunnel) => tunnel.interface)));
+  } catch (cause) {
+    throw new Failure(Exit.failed, `cannot read the addresses of this host: ${reasonOf(cause)}`, { cause });
+  }
+}

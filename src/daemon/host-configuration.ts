@@ -1,0 +1,53 @@
+/**
+ * What the service has set on its host, and the promise that it is unset: by itself when it ends,
+ * by the next start when it was killed. Its undoing is on disk before anything is done.
+ */
+import type { PlanStep } from '../engine/plan.js';
+import { sameSpec } from '../engine/spec.js';
+import { applySteps, changeSteps, undoCommands, undoSteps } from '../linux/ip-batch.js';
+import { removeJournal, writeJournal } from '../linux/leftover.js';
+import { Exit, Failure, reasonOf } from './failure.js';
+
+/** The steps that are in force. */
+export class HostConfiguration {
+  readonly #stateDir: string;
+  /** What may be on the host. */
+  #steps: readonly PlanStep[] = [];
+  /** True when some of it may not be: a step failed, or a device left and took its addresses along. */
+  #uncertain = false;
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  /** Makes `to` what is in force; what was and stays is not touched. Throws a Failure; the next call then makes sure of every step. */
+  change(to: readonly PlanStep[]): void {
+    const from = this.#steps;
+    if (!this.#uncertain && sameSpec(from, to)) return;
+    try {
+      writeJournal(this.#stateDir, undoCommands([...from, ...to]));
+      this.#steps = [...from, ...to];
+      if (this.#uncertain) applySteps(to);
+      this.#uncertain = true;
+      changeSteps(from, to);
+      this.#steps = to;
+      this.#uncertain = false;
+      writeJournal(this.#stateDir, undoCommands(to));
+    } catch (cause) {
+      throw new Failure(Exit.failed, `cannot set up the host: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  /** Something was taken away by others: the next `change` applies every step anew. */
+  distrust(): void {
+    this.#uncertain = true;
+  }
+
+  /** Unsets everything, at once, so that it works in a process that is ending. Does nothing the second time. */
+  undo(): void {
+    const steps = this.#steps;
+    this.#steps = [];
+    if (steps.length > 0) undoSteps(steps);
+    removeJournal(this.#stateDir);
+  }
+}

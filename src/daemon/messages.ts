@@ -1,0 +1,38 @@
+/** What the main thread and the packet threads tell each other. */
+import type { NodeSpec } from '../engine/spec.js';
+
+/** The descriptors that one packet thread reads and writes; the main thread opens and closes them. */
+export interface Descriptors {
+  readonly protocol41: number;
+  /** null: another thread hears ICMP errors. */
+  readonly icmp4: number | null;
+  /** One TUN queue of each interface, by name. */
+  readonly tunnels: ReadonlyMap<string, number>;
+  /** LANs, by interface name; empty in every thread but the owner. */
+  readonly lans: ReadonlyMap<string, number>;
+}
+
+/** What a packet thread is born with. */
+export interface WorkerStart {
+  /** 0 is the owner: it hears ICMP errors and speaks to LANs. */
+  readonly worker: number;
+  /** The rows of all threads; this one writes its own. */
+  readonly counters: SharedArrayBuffer;
+  /** One word, 1 while a message waits: read between any two steps, which a port read would be too dear for. */
+  readonly mail: SharedArrayBuffer;
+  /** The doorbell that wakes it from its sleep. */
+  readonly bell: number;
+}
+
+/** To a packet thread; ring its bell after posting. */
+export type ToWorker =
+  /** Take this snapshot and these descriptors. Answered with `configured`; until then the old descriptors stay open. */
+  | { readonly kind: 'configure'; readonly node: NodeSpec; readonly descriptors: Descriptors }
+  /** Tell LANs that their prefix is gone, and end. */
+  | { readonly kind: 'stop' };
+
+/** From a packet thread. One that fails throws: its `error` event carries the stack. */
+export type FromWorker =
+  | { readonly kind: 'configured' }
+  /** Somebody deleted this TUN device: `fd`, a queue of it, is dead. */
+  | { readonly kind: 'gone'; readonly interface: string; readonly fd: number };

@@ -1,0 +1,366 @@
+/**
+ * The service: everything that is not done for each packet.
+ *
+ *   start   privileges -> configuration -> leftovers -> devices -> host -> packet threads -> sockets -> ready
+ *   live    reload and changes of the host become a new snapshot; drain, resume
+ *   end     LANs told -> threads ended -> host as it was -> sockets closed
+ *
+ * One thing at a time: what changes the node waits in a queue for what does so already.
+ */
+import { hostPlan } from '../engine/plan.js';
+import type { NodeSpec } from '../engine/spec.js';
+import { takeOver } from '../linux/leftover.js';
+import { Monitor } from '../linux/monitor.js';
+import { notify } from '../linux/notify.js';
+import { missingPrivilege } from '../linux/privilege.js';
+import { kernelSit } from '../linux/sit.js';
+import { compareNodes, type NodeChanges, nodeEvents } from './changes.js';
+import { type Configuration, requireConfiguration } from './configuration.js';
+import { type ControlRequest, ControlServer } from './control.js';
+import { allocateRows, rowsOf } from './counters.js';
+import { Devices } from './devices.js';
+import { Exit, Failure, reasonOf } from './failure.js';
+import { HostConfiguration } from './host-configuration.js';
+import type { HttpService } from './http.js';
+import type { Log } from './log.js';
+import { PacketThreads } from './packet-threads.js';
+import { readStatus, type ServiceState, type ServiceView } from './status.js';
+import { packageVersion } from './version.js';
+
+/** What a reload did. */
+export interface ReloadResult extends NodeChanges {
+  /** What the new configuration asks for and only a restart can do, and its warnings. */
+  readonly notes: readonly string[];
+}
+
+/** Milliseconds after which a change of the host that could not be followed is tried again. */
+const RETRY = 1000;
+/** Milliseconds that packet threads have for their farewell. */
+const FAREWELL = 3000;
+
+/** A running service. */
+export class Supervisor {
+  readonly #file: string;
+  readonly #log: Log;
+  readonly #devices: Devices;
+  readonly #host: HostConfiguration;
+  readonly #threads: PacketThreads;
+  readonly #rows: readonly Float64Array[];
+  readonly #version = packageVersion();
+  #configuration: Configuration;
+  /** What the packet threads have. */
+  #node: NodeSpec;
+  #state: ServiceState = 'starting';
+  #control: ControlServer | null = null;
+  #http: HttpService | null = null;
+  #monitor: Monitor | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+  #drainTimer: NodeJS.Timeout | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  readonly #ended: Promise<number>;
+  #end: (status: number) => void = () => {};
+
+  /** Prepares the service of the configuration in `file`: `begin` is next. A Failure says why it cannot be. */
+  static prepare(file: string, log: Log): Supervisor {
+    const missing = missingPrivilege();
+    if (missing !== null) throw new Failure(Exit.privilege, missing.remedy);
+    const configuration = requireConfiguration(file, new Map());
+    clearLeftover(configuration.config.node.state, log);
+    const sit = kernelSit();
+    if (sit !== null) log.warn('kernel sit module is loaded', { consequence: sit });
+    return new Supervisor(file, log, configuration);
+  }
+
+  private constructor(file: string, log: Log, configuration: Configuration) {
+    const { workers, node } = configuration.config;
+    const counters = allocateRows(workers);
+    this.#file = file;
+    this.#log = log;
+    this.#configuration = configuration;
+    this.#node = { ...configuration.node, tunnels: [] };
+    this.#rows = rowsOf(counters);
+    this.#host = new HostConfiguration(node.state);
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#devices = new Devices(workers);
+    // They start up beside what the main thread does next.
+    this.#threads = new PacketThreads(workers, counters, {
+      failed: (error) => this.fail('packet thread failed', error),
+      gone: (device, fd) => void this.#exclusively(() => this.#remake(device, fd)),
+    });
+  }
+
+  /** Sets everything up; resolves when packets flow. A Failure says why they cannot, and nothing is left of the attempt. */
+  async begin(): Promise<void> {
+    try {
+      await this.#exclusively(() => this.#begin());
+    } catch (thrown) {
+      await this.#finish(Exit.failed);
+      throw thrown;
+    }
+  }
+
+  /** Resolves with the exit status when the service has ended, nothing of it being left. */
+  get ended(): Promise<number> {
+    return this.#ended;
+  }
+
+  /** What readers of the status see; always current. */
+  get view(): ServiceView {
+    const supervisor = this;
+    return {
+      version: this.#version,
+      rows: this.#rows,
+      get name() {
+        return supervisor.#configuration.config.node.name ?? supervisor.#configuration.facts.hostName;
+      },
+      get state() {
+        return supervisor.#state;
+      },
+      get uptime() {
+        return process.uptime();
+      },
+      get node() {
+        return supervisor.#node;
+      },
+    };
+  }
+
+  /** Reads the configuration again. A Failure says why the old one goes on; then nothing has changed. */
+  async reload(): Promise<ReloadResult> {
+    return this.#exclusively(async () => {
+      if (this.#state !== 'running') throw new Failure(Exit.failed, `the service is ${this.#state}`);
+      notify(['RELOADING=1']);
+      try {
+        return await this.#reload();
+      } catch (thrown) {
+        const details = thrown instanceof Failure ? thrown.details : [];
+        this.#log.error('reload failed, the old configuration goes on', {
+          reason: reasonOf(thrown),
+          ...(details.length > 0 && { problems: details }),
+        });
+        throw thrown;
+      } finally {
+        notify(['READY=1']);
+      }
+    });
+  }
+
+  /** Goes on for `seconds`, then stops. */
+  drain(seconds: number): void {
+    if (this.#state === 'stopping') return;
+    this.#state = 'draining';
+    this.#log.info('draining', { seconds });
+    clearTimeout(this.#drainTimer ?? undefined);
+    this.#drainTimer = setTimeout(() => void this.stop(), seconds * 1000);
+  }
+
+  /** Calls a drain off. Throws a Failure when there is none. */
+  resume(): void {
+    if (this.#state !== 'draining') throw new Failure(Exit.failed, `the service is ${this.#state}, not draining`);
+    clearTimeout(this.#drainTimer ?? undefined);
+    this.#state = 'running';
+    this.#log.info('resumed');
+  }
+
+  /** Ends the service in good order. */
+  async stop(): Promise<void> {
+    await this.#finish(Exit.done);
+  }
+
+  /** Ends the service after something that must not happen. */
+  fail(message: string, thrown: unknown): void {
+    this.#log.error(message, { stack: thrown instanceof Error ? thrown.stack : String(thrown) });
+    void this.#finish(Exit.failed);
+  }
+
+  /** The last resort of a process that ends by any other way: at once, without a farewell. */
+  undo(): void {
+    this.#host.undo();
+  }
+
+  async #begin(): Promise<void> {
+    const { config, node } = this.#configuration;
+    this.#monitor = new Monitor({
+      ownDevices: () => this.#devices.names,
+      changed: () => void this.#exclusively(() => this.#follow()),
+      failed: (reason, retryMs) => this.#log.warn('ip monitor ended, it is started again', { reason, retryMs }),
+    });
+    const http = this.#listen(config.http);
+    await this.#become(node);
+    this.#http = await http;
+    this.#control = await ControlServer.listen(config.node.control, (request) => this.#answer(request), this.#log);
+    for (const warning of this.#configuration.warnings) this.#log.warn('configuration warning', { warning });
+    for (const { name, down } of node.tunnels) if (down !== null) this.#log.warn('tunnel down', { tunnel: name, reason: down });
+    if (this.#state !== 'starting') return;
+    this.#state = 'running';
+    notify(['READY=1']);
+    const up = node.tunnels.filter(({ down }) => down === null).map(({ name }) => name);
+    this.#log.info('ready', {
+      node: this.view.name,
+      version: this.#version,
+      pid: process.pid,
+      tunnels: up,
+      workers: config.workers,
+      control: config.node.control,
+      ...(this.#http !== null && { http: this.#http.port }),
+      afterMs: Math.round(performance.now()),
+    });
+  }
+
+  /** Makes `node` what the host and the packet threads have. */
+  async #become(node: NodeSpec): Promise<void> {
+    this.#devices.open(node);
+    this.#host.change(hostPlan(node));
+    await this.#threads.configure(node, (worker) => this.#devices.descriptors(worker, node));
+    this.#node = node;
+    this.#devices.close(node);
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const before = this.#configuration;
+    const next = requireConfiguration(this.#file, this.#slots());
+    const moved = JSON.stringify(next.config.http) !== JSON.stringify(before.config.http);
+    const http = moved ? await this.#listen(next.config.http) : this.#http;
+    const changes = compareNodes(this.#node, next.node);
+    const old = this.#node;
+    try {
+      await this.#become(next.node);
+    } catch (thrown) {
+      if (moved) http?.close();
+      await this.#become(old);
+      throw thrown;
+    }
+    this.#configuration = next;
+    if (moved) this.#http?.close();
+    this.#http = http;
+    const notes = [...restartNotes(before, next), ...next.warnings];
+    this.#log.info('reloaded', { ...changes, ...(notes.length > 0 && { notes }) });
+    this.#tell(old, next.node);
+    return { ...changes, notes };
+  }
+
+  /** The host has changed: so does the node. */
+  async #follow(): Promise<void> {
+    if (this.#state === 'stopping') return;
+    clearTimeout(this.#retryTimer ?? undefined);
+    const before = this.#node;
+    try {
+      const next = this.#configuration.again(this.#slots());
+      await this.#become(next.node);
+      for (const warning of next.warnings) {
+        if (!this.#configuration.warnings.includes(warning)) this.#log.warn('configuration warning', { warning });
+      }
+      this.#configuration = next;
+      this.#tell(before, next.node);
+    } catch (thrown) {
+      this.#log.error('cannot follow a change of the host', { reason: reasonOf(thrown), retryMs: RETRY });
+      this.#retryTimer = setTimeout(() => void this.#exclusively(() => this.#follow()), RETRY);
+    }
+  }
+
+  /** Somebody deleted a TUN device: it is made again. */
+  async #remake(device: string, fd: number): Promise<void> {
+    if (this.#state === 'stopping' || !this.#devices.holds(device, fd)) return;
+    this.#log.warn('interface was deleted by somebody, it is made again', { interface: device });
+    this.#devices.forget(device);
+    this.#host.distrust();
+    await this.#follow();
+  }
+
+  async #answer(request: ControlRequest): Promise<unknown> {
+    switch (request.command) {
+      case 'status':
+        return readStatus(this.view);
+      case 'reload':
+        return this.reload();
+      case 'drain':
+        this.drain(request.seconds);
+        return { state: this.#state, seconds: request.seconds };
+      case 'resume':
+        this.resume();
+        return { state: this.#state };
+    }
+  }
+
+  async #listen(http: Configuration['config']['http']): Promise<HttpService | null> {
+    if (http === null) return null;
+    // Loaded here and not before: a service without a page starts without it.
+    const { serveHttp } = await import('./http.js');
+    return serveHttp(this.view, http.listen, this.#log);
+  }
+
+  /** Ends once, whoever asks first. */
+  async #finish(status: number): Promise<void> {
+    if (this.#state === 'stopping') return;
+    this.#state = 'stopping';
+    clearTimeout(this.#drainTimer ?? undefined);
+    clearTimeout(this.#retryTimer ?? undefined);
+    this.#monitor?.stop();
+    let result = status;
+    try {
+      notify(['STOPPING=1']);
+      await within(FAREWELL, this.#queue);
+      await within(FAREWELL, this.#threads.stop());
+      this.#host.undo();
+    } catch (thrown) {
+      this.#log.error('not everything could be undone', { reason: reasonOf(thrown) });
+      result = Exit.failed;
+    }
+    this.#devices.closeAll();
+    this.#http?.close();
+    this.#control?.close();
+    this.#log.info('stopped', { status: result });
+    this.#end(result);
+  }
+
+  #slots(): ReadonlyMap<string, number> {
+    return new Map(this.#node.tunnels.map(({ name, slot }) => [name, slot]));
+  }
+
+  #tell(before: NodeSpec, after: NodeSpec): void {
+    for (const { level, message, fields } of nodeEvents(before, after)) this.#log[level](message, fields);
+  }
+
+  #exclusively<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(change);
+    this.#queue = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** What the process before this one left behind is undone, and said. */
+function clearLeftover(stateDir: string, log: Log): void {
+  try {
+    const leftover = takeOver(stateDir);
+    if (leftover.kind === 'running') throw new Failure(Exit.failed, `state directory ${stateDir}: process ${leftover.pid} uses it`);
+    if (leftover.kind === 'undone')
+      log.warn('a killed process left configuration behind, it is undone', { pid: leftover.pid, commands: leftover.commands });
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw new Failure(Exit.failed, `cannot undo what a killed process left behind: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function restartNotes(before: Configuration, after: Configuration): string[] {
+  const keys = [
+    ['workers', before.config.workers, after.config.workers],
+    ['node.control', before.config.node.control, after.config.node.control],
+    ['node.state', before.config.node.state, after.config.node.state],
+  ] as const;
+  return keys.filter(([, was, is]) => was !== is).map(([key, , is]) => `${key} = ${JSON.stringify(is)} takes effect at the next start`);
+}
+
+/** Waits for `work`, but not for ever. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${milliseconds / 1000} s`)), milliseconds);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * A packet thread: its ports over the descriptors that the main thread opened, one pipeline, one loop.
+ *
+ *   mail? take it -> step until nothing waits -> sleep until a descriptor is ready or a timer is due
+ *
+ * It never returns to the event loop while it lives, so its mail is read synchronously. What it
+ * throws ends the service: a pipeline that surprised itself is not to be trusted with packets.
+ */
+import { randomFillSync } from 'node:crypto';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { HEADROOM } from '../core/frame.js';
+import { Pipeline, type Ports } from '../engine/pipeline.js';
+import { Arena, arenaStride } from '../linux/arena.js';
+import { drain } from '../linux/eventfd.js';
+import { Icmp4Port } from '../linux/icmp4.js';
+import { LanPort } from '../linux/lan.js';
+import { Poller } from '../linux/poll.js';
+import { Protocol41Port } from '../linux/protocol41.js';
+import { TunPort } from '../linux/tun.js';
+import { writerOf } from './counters.js';
+import type { Descriptors, FromWorker, ToWorker, WorkerStart } from './messages.js';
+
+/** Packets that one port hands over at a time. */
+const BATCH = 64;
+/** The same for LANs and ICMP errors, which are rare. */
+const SMALL_BATCH = 8;
+/** Octets of a frame: the largest IP packet, as the kernel puts fragments together, and our header before it. */
+const ROOM = HEADROOM + 65_536;
+/** Octets of an arena beside packets: the arrays that tell the kernel where they are. */
+const ARENA_SLACK = 1 << 20;
+/** Longest sleep, milliseconds: an upper bound on how late the process can end, whatever goes wrong. */
+const LONGEST_SLEEP = 1000;
+/** Steps after which a thread that stops gives up on what still waits. */
+const LAST_STEPS = 64;
+
+/** The ports over one set of descriptors, in an arena of their own. */
+class PortSet implements Ports {
+  readonly descriptors: Descriptors;
+  readonly protocol41: Protocol41Port;
+  readonly icmp4: Icmp4Port | null;
+  readonly tunnels: ReadonlyMap<string, TunPort>;
+  readonly lans: ReadonlyMap<string, LanPort>;
+  readonly poller: Poller;
+  readonly #arena: Arena;
+  readonly #deleted = new Set<string>();
+
+  constructor(descriptors: Descriptors, bell: number) {
+    const { protocol41, icmp4, tunnels, lans } = descriptors;
+    const frames = BATCH * (1 + tunnels.size) + SMALL_BATCH * (1 + lans.size);
+    // Memory is taken page by page as packets touch it: a roomy arena costs addresses only.
+    const arena = new Arena(ARENA_SLACK + frames * arenaStride(ROOM));
+    this.descriptors = descriptors;
+    this.#arena = arena;
+    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, ...(icmp4 === null ? [] : [icmp4]), ...lans.values()]);
+    this.protocol41 = new Protocol41Port(arena, protocol41, BATCH, ROOM);
+    this.icmp4 = icmp4 === null ? null : new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
+    this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM)]));
+    this.lans = new Map([...lans].map(([name, fd]) => [name, new LanPort(arena, fd, SMALL_BATCH, ROOM)]));
+  }
+
+  makeBatch(count: number, room: number) {
+    return this.#arena.makeBatch(count, room);
+  }
+
+  /** Calls `found` for each TUN device that was deleted since the last call. Their queues would be ready for ever, and are not polled any more. */
+  eachDeleted(found: (name: string, fd: number) => void): void {
+    let place = 0;
+    for (const [name, port] of this.tunnels) {
+      if (port.gone && !this.#deleted.has(name)) {
+        this.#deleted.add(name);
+        this.poller.forget(place);
+        found(name, this.descriptors.tunnels.get(name) ?? -1);
+      }
+      place++;
+    }
+  }
+
+  /** Nothing may touch a port of this set afterwards. */
+  unmap(): void {
+    this.#arena.unmap();
+  }
+}
+
+/** Runs until it is told to stop. */
+function runThread({ worker, counters, mail, bell }: WorkerStart, port: MessagePort): void {
+  const mailWaits = new Int32Array(mail);
+  const pipeline = new Pipeline({ counters: writerOf(counters, worker), random: (into) => void randomFillSync(into), owner: worker === 0 });
+  let ports: PortSet | null = null;
+
+  const post = (message: FromWorker): void => port.postMessage(message);
+  const reportDeleted = (name: string, fd: number): void => post({ kind: 'gone', interface: name, fd });
+  const configure = ({ node, descriptors }: ToWorker & { kind: 'configure' }): void => {
+    const before = ports;
+    if (before === null || !sameDescriptors(before.descriptors, descriptors)) ports = new PortSet(descriptors, bell);
+    pipeline.configure(node, ports as PortSet, performance.now());
+    if (before !== ports) before?.unmap();
+    post({ kind: 'configured' });
+  };
+  /** False once it is time to end. */
+  const takeMail = (): boolean => {
+    drain(bell);
+    for (let letter = receiveMessageOnPort(port); letter !== undefined; letter = receiveMessageOnPort(port)) {
+      const message = letter.message as ToWorker;
+      if (message.kind === 'stop') return false;
+      configure(message);
+    }
+    return true;
+  };
+  const sleep = (): void => {
+    if (ports === null) {
+      Atomics.wait(mailWaits, 0, 0, LONGEST_SLEEP);
+      return;
+    }
+    ports.eachDeleted(reportDeleted);
+    ports.poller.wait(Math.min(pipeline.nextTimeout() - performance.now(), LONGEST_SLEEP));
+  };
+
+  for (;;) {
+    if (Atomics.exchange(mailWaits, 0, 0) === 1 && !takeMail()) break;
+    if (pipeline.step(performance.now()) === 0) sleep();
+  }
+  pipeline.withdraw(performance.now());
+  for (let i = 0; i < LAST_STEPS && pipeline.step(performance.now()) > 0; i++);
+}
+
+function sameDescriptors(a: Descriptors, b: Descriptors): boolean {
+  const flat = ({ protocol41, icmp4, tunnels, lans }: Descriptors) => JSON.stringify([protocol41, icmp4, [...tunnels], [...lans]]);
+  return flat(a) === flat(b);
+}
+
+if (parentPort !== null) runThread(workerData as WorkerStart, parentPort);
