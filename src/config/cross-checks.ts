@@ -42,19 +42,19 @@ export function tunnelEntries(all: readonly (ReadTunnel | undefined)[], raws: re
 
 /** Finds what is wrong between keys of one tunnel, and between tunnels. */
 export function crossCheck(tunnels: readonly TunnelEntry[], findings: Findings): void {
-  for (const tunnel of tunnels) checkRole(tunnel, findings);
+  const devices = new Set(tunnels.map((tunnel) => tunnel.interface));
+  for (const tunnel of tunnels) checkType(tunnel, devices, findings);
   checkUnique(tunnels, 'name', findings);
   checkUnique(tunnels, 'interface', findings);
   checkAddresses(tunnels, findings);
-  checkLans(tunnels, findings);
 }
 
-/** Keys that the role does not take, keys that it cannot do without, and the checks of the type. */
-function checkRole({ path, raw, values }: TunnelEntry, findings: Findings): void {
+/** The checks of the type, keys that the role does not take, and keys that it cannot do without. */
+function checkType({ path, raw, values }: TunnelEntry, devices: ReadonlySet<string | null>, findings: Findings): void {
   const { type, role } = values;
   if (type === undefined) return;
   const { table, check } = TUNNEL_TYPES[type];
-  check(values, path, findings);
+  check(values, path, devices, findings);
   if (role === undefined) return;
   for (const [key, schema] of Object.entries(table.shape as z.ZodRawShape)) {
     const doc = keyDocs.get(schema as z.ZodType);
@@ -106,15 +106,4 @@ function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): vo
 /** True when the tunnel may leave `local` out. */
 function takesDefaultLocal({ values: { type, role } }: TunnelEntry): boolean {
   return type !== undefined && role !== undefined && keyDocs.get(tunnelKeys.local)?.neededBy?.includes(role) === false;
-}
-
-function checkLans(tunnels: readonly TunnelEntry[], findings: Findings): void {
-  const devices = new Set(tunnels.map((tunnel) => tunnel.interface));
-  for (const { path, values } of tunnels) {
-    const lans = (values as { readonly lan?: readonly ({ readonly interface?: string } | undefined)[] }).lan ?? [];
-    lans.forEach((lan, i) => {
-      if (lan?.interface === undefined || !devices.has(lan.interface)) return;
-      findings.error([...path, 'lan', i, 'interface'], `"${lan.interface}" is the interface of a tunnel`, 'the interface of a LAN');
-    });
-  }
 }

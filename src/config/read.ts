@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { type Finding, type KeyPath, nearest, quote } from './problem.js';
-import { expectedOf } from './values.js';
+import { elementOf, expectedOf } from './values.js';
 
 /** Collects findings. */
 export class Findings {
@@ -38,7 +38,7 @@ export function isTable(raw: unknown): raw is Raw {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw) && !(raw instanceof Date);
 }
 
-/** Reads the table `raw` by `table`; a table of which there are `variants` is read by the one that it names. */
+/** Reads the table `raw` by `table`; a table that varies (see {@link vary}) by the one that it names. */
 export function readTable<T extends z.ZodObject>(table: T, raw: Raw, path: KeyPath, findings: Findings): Read<T> {
   const shape = table.shape as z.ZodRawShape;
   if (!(table.def.catchall instanceof z.ZodUnknown)) findUnknownKeys(Object.keys(shape), raw, path, findings);
@@ -57,9 +57,8 @@ function readValue(schema: z.ZodType, raw: unknown, path: KeyPath, findings: Fin
   const result = schema.safeParse(raw, { error: complaint, reportInput: true });
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
-    const inside = issue.path.length > 0 && schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
-    const element = issue.path.length > 0 && inside instanceof z.ZodArray ? inside.element : inside;
-    findings.error([...path, ...(issue.path as KeyPath)], issue.message, expectedOf(element));
+    const judge = issue.path.length === 0 ? schema : elementOf(schema);
+    findings.error([...path, ...(issue.path as KeyPath)], issue.message, expectedOf(judge));
   }
   return undefined;
 }
@@ -103,8 +102,8 @@ function findUnknownKeys(known: readonly string[], raw: Raw, path: KeyPath, find
 
 /** Words for what zod found wrong, the value in front. */
 function complaint(issue: z.core.$ZodRawIssue): string {
-  if (issue.code === 'too_small') return `${found(issue.input, true)} is too small`;
-  if (issue.code === 'too_big') return `${found(issue.input, true)} is too large`;
+  if (issue.code === 'too_small') return `${issue.input} is too small`;
+  if (issue.code === 'too_big') return `${issue.input} is too large`;
   if (issue.code === 'invalid_union') {
     // An alternative that takes the type but not the value knows best what is wrong.
     const best = issue.errors.flat().find((inner) => inner.code === 'too_small' || inner.code === 'too_big');
@@ -114,13 +113,12 @@ function complaint(issue: z.core.$ZodRawIssue): string {
 }
 
 /** A value that was found, by its kind: `"1280" is a string`. */
-function found(input: unknown, only = false): string {
+function found(input: unknown): string {
   if (input === undefined) return 'is missing';
   if (Array.isArray(input)) return 'is an array';
   if (input instanceof Date) return 'is a date';
   if (typeof input === 'object') return 'is a table';
-  const shown = typeof input === 'string' ? quote(input) : String(input);
-  if (only) return shown;
-  if (typeof input === 'number') return `${shown} is ${Number.isInteger(input) ? 'a number' : 'no whole number'}`;
-  return `${shown} is a ${typeof input}`;
+  if (typeof input === 'string') return `${quote(input)} is a string`;
+  if (typeof input === 'number' && !Number.isInteger(input)) return `${input} is no whole number`;
+  return `${input} is a ${typeof input}`;
 }

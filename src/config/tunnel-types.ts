@@ -70,12 +70,25 @@ export const lanTable = z
   })
   .register(tableDocs, { about: 'A LAN behind a router: one /64 of its prefix.' });
 
+/** LANs of one tunnel have subnets of their own, and are not tunnels. */
+function checkLans(lans: Read<z.ZodArray<typeof lanTable>>, path: KeyPath, devices: ReadonlySet<string | null>, findings: Findings): void {
+  const subnets = new Set<number>();
+  lans.forEach((lan, i) => {
+    if (lan?.interface !== undefined && devices.has(lan.interface)) {
+      findings.error([...path, i, 'interface'], `"${lan.interface}" is the interface of a tunnel`, 'the interface of a LAN');
+    }
+    if (lan?.subnet === undefined) return;
+    if (subnets.has(lan.subnet)) findings.error([...path, i, 'subnet'], `${lan.subnet} is the subnet of another LAN`, 'one of its own');
+    subnets.add(lan.subnet);
+  });
+}
+
 /** One type of tunnel. */
 export interface TunnelType<T extends z.ZodObject = z.ZodObject> {
   /** Every key, those of all tunnels included. */
   readonly table: T;
-  /** Checks across keys of one tunnel; a key that was wrong is undefined. */
-  check(values: Read<T>, path: KeyPath, findings: Findings): void;
+  /** Checks across keys of one tunnel; a key that was wrong is undefined. `devices` are the interfaces of all tunnels. */
+  check(values: Read<T>, path: KeyPath, devices: ReadonlySet<string | null>, findings: Findings): void;
   /** What the keys, all of them valid, become. */
   config(values: z.output<T>, common: TunnelCommonConfig): TunnelConfig;
 }
@@ -106,20 +119,13 @@ const sixToFour = describe({
     })
     .register(tableDocs, { about: '6to4, RFC 3056: the prefix 2002:V4ADDR::/48 of an IPv4 address.' }),
 
-  check(values, path, findings) {
+  check(values, path, devices, findings) {
     const { role, relay, local, accept } = values;
     const sendsToRelay = role !== 'relay' && relay != null;
     if (sendsToRelay && (relay === local || accept?.includes(relay))) {
       findings.error([...path, 'relay'], 'is an address of the tunnel itself', 'the address of another node, or "none"');
     }
-    const subnets = new Set<number>();
-    values.lan?.forEach((lan, i) => {
-      if (lan?.subnet === undefined) return;
-      if (subnets.has(lan.subnet)) {
-        findings.error([...path, 'lan', i, 'subnet'], `${lan.subnet} is the subnet of another LAN`, 'a number of its own');
-      }
-      subnets.add(lan.subnet);
-    });
+    checkLans(values.lan ?? [], [...path, 'lan'], devices, findings);
   },
 
   config(values, common): SixToFourConfig {

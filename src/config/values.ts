@@ -22,6 +22,12 @@ export function expectedOf(schema: z.core.$ZodType): string {
   return '';
 }
 
+/** What the elements of a list are judged by. */
+export function elementOf(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodPrefault) return elementOf(schema.unwrap());
+  return schema instanceof z.ZodArray ? schema.element : schema;
+}
+
 /** A whole number. */
 export function whole(min: number, max: number) {
   return z

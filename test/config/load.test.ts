@@ -557,7 +557,7 @@ test('LANs of one tunnel have subnets of their own, and are not tunnels', () => 
   const router = (n: number) => `[[tunnel]]\nname = "r${n}"\ntype = "6to4"\nrole = "router"\nlocal = "9.9.9.${n}"\n`;
   expect(problems(`${router(1)}${lans.join('')}${router(2)}${lans[0]}`)).toEqual([
     '13:1: tunnel[0].lan[2].interface: "tun6to4" is the interface of a tunnel; expected the interface of a LAN',
-    '14:1: tunnel[0].lan[2].subnet: 0 is the subnet of another LAN; expected a number of its own',
+    '14:1: tunnel[0].lan[2].subnet: 0 is the subnet of another LAN; expected one of its own',
   ]);
 });
 
@@ -595,7 +595,7 @@ listen = 6404
     '9:22: tunnel[0].accept[1]: "9.9.9.300" is no IPv4 address; expected an IPv4 address such as "192.88.99.1"',
     '11:1: tunnel[1].name: "6to4-relay" is the name of tunnel[0] too; expected one of its own',
     '14:46: tunnel[1].lan[1].interface: "tun6to4" is the interface of a tunnel; expected the interface of a LAN',
-    '14:69: tunnel[1].lan[1].subnet: 1 is the subnet of another LAN; expected a number of its own',
+    '14:69: tunnel[1].lan[1].subnet: 1 is the subnet of another LAN; expected one of its own',
     '14:81: tunnel[1].lan[1].vlan: unknown key; expected "subnet", the nearest known key',
     '16:1: http.listen: 6404 is a number; expected an address and port such as "127.0.0.1:6404" or "[::1]:6404"',
   ]);
