@@ -24,8 +24,8 @@ import type { Ending, EventName } from './trace.js';
 export const DEVICE_QUEUE = 500;
 /** Packets that wait in a socket. */
 export const SOCKET_QUEUE = 1000;
-/** Frames that one `receive` fills. */
-const BATCH = 8;
+/** Frames that one `receive` fills: few, since a world has thousands of ports. */
+const BATCH = 4;
 /** Octets of the largest packet, and so of a device's MTU. */
 const MAX_PACKET = 65535;
 
@@ -35,14 +35,20 @@ type Send = (frame: Frame) => number;
 /** Fills frames from a queue; `transmit` null: nothing is taken to send. */
 class QueuePort implements Port {
   readonly kind: PortKind;
-  readonly batch: Batch = makeBatch(BATCH, HEADROOM + MAX_PACKET);
   readonly #queue: PacketQueue;
   readonly #transmit: Send | null;
+  /** Made when it is wanted: most ports of a large world never receive anything. */
+  #batch: Batch | null = null;
 
   constructor(kind: PortKind, queue: PacketQueue, transmit: Send | null) {
     this.kind = kind;
     this.#queue = queue;
     this.#transmit = transmit;
+  }
+
+  get batch(): Batch {
+    this.#batch ??= makeBatch(BATCH, HEADROOM + MAX_PACKET);
+    return this.#batch;
   }
 
   receive(): number {
