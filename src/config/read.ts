@@ -34,7 +34,7 @@ export type Read<S> =
 export type Raw = Readonly<Record<string, unknown>>;
 
 /** True for a table of TOML: no date, no array. */
-export function isTable(raw: unknown): raw is Raw {
+function isTable(raw: unknown): raw is Raw {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw) && !(raw instanceof Date);
 }
 
@@ -104,11 +104,6 @@ function findUnknownKeys(known: readonly string[], raw: Raw, path: KeyPath, find
 function complaint(issue: z.core.$ZodRawIssue): string {
   if (issue.code === 'too_small') return `${issue.input} is too small`;
   if (issue.code === 'too_big') return `${issue.input} is too large`;
-  if (issue.code === 'invalid_union') {
-    // An alternative that takes the type but not the value knows best what is wrong.
-    const best = issue.errors.flat().find((inner) => inner.code === 'too_small' || inner.code === 'too_big');
-    if (best !== undefined) return best.message;
-  }
   return found(issue.input);
 }
 

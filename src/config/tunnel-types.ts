@@ -13,7 +13,7 @@ import * as value from './values.js';
 /** Types of tunnel that this version has. */
 export const TYPES = ['6to4'] as const;
 /** Types of the contract that are still to come. */
-export const PLANNED_TYPES = ['6rd', 'isatap', 'teredo'] as const;
+const PLANNED_TYPES = ['6rd', 'isatap', 'teredo'] as const;
 
 /** Tunnels in one node: the last row of the counters is the node's own. */
 export const MOST_TUNNELS = NODE_SLOT;

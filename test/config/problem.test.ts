@@ -45,6 +45,7 @@ test.each([
   ['lcoal', ['local', 'label'], 'local'],
   ['acept', ['configure', 'accept'], 'accept'],
   ['TTL', ['ttl'], 'ttl'],
+  ['ab', ['cd', 'ba'], 'ba'],
   ['x', [], null],
 ])('nearest to %s in %j is %s', (word, known, answer) => {
   expect(nearest(word, known)).toBe(answer);
