@@ -35,7 +35,7 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { name: 'source', title: 'packet source alone, into the node', kind: 'ipv6', counted: ['node', 'v0'], daemon: false },
+  { name: 'source', title: 'packet source alone, into the node', kind: 'discarded', counted: ['node', 'v0'], daemon: false },
   { name: 'kernel', title: 'kernel, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], daemon: false },
   { name: 'encapsulate', title: 'worker, IPv6 to 6to4', kind: 'to-6to4', counted: ['sink', 'v1'], daemon: true },
   { name: 'decapsulate', title: 'worker, 6to4 to IPv6', kind: 'from-6to4', counted: ['sink', 'v1'], daemon: true },

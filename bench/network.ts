@@ -23,6 +23,8 @@ export const ADDRESS = {
   siteAtSink: '192.0.2.9',
   siteAtSource: '192.0.2.77',
   web: '2001:db8:80::80',
+  /** The node throws away what is sent there, at its first look at the route. */
+  nowhere: '2001:db8:dead::1',
 } as const;
 
 /** The network; `remove` it whatever happens. */
@@ -72,6 +74,7 @@ export class BenchNetwork {
       `route add ${ADDRESS.siteAtSink}/32 via ${ADDRESS.sink4}`,
       `route add ${ADDRESS.siteAtSource}/32 via ${ADDRESS.source4}`,
       `route add ${ADDRESS.web}/128 via ${ADDRESS.sink6}`,
+      `route add blackhole ${ADDRESS.nowhere}/128`,
     ]);
   }
 

@@ -13,7 +13,7 @@ const UDP = 17;
 const UDP_LEN = 8;
 
 /** A packet of one measurement. */
-export type PacketKind = 'ipv6' | 'to-6to4' | 'from-6to4';
+export type PacketKind = 'discarded' | 'ipv6' | 'to-6to4' | 'from-6to4';
 
 /** The packet, inner length `octets`, addressed to `mac` on the node's first cable. */
 export function packet(kind: PacketKind, octets: number, mac: string): string {
@@ -42,6 +42,8 @@ export function packet(kind: PacketKind, octets: number, mac: string): string {
 
 function inner(kind: PacketKind): [source: Uint8Array, destination: Uint8Array] {
   switch (kind) {
+    case 'discarded':
+      return [ipv6(ADDRESS.source6), ipv6(ADDRESS.nowhere)];
     case 'ipv6':
       return [ipv6(ADDRESS.source6), ipv6(ADDRESS.web)];
     case 'to-6to4':
