@@ -99,9 +99,12 @@ export class Pipeline {
       before.delete(spec.name);
     }
     for (const gone of before.values()) this.#leave(gone, null, now);
-    this.#transmit ??= ports.makeBatch(1, HEADROOM + IPV4_LEN + MIN_MTU)[0];
-    this.#outbound = new Array<Frame>(MAX_BATCH).fill(this.#transmit);
-    for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(this.#transmit);
+    // Frames live in the memory of their ports, which goes with them.
+    const transmit =
+      this.#transmit !== null && ports === this.#ports ? this.#transmit : ports.makeBatch(1, HEADROOM + IPV4_LEN + MIN_MTU)[0];
+    this.#transmit = transmit;
+    this.#outbound = new Array<Frame>(MAX_BATCH).fill(transmit);
+    for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(transmit);
     this.#lanes = lanes;
     this.#ports = ports;
     this.#node = node;
