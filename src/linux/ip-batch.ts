@@ -40,15 +40,19 @@ export function applySteps(steps: readonly PlanStep[]): void {
 
 /** Undoes `steps`, the last first. Throws `IpError` about the first that failed, when all have been tried. */
 export function undoSteps(steps: readonly PlanStep[]): void {
-  undoLines(undoCommands(steps));
+  undoLines(steps.map(undoLine).reverse());
 }
 
-/** The commands that undo `steps`, in order, for `undoLines`: text that outlives this process. */
+/** The commands that undo what of `steps` outlives their TUN devices, in order, for `undoLines`: text that outlives this process. */
 export function undoCommands(steps: readonly PlanStep[]): string[] {
-  return steps.map(undoLine).reverse();
+  const devices = new Set(steps.filter((step) => step.kind === 'link').map((step) => step.interface));
+  return steps
+    .filter((step) => step.interface === null || !devices.has(step.interface))
+    .map(undoLine)
+    .reverse();
 }
 
-/** Runs commands of `undoCommands`. Throws `IpError` about the first that failed, when all have been tried. */
+/** Runs commands that undo. Throws `IpError` about the first that failed, when all have been tried. */
 export function undoLines(lines: readonly string[]): void {
   for (const failure of runBatch(['-force'], lines).failures) if (!GONE.test(failure.said)) throw failure;
 }
@@ -103,9 +107,12 @@ function undoLine(step: PlanStep): string {
   }
 }
 
+/** Packets that may wait for a packet thread: some 8 ms at 250 000 a second, longer than it may have to wait for a processor. */
+const QUEUE_LEN = 2048;
+
 /** No addresses of the kernel's own choosing: the link-local one is a step like the others. It must be said before the link is up. */
 function linkLines({ interface: name, mtu }: LinkStep): string[] {
-  return [`link set dev ${name} addrgenmode none`, `link set dev ${name} mtu ${mtu} multicast off up`];
+  return [`link set dev ${name} addrgenmode none`, `link set dev ${name} mtu ${mtu} txqueuelen ${QUEUE_LEN} multicast off up`];
 }
 
 function addressOf({ interface: name, address, len }: AddressStep): string {

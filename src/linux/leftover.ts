@@ -32,7 +32,10 @@ export type Leftover =
 
 const NONE: Leftover = { kind: 'none' };
 
-/** Notes that this process will leave behind what `undo` undoes (see `undoCommands`); call it before the change. Replaces what was noted. */
+/**
+ * Notes that this process leaves behind what `undo` undoes (see `undoCommands`). Call it before the change. Replaces what
+ * was noted. Throws what the file system says.
+ */
 export function writeJournal(stateDir: string, undo: readonly string[]): void {
   const path = pathIn(stateDir);
   const entry: Entry = { process: nameOf(process.pid), undo };

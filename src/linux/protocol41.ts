@@ -9,15 +9,15 @@
 import { Drop } from '../core/drop.js';
 import type { Batch, Frame } from '../core/frame.js';
 import type { Port } from '../engine/port.js';
-import { DF, fragment4, headerLen4, IPV4_SRC, Protocol, src4, tos4, ttl4 } from '../wire/ipv4.js';
+import { DF, fragment4, headerLen4, IPV4_SRC, isIpv4, Protocol, src4, tos4, ttl4 } from '../wire/ipv4.js';
 import { copy, put32 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
 import { fateOf } from './fate.js';
 import { attachFilter, Bpf, type Instruction, VERDICTS } from './filter.js';
-import { AF, close, Errno, errno, int32, MSG, must, SO, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
+import { AF, close, Errno, errno, int32, MSG, must, readInto, SO, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
 import { type Addressing, IOVEC_LEN, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
 
-const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10 } as const;
+const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10, TRANSPARENT: 19 } as const;
 const PMTUDISC_DONT = 0;
 
 /** Octets that may wait in the socket, each way: some 10 ms of small packets at a million a second. */
@@ -38,8 +38,12 @@ export interface WorkerShare {
 export function openProtocol41(share: WorkerShare): number {
   const fd = must(socket(AF.INET, SOCK.RAW | SOCK.NONBLOCK | SOCK.CLOEXEC, Protocol.ipv6), 'socket', 'AF_INET, SOCK_RAW, protocol 41');
   try {
-    if (share.workers > 1) attachFilter(fd, shareFilter(share));
+    if (share.workers > 1) {
+      attachFilter(fd, shareFilter(share));
+      emptySocket(fd); // it has listened without the filter for a moment
+    }
     must(setsockopt(fd, SOL.IP, IP.HDRINCL, int32(1), 4), 'setsockopt', `socket ${fd}, IP_HDRINCL`);
+    must(setsockopt(fd, SOL.IP, IP.TRANSPARENT, int32(1), 4), 'setsockopt', `socket ${fd}, IP_TRANSPARENT`);
     must(setsockopt(fd, SOL.IP, IP.MTU_DISCOVER, int32(PMTUDISC_DONT), 4), 'setsockopt', `socket ${fd}, IP_MTU_DISCOVER`);
     enlargeBuffers(fd, SOCKET_BUFFER);
     return fd;
@@ -47,6 +51,14 @@ export function openProtocol41(share: WorkerShare): number {
     close(fd);
     throw error;
   }
+}
+
+/** More packets than the buffer holds that a socket has before it is enlarged. */
+const MOST_EARLY = 1000;
+
+function emptySocket(fd: number): void {
+  const scratch = new Uint8Array(1);
+  for (let i = 0; i < MOST_EARLY && readInto(fd, scratch, 1) >= 0; i++);
 }
 
 /** Asks for `octets` of buffer each way: beyond the limits of the host where we may, else up to them. */
@@ -158,18 +170,19 @@ class Ipv4Addressing implements Addressing {
     put32(this.#arena.b, at + SIN_ADDR, frame.remote.addr);
   }
 
-  refused(frame: Frame, error: number): number {
-    if (error !== Errno.EMSGSIZE || (fragment4(frame.b, frame.off) & DF) !== 0) return fateOf(error, 'sendmmsg', this.#fd);
-    return this.#sendInFragments(frame);
+  refused({ b, off, end, remote }: Frame, error: number): number {
+    if (error === Errno.EMSGSIZE && (fragment4(b, off) & DF) === 0) return this.#sendInFragments(b, off, end, remote.addr);
+    if (error === Errno.EINVAL && isIpv4(b, off, end)) return Drop.no_route; // nothing wrong with the packet: a blackhole route
+    return fateOf(error, 'sendmmsg', this.#fd);
   }
 
   /** Sends the payload of `frame` and lets the kernel write the header anew, from the fields of ours. */
-  #sendInFragments({ b, off, end, remote }: Frame): number {
+  #sendInFragments(b: Uint8Array, off: number, end: number, to: number): number {
     const { view } = this.#arena;
     const data = this.#control + CMSG_HEADER;
     const header = headerLen4(b, off);
     pointIovec(this.#arena, this.#iovec, off + header, end - off - header);
-    put32(b, this.#address + SIN_ADDR, remote.addr);
+    put32(b, this.#address + SIN_ADDR, to);
     copy(b, off + IPV4_SRC, b, data + PKTINFO_AT + SPEC_DST, 4);
     view.setInt32(data + TTL_AT, ttl4(b, off), true);
     view.setInt32(data + TOS_AT, tos4(b, off), true);
@@ -178,7 +191,6 @@ class Ipv4Addressing implements Addressing {
     const error = sent < 0 ? errno() : 0;
     setsockopt(this.#fd, SOL.IP, IP.HDRINCL, this.#on, 4);
     if (error === 0) return Drop.none;
-    // The kernel checks this source, as it does not check that of a header of ours: the address has left the host.
-    return error === Errno.EINVAL ? Drop.tunnel_down : fateOf(error, 'sendmsg', this.#fd);
+    return error === Errno.EINVAL ? Drop.no_route : fateOf(error, 'sendmsg', this.#fd);
   }
 }

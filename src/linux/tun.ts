@@ -9,7 +9,7 @@ import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { Port } from '../engine/port.js';
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
-import { close, Errno, errno, ioctl, must, O, open, read, write } from './libc.js';
+import { close, Errno, errno, ioctl, must, O, open, read, SystemError, write } from './libc.js';
 
 const DEVICE = '/dev/net/tun';
 const TUNSETIFF = 0x400454ca;
@@ -17,8 +17,7 @@ const IFF = { TUN: 0x0001, MULTI_QUEUE: 0x0100, NO_PI: 0x1000, TUN_EXCL: 0x8000 
 /** struct ifreq: a name of at most fifteen octets, zero-terminated, then the flags. */
 const IFREQ_LEN = 40;
 const FLAGS = 16;
-/** Octets in the name of an interface, at most. */
-export const MAX_NAME_LEN = 15;
+const MAX_NAME_LEN = 15;
 
 /**
  * Makes the TUN device `name` and opens `queues` queues of it: descriptors for `TunPort`. Throws
@@ -43,7 +42,9 @@ export function addTunQueue(name: string): number {
 function openQueue(name: string, flags: number): number {
   const request = new Uint8Array(IFREQ_LEN);
   const octets = new TextEncoder().encode(name);
-  request.set(octets.subarray(0, MAX_NAME_LEN));
+  if (octets.length > MAX_NAME_LEN)
+    throw new SystemError('ioctl', `TUNSETIFF ${name}`, Errno.ENAMETOOLONG, `at most ${MAX_NAME_LEN} octets`);
+  request.set(octets);
   new DataView(request.buffer).setUint16(FLAGS, IFF.TUN | IFF.NO_PI | IFF.MULTI_QUEUE | flags, true);
   const fd = must(open(DEVICE, O.RDWR | O.NONBLOCK | O.CLOEXEC), 'open', DEVICE, 'the kernel module tun is needed: modprobe tun');
   try {
