@@ -10,7 +10,7 @@ import { Icmp6 } from '../wire/icmp6.js';
 import { ADDRESS_LEN, IPV6_DST, IPV6_LEN, IPV6_SRC, MIN_MTU, NextHeader, writeIpv6 } from '../wire/ipv6.js';
 import { type AdvertisedPrefix, ALL_ROUTERS, INFINITE_LIFETIME, type RouterAdvertisement, type RouterPreference } from '../wire/ndisc.js';
 import { copy, put16 } from '../wire/octets.js';
-import { commonBits, isLinkLocal, SIZE6, sameAddress } from './address.js';
+import { type Address, commonBits, isLinkLocal, SIZE6, type Subnet, sameAddress } from './address.js';
 import type { Host } from './host.js';
 import type { Interface } from './interface.js';
 import type { Appointment } from './scheduler.js';
@@ -27,8 +27,9 @@ const SOLICITATION_LEN = 8;
 const PREFIX_LEN = 64;
 /** Metrics of default routes by preference; native routes of the world have lower ones, tunnels higher. */
 const METRICS: Record<RouterPreference, number> = { high: 512, medium: 1024, low: 2048 };
-/** Prefixes that one interface takes; what comes after them is ignored. */
+/** Addresses that one interface has, and routes that it learns; what is advertised beyond them is ignored. */
 const MOST_ADDRESSES = 16;
+const MOST_ROUTES = 32;
 
 /** One interface that configures itself. */
 export class Autoconfiguration {
@@ -76,14 +77,7 @@ export class Autoconfiguration {
     routes6.remove(
       (route) => route.to.len === 0 && route.interface === this.#interface && route.via !== null && sameAddress(route.via, source, 0),
     );
-    if (routerLifetime === 0) return;
-    routes6.add({
-      to: { addr: new Uint8Array(SIZE6), len: 0 },
-      via: source,
-      interface: this.#interface,
-      metric: METRICS[preference],
-      until: now + routerLifetime * 1000,
-    });
+    if (routerLifetime > 0) this.#learn({ addr: new Uint8Array(SIZE6), len: 0 }, source, METRICS[preference], now + routerLifetime * 1000);
   }
 
   #setPrefix(advertised: AdvertisedPrefix): void {
@@ -93,7 +87,7 @@ export class Autoconfiguration {
     if (onLink) {
       routes6.remove((route) => route.via === null && route.interface === this.#interface && isSame(route.to, prefix));
       const until = now + milliseconds(validLifetime);
-      if (until > now) routes6.add({ to: prefix, via: null, interface: this.#interface, metric: METRICS.medium, until });
+      if (until > now) this.#learn(prefix, null, METRICS.medium, until);
     }
     if (!autonomous || prefix.len !== PREFIX_LEN || preferredLifetime > validLifetime) return;
     const old = this.#interface.addresses.find(({ addr }) => addr.length === SIZE6 && commonBits(addr, prefix.addr, 0) >= PREFIX_LEN);
@@ -106,6 +100,12 @@ export class Autoconfiguration {
       preferredUntil: now + Math.min(milliseconds(preferredLifetime), valid),
       validUntil: now + valid,
     });
+  }
+
+  #learn(to: Subnet, via: Address | null, metric: number, until: Millis): void {
+    const { routes6 } = this.#host;
+    const learned = routes6.routes().filter((route) => route.interface === this.#interface && route.metric >= METRICS.high);
+    if (learned.length < MOST_ROUTES) routes6.add({ to, via, interface: this.#interface, metric, until });
   }
 
   /** How long an address stays valid that was advertised with `lifetime` and has `remaining` left. */
