@@ -1,4 +1,4 @@
-/** The status as a table for people. */
+/** The status as a table for people; its counts are packets. */
 import { DROPS } from '../core/drop.js';
 import type { Dropped, Status, TunnelStatus } from '../daemon/status.js';
 import { columns, type Io, paint } from './io.js';
@@ -19,8 +19,8 @@ export function statusLines(status: Status, io: Io): string[] {
     tunnel.interface,
     tunnel.local ?? '-',
     tunnel.address ?? '-',
-    `${tunnel.encapsulated.packets} packets`,
-    `${tunnel.decapsulated.packets} packets`,
+    String(tunnel.encapsulated.packets),
+    String(tunnel.decapsulated.packets),
     String(total(tunnel.dropped)),
   ]);
   return [
@@ -41,7 +41,7 @@ function dropLines(whose: string, dropped: Dropped): string[] {
   const reasons = Object.entries(dropped).sort(([, a], [, b]) => b - a);
   if (reasons.length === 0) return [];
   const shown = reasons.slice(0, SHOWN).map(([name, n]) => [`  ${n}`, name, MEANINGS.get(name) ?? '']);
-  const more = reasons.length > SHOWN ? [`  and ${reasons.length - SHOWN} more reasons: see --json`] : [];
+  const more = reasons.length > SHOWN ? [`  and ${reasons.length - SHOWN} more: see --json`] : [];
   return ['', `Dropped ${whose}:`, ...columns(shown), ...more];
 }
 

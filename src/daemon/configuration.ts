@@ -41,7 +41,7 @@ export function requireConfiguration(file: string, slots: ReadonlyMap<string, nu
 function resolveOnHost(loaded: Loaded, config: Config, slots: ReadonlyMap<string, number>): ReadConfiguration {
   const facts = factsFor(config);
   const { node, problems } = resolve(config, facts, slots);
-  const all = [...loaded.problems, ...problems.map(loaded.place)];
+  const all = [...loaded.problems, ...problems.map(loaded.place)].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.some((problem) => problem.severity === 'error')) return { configuration: null, problems: all };
   const again = (places: ReadonlyMap<string, number>): Configuration => {
     const { configuration, problems: found } = resolveOnHost(loaded, config, places);

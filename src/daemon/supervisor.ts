@@ -335,7 +335,7 @@ function clearLeftover(stateDir: string, log: Log): void {
   try {
     const leftover = takeOver(stateDir);
     if (leftover.kind === 'running') throw new Failure(Exit.failed, `state directory ${stateDir}: process ${leftover.pid} uses it`);
-    if (leftover.kind === 'undone')
+    if (leftover.kind === 'left')
       log.warn('a killed process left configuration behind, it is undone', { pid: leftover.pid, commands: leftover.commands });
   } catch (cause) {
     if (cause instanceof Failure) throw cause;

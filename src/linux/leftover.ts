@@ -24,11 +24,11 @@ interface Entry {
   readonly undo: readonly string[];
 }
 
-/** What `takeOver` found: nothing, a process that still runs, or what was left and is now undone. */
+/** What a state directory tells: nothing, a process that still runs, or what a dead one left and these commands undo. */
 export type Leftover =
   | { readonly kind: 'none' }
   | { readonly kind: 'running'; readonly pid: number }
-  | { readonly kind: 'undone'; readonly pid: number; readonly commands: readonly string[] };
+  | { readonly kind: 'left'; readonly pid: number; readonly commands: readonly string[] };
 
 const NONE: Leftover = { kind: 'none' };
 
@@ -49,8 +49,8 @@ export function removeJournal(stateDir: string): void {
   rmSync(pathIn(stateDir), { force: true });
 }
 
-/** Undoes what a process that is dead has left, and says what. Throws `IpError` when it cannot be undone: the journal then stays. */
-export function takeOver(stateDir: string): Leftover {
+/** Looks for what is left, and changes nothing. */
+export function findLeftover(stateDir: string): Leftover {
   const entry = readJournal(pathIn(stateDir));
   if (entry === null) return NONE;
   const { pid, started, boot, namespace } = entry.process;
@@ -58,9 +58,16 @@ export function takeOver(stateDir: string): Leftover {
   if (here.boot === boot && isRunning(pid, started)) return { kind: 'running', pid };
   // After a boot, or with its namespace, everything that it set is gone; the same commands could only hit others.
   const commands = here.boot === boot && here.namespace === namespace ? entry.undo : [];
-  undoLines(commands);
+  return commands.length === 0 ? NONE : { kind: 'left', pid, commands };
+}
+
+/** Undoes what a process that is dead has left, and says what. Throws `IpError` when it cannot be undone: the journal then stays. */
+export function takeOver(stateDir: string): Leftover {
+  const leftover = findLeftover(stateDir);
+  if (leftover.kind === 'running') return leftover;
+  if (leftover.kind === 'left') undoLines(leftover.commands);
   removeJournal(stateDir);
-  return commands.length === 0 ? NONE : { kind: 'undone', pid, commands };
+  return leftover;
 }
 
 function pathIn(stateDir: string): string {

@@ -5,7 +5,7 @@ import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
 import type { ReloadResult } from '../../src/daemon/supervisor.js';
 import { withoutNamespaces } from '../linux/namespace.js';
-import { Echoes, FAR, HOST, HOST_TUNNEL, Network, RELAY, RELAY_TUNNEL, residentMemory } from './daemon-network.js';
+import { Echoes, HOST, HOST_TUNNEL, Network, RELAY, RELAY_TUNNEL, residentMemory } from './daemon-network.js';
 
 const reason = withoutNamespaces();
 let net: Network;

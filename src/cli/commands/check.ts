@@ -1,6 +1,7 @@
-/** `check`: everything that is wrong with a configuration, before a service has to live with it. */
+/** `check`: everything that is wrong with a configuration on this host, before a service has to live with it. */
 import { Command } from 'commander';
-import { formatProblem, loadConfig } from '../../config/load.js';
+import { formatProblem } from '../../config/load.js';
+import { readConfiguration } from '../../daemon/configuration.js';
 import { Exit, Failure } from '../../daemon/failure.js';
 import { configOption, jsonOption } from '../argument.js';
 import type { Io } from '../io.js';
@@ -11,8 +12,8 @@ export function checkCommand(io: Io): Command {
     .addOption(configOption())
     .addOption(jsonOption('print {valid, problems} as JSON'))
     .action(({ config: file, json = false }: { config: string; json?: boolean }) => {
-      const { config, problems } = loadConfig(file);
-      const valid = config !== null;
+      const { configuration, problems } = readConfiguration(file, new Map());
+      const valid = configuration !== null;
       if (json) io.out(JSON.stringify({ valid, problems }));
       else for (const problem of problems) io.out(formatProblem(problem));
       const errors = problems.filter(({ severity }) => severity === 'error').length;

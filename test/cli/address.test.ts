@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { invoke } from './invoke.js';
+
+const decode = async (...args: string[]) => {
+  const { status, out, err } = await invoke('address', 'decode', '--json', ...args);
+  expect([status, err]).toEqual([0, []]);
+  return out.map((line) => JSON.parse(line));
+};
+
+test('the example of the contract, to the letter', async () => {
+  const { out } = await invoke('address', 'decode', '--json', '2001:0:4136:e378:8000:63bf:3fff:fdd2');
+  expect(out).toEqual([
+    '{"address":"2001:0:4136:e378:8000:63bf:3fff:fdd2","type":"teredo","server":"65.54.227.120","flags":"0x8000","cone":true,"port":40000,"ipv4":"192.0.2.45"}',
+  ]);
+});
+
+/** Addresses of RFC 3056, RFC 4380, RFC 5214 and their neighbours. */
+test.each([
+  ['2002:c000:22a::1', { type: '6to4', ipv4: '192.0.2.42', prefix: '2002:c000:22a::/48', subnet: 0, interfaceId: '::1' }],
+  [
+    '2002:C058:6301:ffff::c058:6301',
+    { type: '6to4', ipv4: '192.88.99.1', prefix: '2002:c058:6301::/48', subnet: 65535, interfaceId: '::c058:6301' },
+  ],
+  [
+    '2001:0:4136:e378:3cf1:63bf:3fff:fdd2',
+    { type: 'teredo', server: '65.54.227.120', flags: '0x3cf1', cone: false, port: 40000, ipv4: '192.0.2.45' },
+  ],
+  ['fe80::5efe:10.40.1.29', { type: 'isatap', ipv4: '10.40.1.29', globalId: false, prefix: 'fe80::/64' }],
+  ['2001:db8:0:1:200:5efe:836b:47d1', { type: 'isatap', ipv4: '131.107.71.209', globalId: true, prefix: '2001:db8:0:1::/64' }],
+  ['2002:c000:22a:1:0:5efe:c000:205', { type: '6to4', ipv4: '192.0.2.42', subnet: 1, interfaceId: '::5efe:c000:205' }],
+  ['2001:db8::1', { type: 'native' }],
+  ['3ffe:831f:4136:e378:8000:63bf:3fff:fdd2', { type: 'native' }],
+  ['::ffff:192.0.2.1', { type: 'native' }],
+])('%s', async (address, fields) => {
+  expect(await decode(address)).toMatchObject([fields]);
+});
+
+test('several addresses make one object a line, in their order', async () => {
+  expect((await decode('2001:db8::1', '2002:c000:22a::1', '::1')).map(({ address, type }) => [address, type])).toEqual([
+    ['2001:db8::1', 'native'],
+    ['2002:c000:22a::1', '6to4'],
+    ['::1', 'native'],
+  ]);
+});
+
+/** RFC 5969 section 7.1.1 and the sizes of its section 11. */
+test.each([
+  ['2001:db8::/32', '8', '10.100.100.1', '2001:db8:6464:100::/56', '10.0.0.0', 0x100 - 1],
+  ['2001:db8::/32', '0', '192.0.2.42', '2001:db8:c000:22a::/64', '0.0.0.0', undefined],
+  ['3fff:b10::/28', '4', '203.0.113.77', '3fff:b1b:71:4d00::/56', '192.0.0.0', 0xff],
+  ['2001:db8::/31', '11', '10.161.2.3', '2001:db8:1020:3000::/52', '10.160.0.0', 0xfff],
+])('6rd %s, mask %s: %s has %s, both ways', async (prefix, mask, ipv4, delegated, common, lastSubnet) => {
+  const domain = ['--prefix', prefix, '--ipv4-mask-length', mask];
+  expect(await invoke('address', 'encode', '6rd', '--json', ...domain, ipv4)).toEqual({
+    status: 0,
+    out: [`{"type":"6rd","prefix":"${delegated}"}`],
+    err: [],
+  });
+  const last = delegated.replace(/::\/\d+$/, '').split(':');
+  if (lastSubnet !== undefined) last[3] = (Number.parseInt(last[3], 16) + lastSubnet).toString(16);
+  expect(await decode(...domain, '--ipv4-common', common, `${last.join(':')}::9`)).toEqual([
+    {
+      address: `${last.join(':')}::9`,
+      type: '6rd',
+      ipv4,
+      prefix: delegated,
+      ...(lastSubnet !== undefined && { subnet: lastSubnet }),
+      interfaceId: '::9',
+    },
+  ]);
+});
+
+test.each([
+  [['6to4', '192.0.2.42'], '{"type":"6to4","prefix":"2002:c000:22a::/48"}'],
+  [['isatap', '10.40.1.29'], '{"type":"isatap","address":"fe80::5efe:a28:11d"}'],
+  [['isatap', '131.107.71.209'], '{"type":"isatap","address":"fe80::200:5efe:836b:47d1"}'],
+  [['isatap', '--prefix', '2001:db8:0:1::/64', '192.0.2.42'], '{"type":"isatap","address":"2001:db8:0:1:0:5efe:c000:22a"}'],
+  [
+    ['teredo', '--server', '65.54.227.120', '--port', '40000', '--flags', '0x8000', '192.0.2.45'],
+    '{"type":"teredo","address":"2001:0:4136:e378:8000:63bf:3fff:fdd2"}',
+  ],
+  [
+    ['teredo', '--server', '203.0.113.120', '--port', '4096', '192.0.2.1'],
+    '{"type":"teredo","address":"2001:0:cb00:7178:0:efff:3fff:fdfe"}',
+  ],
+])('encode %j', async (args, line) => {
+  expect(await invoke('address', 'encode', ...args, '--json')).toEqual({ status: 0, out: [line], err: [] });
+  const value = Object.values(JSON.parse(line))[1];
+  expect((await invoke('address', 'encode', ...args)).out, 'without --json, the bare text').toEqual([value]);
+});
+
+test('without --json every field has a line of its own', async () => {
+  expect((await invoke('address', 'decode', '2002:c000:22a:7::1', '::1')).out).toEqual([
+    '2002:c000:22a:7::1\n  type         6to4\n  ipv4         192.0.2.42\n  prefix       2002:c000:22a::/48\n  subnet       7\n  interfaceId  ::1',
+    '\n::1\n  type  native',
+  ]);
+});
+
+test.each([
+  [['decode', 'fe80::1%eth0'], 'Expected an IPv6 address'],
+  [['decode', '192.0.2.1'], 'Expected an IPv6 address'],
+  [['decode', '2002::1/48'], 'Expected an IPv6 address'],
+  [['decode', '--prefix', '2001:db8::/32', '::1'], '--prefix needs --ipv4-mask-length'],
+  [['encode', '6to4', '192.0.2.256'], 'Expected an IPv4 address'],
+  [['encode', '6to4', '010.0.0.1'], 'Expected an IPv4 address'],
+  [['encode', '6rd', '192.0.2.1'], "required option '--prefix <prefix>' not specified"],
+  [['encode', '6rd', '--prefix', '2001:db8::1/32', '--ipv4-mask-length', '0', '192.0.2.1'], 'Expected an IPv6 prefix'],
+  [['encode', '6rd', '--prefix', '2001:db8::/100', '--ipv4-mask-length', '0', '192.0.2.1'], 'expected at most 128 together'],
+  [['encode', '6rd', '--prefix', '2001:db8::/32', '--ipv4-mask-length', '33', '192.0.2.1'], 'Expected a whole number from 0 to 32.'],
+  [['encode', 'isatap', '--prefix', '2001:db8::/48', '192.0.2.1'], '--prefix 2001:db8::/48: expected a /64'],
+  [['encode', 'teredo', '--server', '192.0.2.1', '--port', '65536', '192.0.2.1'], 'Expected a whole number from 1 to 65535.'],
+  [
+    ['encode', 'teredo', '--server', '192.0.2.1', '--port', '1', '--flags', '0x10000', '192.0.2.1'],
+    'Expected a whole number from 0 to 65535.',
+  ],
+])('%j is refused: %s', async (args, what) => {
+  const { status, out, err } = await invoke('address', ...args);
+  expect([status, out, err.join('\n')]).toEqual([2, [], expect.stringContaining(what)]);
+});
+
+test('any text at all is an address or wrong usage, never a crash', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.string(), fc.ipV6(), fc.ipV4()), async (text) => {
+      const { status, err } = await invoke('address', 'decode', '--json', '--', text);
+      expect([0, 2]).toContain(status);
+      expect(err.join('\n')).not.toMatch(/at .*\.ts:/);
+    }),
+    { seed: 6404, numRuns: 200 },
+  );
+});
