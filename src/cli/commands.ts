@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./commands/address.js')).addressCommand(io),
   },
   {
+    name: 'doctor',
+    summary: 'find what keeps tunnels on this host from working, and say what to do',
+    load: async (io) => (await import('./commands/doctor.js')).doctorCommand(io),
+  },
+  {
     name: 'sim',
     summary: 'build a network in this process, in virtual time, and check its paths',
     load: async (io) => (await import('./commands/sim.js')).simCommand(io),

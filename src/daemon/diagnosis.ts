@@ -1,0 +1,212 @@
+/**
+ * What keeps tunnels on this host from working: looked for without changing anything.
+ *
+ * Each check is a pure judgement of what was read; a finding says what, where and what to do.
+ */
+import { readFileSync } from 'node:fs';
+import type { HostFacts, NodeSpec } from '../engine/spec.js';
+import { type TunHolder, tunHolder } from '../linux/holder.js';
+import { runBatch } from '../linux/ip-batch.js';
+import { findLeftover, type Leftover } from '../linux/leftover.js';
+import { type MissingPrivilege, missingPrivilege } from '../linux/privilege.js';
+import { kernelSit } from '../linux/sit.js';
+import { formatIpv4 } from '../wire/address.js';
+import { IPV4_LEN } from '../wire/ipv4.js';
+import { type Configuration, readConfiguration } from './configuration.js';
+import { ControlClient } from './control-client.js';
+import { reasonOf } from './failure.js';
+
+/** How bad it is: a problem keeps something from working, a warning may, a note is good to know. */
+export type Severity = 'problem' | 'warning' | 'note' | 'ok';
+
+/** One thing that was looked at. */
+export interface Diagnosis {
+  readonly check: string;
+  readonly severity: Severity;
+  /** What was found. */
+  readonly what: string;
+  /** A file, an interface, a setting. */
+  readonly where: string;
+  /** What to do; empty when nothing needs doing. */
+  readonly remedy: string;
+}
+
+/** An interface, as `ip -json link` tells. */
+export interface Link {
+  readonly ifname: string;
+  readonly mtu: number;
+  readonly operstate?: string;
+}
+
+/** Ends of maintenance of Node.js release lines, https://github.com/nodejs/release#release-schedule. */
+const NODE_END_OF_LIFE: ReadonlyMap<number, string> = new Map([
+  [20, '2026-04-30'],
+  [22, '2027-04-30'],
+  [24, '2028-04-30'],
+]);
+
+/** Looks at everything. `file` is the configuration; `now` milliseconds since 1970. */
+export async function diagnose(file: string, now: number): Promise<Diagnosis[]> {
+  const found = [judgePrivilege(missingPrivilege()), judgeSit(kernelSit()), judgeNode(process.versions.node, now)];
+  const { configuration, diagnoses } = judgeConfiguration(file);
+  found.push(...diagnoses);
+  if (configuration === null) return found;
+  const { config, node, facts } = configuration;
+  const links = readLinks();
+  const names = links.map(({ ifname }) => ifname);
+  found.push(
+    judgeLeftover(findLeftover(config.node.state), config.node.state),
+    ...node.tunnels.map(({ interface: name }) => judgeDevice(name, names.includes(name), tunHolder(name))),
+    ...judgeMtu(node, facts, links),
+    ...judgeReversePath(facts, (name) => Number(sysctl(`net/ipv4/conf/${name}/rp_filter`))),
+    await judgeControl(config.node.control),
+  );
+  return found;
+}
+
+/** Capabilities, and the device file. */
+export function judgePrivilege(missing: MissingPrivilege | null): Diagnosis {
+  const check = 'privileges';
+  if (missing === null) return ok(check, 'capabilities and /dev/net/tun are there', 'this process');
+  return { check, severity: 'problem', what: `${missing.missing} is missing`, where: 'this process', remedy: missing.remedy };
+}
+
+/** The kernel's own driver. */
+export function judgeSit(consequence: string | null): Diagnosis {
+  const check = 'sit';
+  if (consequence === null) return ok(check, 'no other driver answers protocol 41', 'kernel');
+  return { check, severity: 'warning', what: consequence, where: 'kernel', remedy: 'rmmod sit' };
+}
+
+/** The age of Node.js. */
+export function judgeNode(version: string, now: number): Diagnosis {
+  const check = 'node';
+  const end = NODE_END_OF_LIFE.get(Number(version.split('.')[0]));
+  if (end === undefined || now < Date.parse(end)) return ok(check, `Node.js ${version} is maintained`, process.execPath);
+  return {
+    check,
+    severity: 'warning',
+    what: `Node.js ${version} gets no security fixes since ${end}`,
+    where: process.execPath,
+    remedy: 'install Node.js 24 or newer',
+  };
+}
+
+/** What a dead service left. */
+export function judgeLeftover(leftover: Leftover, stateDir: string): Diagnosis {
+  const check = 'leftovers';
+  if (leftover.kind === 'left') {
+    const what = `process ${leftover.pid} was killed and left configuration behind: ${leftover.commands.join('; ')}`;
+    return { check, severity: 'warning', what, where: stateDir, remedy: 'the next start of the service undoes it' };
+  }
+  return ok(
+    check,
+    leftover.kind === 'running' ? `process ${leftover.pid} runs and will undo what it has set` : 'nothing was left behind',
+    stateDir,
+  );
+}
+
+/** Whether a TUN device can be made, or who has it. */
+export function judgeDevice(name: string, exists: boolean, holder: TunHolder | null): Diagnosis {
+  const check = 'interface';
+  if (!exists) return ok(check, 'the name is free', name);
+  if (holder !== null) return { check, severity: 'note', what: `process ${holder.pid} has it: ${holder.command}`, where: name, remedy: '' };
+  return {
+    check,
+    severity: 'problem',
+    what: 'an interface of this name exists, and no process that can be seen holds it',
+    where: name,
+    remedy: `ip link delete ${name}, or another tunnel.interface`,
+  };
+}
+
+/** Whether the link below takes the tunnel's packets whole. */
+export function judgeMtu(node: NodeSpec, facts: HostFacts, links: readonly Link[]): Diagnosis[] {
+  const check = 'mtu';
+  return node.tunnels.flatMap(({ name, mtu, local }) => {
+    const source = local.find((own) => facts.ipv4.some(({ addr }) => addr === own)) ?? facts.defaultSource;
+    const below = facts.ipv4.find(({ addr }) => addr === source);
+    const link = links.find(({ ifname }) => ifname === below?.interface);
+    if (below === undefined || link === undefined) return [];
+    if (mtu + IPV4_LEN <= link.mtu) return [ok(check, `packets of ${mtu} octets fit into ${link.mtu}`, `${name} over ${link.ifname}`)];
+    return [
+      {
+        check,
+        severity: 'warning' as const,
+        what: `packets of ${mtu} octets become ${mtu + IPV4_LEN} and are fragmented: ${formatIpv4(below.addr)} is on a link that takes ${link.mtu}`,
+        where: `${name} over ${link.ifname}`,
+        remedy: `mtu = ${Math.max(1280, link.mtu - IPV4_LEN)}`,
+      },
+    ];
+  });
+}
+
+/** Strict reverse path filtering drops what comes back another way, as anycast does (RFC 3704 section 2.2). */
+export function judgeReversePath(facts: HostFacts, rpFilter: (name: string) => number): Diagnosis[] {
+  const check = 'rp_filter';
+  const names = [...new Set(facts.ipv4.map((address) => address.interface))].filter((name) => name !== 'lo');
+  const strict = names.filter((name) => Math.max(rpFilter('all'), rpFilter(name)) === 1);
+  if (names.length < 2 || strict.length === 0)
+    return [ok(check, 'reverse path filtering loses no tunnel packet', names.join(', ') || 'no interface')];
+  return strict.map((name) => ({
+    check,
+    severity: 'warning',
+    what: 'reverse path filtering is strict: a packet whose way back leads elsewhere is dropped',
+    where: name,
+    remedy: `sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.${name}.rp_filter=2`,
+  }));
+}
+
+function judgeConfiguration(file: string): { configuration: Configuration | null; diagnoses: Diagnosis[] } {
+  const check = 'configuration';
+  const { configuration, problems } = readConfiguration(file, new Map());
+  const diagnoses = problems.map((problem) => ({
+    check,
+    severity: problem.severity === 'error' ? ('problem' as const) : ('warning' as const),
+    what: `${problem.key}${problem.key === '' ? '' : ' '}${problem.message}`,
+    where: `${problem.file}:${problem.line}:${problem.column}`,
+    remedy: problem.severity === 'error' && problem.expected !== '' ? `expected ${problem.expected}` : problem.expected,
+  }));
+  const down = (configuration?.node.tunnels ?? []).flatMap(({ name, down }) =>
+    down === null
+      ? []
+      : [
+          {
+            check: 'tunnel',
+            severity: 'problem' as const,
+            what: `cannot come up: ${down}`,
+            where: name,
+            remedy: 'it comes up by itself once the host has what it needs',
+          },
+        ],
+  );
+  const whole = problems.length === 0 ? [ok(check, 'valid', file)] : diagnoses;
+  return { configuration, diagnoses: [...whole, ...down] };
+}
+
+async function judgeControl(path: string): Promise<Diagnosis> {
+  const check = 'service';
+  try {
+    const service = await ControlClient.connect(path);
+    service.close();
+    return ok(check, 'the service answers', path);
+  } catch (thrown) {
+    return { check, severity: 'note', what: reasonOf(thrown), where: path, remedy: 'tsunagi run' };
+  }
+}
+
+function ok(check: string, what: string, where: string): Diagnosis {
+  return { check, severity: 'ok', what, where, remedy: '' };
+}
+
+function readLinks(): Link[] {
+  return JSON.parse(runBatch(['-json'], ['link show']).output) as Link[];
+}
+
+function sysctl(path: string): string {
+  try {
+    return readFileSync(`/proc/sys/${path}`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
