@@ -9,29 +9,47 @@
 
 import { Endpoint } from '../core/endpoint.js';
 import { sixToFour } from '../mapping/sixrd.js';
+import { in4, type Prefix4 } from '../wire/address.js';
 import { u32 } from '../wire/octets.js';
+
+/** Ranges whose addresses belong to many nodes at once: RFC 1918, shared space, loopback, link-local. */
+const NOT_UNIQUE: readonly Prefix4[] = [
+  { addr: 0x0a000000, len: 8 },
+  { addr: 0x64400000, len: 10 },
+  { addr: 0x7f000000, len: 8 },
+  { addr: 0xa9fe0000, len: 16 },
+  { addr: 0xac100000, len: 12 },
+  { addr: 0xc0a80000, len: 16 },
+];
 
 /** The node's IPv4 addresses. */
 export class OwnAddresses {
   readonly #addrs: readonly number[];
+  /** Those that mean this node wherever they are met. */
+  readonly #unique: readonly number[];
   readonly #endpoint = new Endpoint();
 
   /** `addrs`: every IPv4 address of the node. */
   constructor(addrs: readonly number[]) {
     this.#addrs = addrs;
+    this.#unique = addrs.filter((addr) => !NOT_UNIQUE.some((prefix) => in4(addr, prefix)));
   }
 
   /** True when `addr` is one of them. */
   has(addr: number): boolean {
-    const addrs = this.#addrs;
-    for (let i = 0; i < addrs.length; i++) if (addrs[i] === addr) return true;
-    return false;
+    return holds(this.#addrs, addr);
   }
 
-  /** True when the IPv6 address at `b[off..)` carries one of them: as 6to4, ISATAP (either u bit) or Teredo. */
+  /** True when the IPv6 address at `b[off..)` carries one of the unique ones: as 6to4, ISATAP (either u bit) or Teredo. */
   carriedBy(b: Uint8Array, off: number): boolean {
-    if ((u32(b, off + 8) & 0xfdffffff) === 0x00005efe && this.has(u32(b, off + 12))) return true;
-    if (u32(b, off) === 0x20010000) return this.has(~u32(b, off + 12) >>> 0);
-    return sixToFour.endpointOf(b, off, this.#endpoint) && this.has(this.#endpoint.addr);
+    const unique = this.#unique;
+    if ((u32(b, off + 8) & 0xfdffffff) === 0x00005efe && holds(unique, u32(b, off + 12))) return true;
+    if (u32(b, off) === 0x20010000) return holds(unique, ~u32(b, off + 12) >>> 0);
+    return sixToFour.endpointOf(b, off, this.#endpoint) && holds(unique, this.#endpoint.addr);
   }
+}
+
+function holds(addrs: readonly number[], addr: number): boolean {
+  for (let i = 0; i < addrs.length; i++) if (addrs[i] === addr) return true;
+  return false;
 }
