@@ -59,6 +59,7 @@ export class Autoconfiguration {
   /** Takes a valid advertisement. */
   hear(ra: RouterAdvertisement): void {
     if (ra.routerLifetime > 0) this.stop();
+    this.#forget();
     this.#setDefaultRoute(ra);
     if (ra.mtu >= MIN_MTU && ra.mtu <= this.#interface.mtu) this.#interface.advertisedMtu = ra.mtu;
     for (const prefix of ra.prefixes) this.#setPrefix(prefix);
@@ -100,6 +101,14 @@ export class Autoconfiguration {
       preferredUntil: now + Math.min(milliseconds(preferredLifetime), valid),
       validUntil: now + valid,
     });
+  }
+
+  /** Removes what has expired, so that it takes no place. */
+  #forget(): void {
+    const { routes6, now } = this.#host;
+    routes6.remove((route) => route.until <= now);
+    const expired = this.#interface.addresses.filter(({ validUntil }) => validUntil <= now);
+    for (const { addr } of expired) this.#interface.release(addr);
   }
 
   #learn(to: Subnet, via: Address | null, metric: number, until: Millis): void {

@@ -211,10 +211,13 @@ describe('advertisements', () => {
     expect(addresses()).toEqual([]);
   });
 
-  test('of a thousand prefixes make no more than sixteen addresses and 32 routes', () => {
-    const { tell, host } = bench();
+  test('of a thousand prefixes make no more than sixteen addresses and 32 routes, until those have expired', () => {
+    const { world, tell, host, addresses } = bench();
     for (let i = 0; i < 1000; i++) tell(advertisement([{ prefix: `2001:db8:${i.toString(16)}::/64` }]));
     expect(host.interface('eth0').addresses.length).toBe(16);
     expect(host.routes6.routes().length).toBeLessThan(40);
+    world.run(5 * HOUR * 1000);
+    tell(advertisement([{ prefix: '2001:db8:ffff::/64' }]));
+    expect(addresses()).toEqual([`2001:db8:ffff::${OWN}`]);
   });
 });
