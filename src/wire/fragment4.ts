@@ -182,7 +182,7 @@ function admit(waiting: Waiting, piece: Piece, more: boolean): void {
   const overlaps = (at > 0 && pieces[at - 1].to > piece.from) || (at < pieces.length && pieces[at].from < piece.to);
   const isLast = at === pieces.length;
   const furthest = isLast ? piece.to : pieces[pieces.length - 1].to;
-  const contradicts = piece.to > waiting.len || (!more && !(isLast && waiting.len === Number.POSITIVE_INFINITY));
+  const contradicts = piece.to > waiting.len || (!more && !isLast);
   if (overlaps || contradicts || waiting.header.length + furthest > MAX_DATAGRAM) {
     waiting.pieces = null;
     return;

@@ -110,9 +110,11 @@ test('a chain of more headers than are walked has no upper layer, and cannot hid
   const row = new Array<Header>(MAX_EXTENSIONS).fill({ type: DESTINATION, rest: padded(0) });
   const longest = chain(row, UDP, []);
   expect([upperLayer(longest, 0, longest.length), asksForSourceRouting(longest, 0, longest.length)]).toEqual([longest.length, false]);
-  const longer = chain([...row, routing(0, 1)], UDP, []);
-  expect([upperLayer(longer, 0, longer.length), upperProtocol(longer, 0, longer.length)]).toEqual([-1, -1]);
-  expect(asksForSourceRouting(longer, 0, longer.length)).toBe(true);
+  for (const hidden of [[], [routing(0, 1)]]) {
+    const longer = chain([...row, row[0], ...hidden], UDP, []);
+    expect([upperLayer(longer, 0, longer.length), upperProtocol(longer, 0, longer.length)]).toEqual([-1, -1]);
+    expect(asksForSourceRouting(longer, 0, longer.length)).toBe(true);
+  }
 });
 
 test('any octets: the walk ends, inside the packet', () => {

@@ -152,6 +152,13 @@ test('in any order, repeated or not, fragments make the datagram once', () => {
   );
 });
 
+test('a datagram that was made is forgotten: its fragments, sent again, make it again', () => {
+  const b = datagram(48);
+  const [first, second] = [piece(b, 0, 24, true), piece(b, 24, 48, false)];
+  const whole = toHex(arrived(b, 1));
+  expect(add(new Reassembly4(), [first, second, second, first])).toEqual([null, whole, null, whole]);
+});
+
 test('a packet that is no fragment comes back at once, DF or not, without what follows it', () => {
   for (const flags of [0, DF]) {
     const b = datagram(30);

@@ -134,6 +134,14 @@ test('RFC 4861 section 6.1.2: an advertisement shorter than 16 octets, or from n
   expect(readRouterAdvertisement(b, 0, b.length)).toBe(null);
 });
 
+test('a packet that ends before its type or code is refused without reading them', () => {
+  for (let len = 0; len < 8; len++) {
+    const b = solicitation().slice(0, 40 + len);
+    b[5] = len;
+    expect([len, isSolicitation(b), isAdvertisement(b)]).toEqual([len, false, false]);
+  }
+});
+
 test('octets after the packet are no options', () => {
   const b = Uint8Array.of(...solicitation(LINK_ADDRESS), 0, 0, 0, 0);
   expect(isRouterSolicitation(b, 0, b.length)).toBe(true);
