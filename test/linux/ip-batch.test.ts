@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PlanStep } from '../../src/engine/plan.js';
+import { applyLines, applySteps, changeSteps, IpError, undoCommands, undoSteps } from '../../src/linux/ip-batch.js';
+import { HostFixture, ROUTER_PLAN } from './host-fixture.js';
+import { ip, withoutNamespaces } from './namespace.js';
+
+test('every step is one that a person could type', () => {
+  expect(ROUTER_PLAN.flatMap(applyLines)).toEqual([
+    'link set dev tlx0 addrgenmode none',
+    'link set dev tlx0 mtu 1480 txqueuelen 2048 multicast off up',
+    'address replace 192.88.99.1/32 dev tlx0',
+    'address replace fe80::c000:205/64 dev tlx0 nodad',
+    'address replace 2002:c000:205::1/128 dev tlx0 nodad',
+    'route replace unreachable 2002:c000:205::/48 metric 1024',
+    'route replace 2002::/16 dev tlx0 metric 1024',
+    'address replace 2002:c000:205:1::1/64 dev tlxa nodad',
+    'route replace ::/0 via 2002:c058:6301:: dev tlx0 metric 1029',
+  ]);
+});
+
+test('what outlives the TUN device of a plan is on LANs, or on no interface at all', () => {
+  expect(undoCommands(ROUTER_PLAN)).toEqual([
+    'address delete 2002:c000:205:1::1/64 dev tlxa',
+    'route delete unreachable 2002:c000:205::/48 metric 1024',
+  ]);
+});
+
+const skip = withoutNamespaces();
+
+describe.skipIf(skip !== null)(`on a host${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+  let host: HostFixture;
+  beforeEach(() => {
+    host = new HostFixture();
+  });
+  afterEach(() => host.close());
+
+  const within = (body: () => void): void => host.namespace.run(body);
+  const sysctl = (path: string): string => host.namespace.run(() => readFileSync(`/proc/sys/net/${path}`, 'utf8').trim());
+  const link = (name: string): string => host.namespace.run(() => ip(`-o link show dev ${name}`));
+
+  test('a plan that is applied twice is there once, and undone leaves the host as it was', () => {
+    const before = host.state();
+    within(() => applySteps(ROUTER_PLAN));
+    const after = host.state();
+    expect(after.filter((line) => !before.includes(line))).toEqual([
+      '2002::/16 dev tlx0 metric 1024',
+      '2002:c000:205:1::/64 dev tlxa proto kernel metric 256',
+      '2002:c000:205::1 dev tlx0 proto kernel metric 256',
+      'default via 2002:c058:6301:: dev tlx0 metric 1029',
+      'fe80::/64 dev tlx0 proto kernel metric 256',
+      'tlx0 inet 192.88.99.1/32 scope global tlx0',
+      'tlx0 inet6 2002:c000:205::1/128 scope global nodad',
+      'tlx0 inet6 fe80::c000:205/64 scope link nodad',
+      'tlxa inet6 2002:c000:205:1::1/64 scope global nodad',
+      'unreachable 2002:c000:205::/48 dev lo metric 1024',
+    ]);
+    within(() => applySteps(ROUTER_PLAN));
+    expect(host.state()).toEqual(after);
+
+    within(() => undoSteps(ROUTER_PLAN));
+    expect(host.state()).toEqual(before);
+  });
+
+  test('the TUN device has the MTU, is up, joins no multicast group and listens to no advertisement', () => {
+    within(() => applySteps(ROUTER_PLAN));
+    expect(link('tlx0')).toMatch(/<(?=.*\bUP\b)(?!.*MULTICAST).*> mtu 1480 .*qlen 2048/);
+    for (const key of ['accept_ra', 'autoconf', 'router_solicitations', 'disable_ipv6'])
+      expect([key, sysctl(`ipv6/conf/tlx0/${key}`)]).toEqual([key, '0']);
+  });
+
+  test('what has gone already is undone without complaint: by hand, or with its interface', () => {
+    within(() => applySteps(ROUTER_PLAN));
+    within(() => ip('address delete 2002:c000:205:1::1/64 dev tlxa'));
+    within(() => ip('link delete dev tlx0'));
+    within(() => undoSteps(ROUTER_PLAN));
+    within(() => undoSteps(ROUTER_PLAN));
+    expect(host.state().filter((line) => line.includes('2002'))).toEqual([]);
+  });
+
+  test('a step that fails names the command and says what ip says', () => {
+    const steps: PlanStep[] = [ROUTER_PLAN[0], { kind: 'address', interface: 'nowhere0', address: '2001:db8::1', len: 64 }];
+    const error = thrownBy(() => within(() => applySteps(steps)));
+    expect([error.command, error.said]).toEqual(['address replace 2001:db8::1/64 dev nowhere0 nodad', 'Cannot find device "nowhere0"']);
+    expect(error.message).toBe('ip address replace 2001:db8::1/64 dev nowhere0 nodad: Cannot find device "nowhere0"');
+  });
+
+  test('where ip gives up without the number of a command, its words are still there', () => {
+    const error = thrownBy(() => within(() => applySteps([{ kind: 'address', interface: 'tlxa', address: '2001:db8::zz', len: 64 }])));
+    expect(error.said).toContain('2001:db8::zz');
+  });
+
+  test('an undoing that fails for another reason is reported after all have been tried', () => {
+    within(() => applySteps(ROUTER_PLAN));
+    const odd: PlanStep = { kind: 'route', to: '2001:db8::zz/64', via: null, interface: null, metric: 1 };
+    expect(thrownBy(() => within(() => undoSteps([...ROUTER_PLAN.slice(1), odd]))).message).toContain('2001:db8::zz');
+  });
+
+  test('from one plan to the next: what stays is not touched, what is new comes, what is gone goes', async () => {
+    const [linkStep, anycast, linkLocal] = ROUTER_PLAN;
+    const moved: PlanStep[] = [
+      { ...linkStep, mtu: 1400 } as PlanStep,
+      anycast,
+      linkLocal,
+      { kind: 'address', interface: 'tlx0', address: '2002:c000:206::1', len: 128 },
+      { kind: 'route', to: '2002::/16', via: null, interface: 'tlx0', metric: 1024 },
+      { kind: 'route', to: 'default', via: '2002:c058:6302::', interface: 'tlx0', metric: 1029 },
+    ];
+    within(() => applySteps(ROUTER_PLAN));
+    const events = await host.events(() => changeSteps(ROUTER_PLAN, moved));
+    expect(events.filter((line) => line.includes('2002::/16') || line.includes('192.88.99.1') || line.includes('fe80::'))).toEqual([]);
+    expect(events.filter((line) => /^Deleted default/.test(line))).toEqual([]);
+
+    const expected = new HostFixture();
+    expected.namespace.run(() => applySteps(moved));
+    expect(host.state()).toEqual(expected.state());
+    expect(link('tlx0')).toMatch(/\bUP\b.* mtu 1400 /);
+    expected.close();
+  });
+
+  test('between equal plans nothing is done at all', async () => {
+    within(() => applySteps(ROUTER_PLAN));
+    expect(await host.events(() => changeSteps(ROUTER_PLAN, [...ROUTER_PLAN]))).toEqual([]);
+  });
+});
+
+function thrownBy(body: () => void): IpError {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof IpError) return error;
+    throw error;
+  }
+  return expect.fail('nothing was thrown');
+}
