@@ -27,10 +27,18 @@ import type { NodeContext } from './node.js';
 import { makeRole } from './roles.js';
 import type { TunnelSpec } from './spec.js';
 
-/** A packet with any of these bits in its flags word is a fragment: MF, and the offset. */
-const FRAGMENT = MF | 0x1fff;
+/** Where a fragment belongs, in the flags word. */
+const FRAGMENT_OFFSET = 0x1fff;
+/** A packet with any of these bits in its flags word is a fragment. */
+const FRAGMENT = MF | FRAGMENT_OFFSET;
 /** Code of an ICMPv6 unreachable: address unreachable, RFC 4213 section 3.4. */
 const ADDRESS_UNREACHABLE = 3;
+/** Code of an ICMPv4 unreachable: a far end that refuses our packets may say so (RFC 4213 section 3.6); it is reachable. */
+const PROTOCOL_UNREACHABLE = 2;
+/** Octets of the upper layer without which nobody can tell whom an error concerns: ports are in them. */
+const UPPER_LEN = 8;
+/** An ICMPv4 error became an ICMPv6 error, or was to: that is counted where it is made. */
+const TRANSLATED = -1;
 
 /** A tunnel of this node. */
 export class Tunnel {
@@ -126,36 +134,8 @@ export class Tunnel {
    * tunnel would send: forged errors are counted and forgotten. `consumed`, always.
    */
   fromIcmp4(frame: Frame, now: Millis): number {
-    const { b, off } = frame;
-    const { slot } = this.spec;
-    const icmp = off + headerLen4(b, off);
-    const end = off + totalLen4(b, off);
-    if (protocol4(b, off) !== Protocol.icmp || !isIcmp4Error(b, icmp, end)) {
-      this.#counters.icmp(slot, IcmpKind.received_unrelated);
-      return Verdict.consumed;
-    }
-    const quoted = quoted4(icmp);
-    const inner = quoted + headerLen4(b, quoted);
-    if (protocol4(b, quoted) !== Protocol.ipv6 || !this.isLocal(src4(b, quoted))) {
-      this.#counters.icmp(slot, IcmpKind.received_unrelated);
-      return Verdict.consumed;
-    }
-    if (icmp4Type(b, icmp) === Icmp4.unreachable && icmp4Code(b, icmp) === FRAGMENTATION_NEEDED) {
-      this.#learnPathMtu(dst4(b, quoted), nextHopMtu4(b, icmp), totalLen4(b, quoted), now);
-      return Verdict.consumed;
-    }
-    if (end - inner < IPV6_LEN || b[inner] >>> 4 !== 6) {
-      this.#counters.icmp(slot, IcmpKind.received_untranslatable);
-      return Verdict.consumed;
-    }
-    const outer = this.#outer;
-    const sent = this.#role.encapsulate(b, inner, outer, now) === Drop.none;
-    if (!sent || outer.remote.addr !== dst4(b, quoted) || outer.local.addr !== src4(b, quoted)) {
-      this.#counters.icmp(slot, IcmpKind.received_unrelated);
-      return Verdict.consumed;
-    }
-    const innerEnd = Math.min(end, inner + totalLen6(b, inner));
-    this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
+    const kind = this.#hearIcmp4(frame.b, frame.off, now);
+    if (kind !== TRANSLATED) this.#counters.icmp(this.spec.slot, kind);
     return Verdict.consumed;
   }
 
@@ -226,13 +206,30 @@ export class Tunnel {
     return Drop.too_big;
   }
 
-  #learnPathMtu(addr: number, mtu: number, quotedLen: number, now: Millis): void {
-    if (this.#pathMtu === null) {
-      this.#counters.icmp(this.spec.slot, IcmpKind.received_unrelated);
-      return;
+  /** Acts on the ICMPv4 packet at `b[off..)`. Says what it turned out to be: an `IcmpKind`, or `TRANSLATED`. */
+  #hearIcmp4(b: Uint8Array, off: number, now: Millis): number {
+    const icmp = off + headerLen4(b, off);
+    const end = off + totalLen4(b, off);
+    if (protocol4(b, off) !== Protocol.icmp || !isIcmp4Error(b, icmp, end)) return IcmpKind.received_unrelated;
+    const quoted = quoted4(icmp);
+    if (protocol4(b, quoted) !== Protocol.ipv6 || !this.isLocal(src4(b, quoted))) return IcmpKind.received_unrelated;
+    const unreachableCode = icmp4Type(b, icmp) === Icmp4.unreachable ? icmp4Code(b, icmp) : -1;
+    if (unreachableCode === FRAGMENTATION_NEEDED) {
+      if (this.#pathMtu === null) return IcmpKind.received_unrelated;
+      const mtu = nextHopMtu4(b, icmp);
+      this.#pathMtu.learn(dst4(b, quoted), mtu === 0 ? plateauMtu(totalLen4(b, quoted)) : mtu, now);
+      return IcmpKind.received_path_mtu;
     }
-    this.#pathMtu.learn(addr, mtu === 0 ? plateauMtu(quotedLen) : mtu, now);
-    this.#counters.icmp(this.spec.slot, IcmpKind.received_path_mtu);
+    const inner = quoted + headerLen4(b, quoted);
+    // Behind the header of a later fragment stands the middle of a packet: whoever sent that chose what it looks like.
+    const isWhole = (fragment4(b, quoted) & FRAGMENT_OFFSET) === 0 && end - inner >= IPV6_LEN + UPPER_LEN && b[inner] >>> 4 === 6;
+    if (!isWhole || unreachableCode === PROTOCOL_UNREACHABLE) return IcmpKind.received_untranslatable;
+    const outer = this.#outer;
+    const sent = this.#role.encapsulate(b, inner, outer, now) === Drop.none;
+    if (!sent || outer.remote.addr !== dst4(b, quoted) || outer.local.addr !== src4(b, quoted)) return IcmpKind.received_unrelated;
+    const innerEnd = Math.min(end, inner + totalLen6(b, inner));
+    this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
+    return TRANSLATED;
   }
 }
 

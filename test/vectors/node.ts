@@ -1,0 +1,36 @@
+/** From the configuration of a vector to what the engine is built from. */
+import { formatProblem, parseConfig } from '../../src/config/load.js';
+import { resolve } from '../../src/daemon/resolve.js';
+import type { HostAddress4, HostFacts, NodeSpec } from '../../src/engine/spec.js';
+import { in4, parseIpv6, parsePrefix4 } from '../../src/wire/address.js';
+
+const RELAY_ANYCAST = parsePrefix4('192.88.99.0/24') ?? { addr: 0, len: 32 };
+const LINK_LOCAL = parseIpv6('fe80::1') ?? new Uint8Array(16);
+
+/**
+ * The node that `toml` describes, on the host that `vectors/README.md` gives it: `eth0` has every address
+ * that tunnels name, as /24, but for the anycast ones, which a relay brings itself; the first of them is
+ * the source of the default route. The host forwards IPv6, and every LAN interface has `fe80::1`.
+ * Throws on a configuration that is invalid: a mistake in the vector.
+ */
+export function nodeOf(toml: string, facts: Partial<HostFacts> = {}): NodeSpec {
+  const { config, problems } = parseConfig(toml, 'vector.toml');
+  if (config === null) throw new Error(problems.map(formatProblem).join('\n'));
+  const named = config.tunnels.flatMap(({ local, accept }) => (local === null ? accept : [local, ...accept]));
+  const ipv4: HostAddress4[] = [...new Set(named)]
+    .filter((addr) => !in4(addr, RELAY_ANYCAST))
+    .map((addr) => ({ addr, len: 24, interface: 'eth0' }));
+  const host: HostFacts = {
+    hostName: 'vector',
+    ipv4,
+    ipv6: [],
+    defaultSource: ipv4[0]?.addr ?? null,
+    linkLocal: new Map(config.tunnels.flatMap(({ lans }) => lans.map((lan) => [lan.interface, LINK_LOCAL]))),
+    forwards6: true,
+    ...facts,
+  };
+  const { node, problems: unfit } = resolve(config, host, new Map());
+  const errors = unfit.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));
+  return node;
+}
