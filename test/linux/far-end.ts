@@ -57,6 +57,23 @@ export class IPv6Link extends FarEnd {
   }
 }
 
+/** Frames of one Ethernet type that arrive at an interface, with their Ethernet header: nothing is put together. */
+export class Tap extends FarEnd {
+  constructor(name: string, etherType: number) {
+    super(must(socket(AF.PACKET, SOCK.RAW | NON_BLOCKING, 0), 'socket', 'AF_PACKET'));
+    const address = new Uint8Array(20);
+    const view = new DataView(address.buffer);
+    view.setUint16(0, AF.PACKET, true);
+    view.setUint16(2, etherType);
+    view.setInt32(4, ifNameToIndex(name), true);
+    must(bind(this.fd, address, 20), 'bind', name);
+  }
+
+  send(): void {
+    throw new Error('a tap only listens');
+  }
+}
+
 /** IPv4 packets of one protocol. */
 export class IPv4Host extends FarEnd {
   readonly #withHeader: boolean;
