@@ -70,18 +70,19 @@ export class LanAdvertiser {
     this.#prefix = prefix;
     for (const told of before) {
       if (told.interface !== lan.interface || told.until <= now) continue;
+      this.#last = Math.max(this.#last, told.sent);
       if (prefix !== null && same(told.prefix.addr, 0, prefix.addr, 0, 16)) this.#believedUntil = told.until;
       else this.#withdrawn.push(told);
     }
     this.#withdrawn = this.#withdrawn.slice(-MAX_WITHDRAWN);
-    if (prefix !== null || this.#withdrawn.length > 0) this.#next = now;
+    if (prefix !== null || this.#withdrawn.length > 0) this.#next = Math.max(now, this.#last + MIN_DELAY);
   }
 
   /** What hosts on this LAN may believe at `now`. */
   advertised(now: Millis): AdvertisedLan[] {
-    const told = this.#withdrawn.filter((old) => old.until > now);
+    const told = this.#withdrawn.filter((old) => old.until > now).map((old) => ({ ...old, sent: this.#last }));
     if (this.#prefix !== null && this.#believedUntil > now)
-      told.push({ interface: this.#interface, prefix: this.#prefix, until: this.#believedUntil });
+      told.push({ interface: this.#interface, prefix: this.#prefix, until: this.#believedUntil, sent: this.#last });
     return told;
   }
 
@@ -91,7 +92,7 @@ export class LanAdvertiser {
     this.#next = Math.min(this.#next, Math.max(now + this.#within(0, MAX_ANSWER_DELAY), this.#last + MIN_DELAY));
   }
 
-  /** The tunnel stops: one last advertisement, all lifetimes 0. */
+  /** The tunnel stops: one last advertisement, all lifetimes 0, and at once, since whoever sends it may be gone in a moment. */
   withdraw(now: Millis): void {
     this.#withdrawn = this.advertised(now);
     this.#prefix = null;

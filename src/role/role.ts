@@ -36,6 +36,8 @@ export interface AdvertisedLan {
   readonly prefix: Prefix6;
   /** When the last advertised valid lifetime ends. */
   readonly until: Millis;
+  /** When the LAN was last told anything. */
+  readonly sent: Millis;
 }
 
 /** A sans-IO role. Packets it is shown are whole IPv6 headers at least; lengths were checked before. */
