@@ -15,6 +15,9 @@ export class HostConfiguration {
   #steps: readonly PlanStep[] = [];
   /** True when some of it may not be: a step failed, or a device left and took its addresses along. */
   #uncertain = false;
+  #undone = false;
+  /** The commands in the journal. */
+  #noted: readonly string[] = [];
 
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
@@ -25,14 +28,14 @@ export class HostConfiguration {
     const from = this.#steps;
     if (!this.#uncertain && sameSpec(from, to)) return;
     try {
-      writeJournal(this.#stateDir, undoCommands([...from, ...to]));
+      this.#note([...from, ...to]);
       this.#steps = [...from, ...to];
       if (this.#uncertain) applySteps(to);
       this.#uncertain = true;
       changeSteps(from, to);
       this.#steps = to;
       this.#uncertain = false;
-      writeJournal(this.#stateDir, undoCommands(to));
+      this.#note(to);
     } catch (cause) {
       throw new Failure(Exit.failed, `cannot set up the host: ${reasonOf(cause)}`, { cause });
     }
@@ -43,11 +46,22 @@ export class HostConfiguration {
     this.#uncertain = true;
   }
 
-  /** Unsets everything, at once, so that it works in a process that is ending. Does nothing the second time. */
+  /**
+   * Unsets everything, at once, so that it works in a process that is ending. Tried once: when it
+   * throws, the journal stays for the next start.
+   */
   undo(): void {
-    const steps = this.#steps;
-    this.#steps = [];
-    if (steps.length > 0) undoSteps(steps);
+    if (this.#undone) return;
+    this.#undone = true;
+    undoSteps(this.#steps);
     removeJournal(this.#stateDir);
+  }
+
+  /** On disk, unless it is there already: a write waits for the disk. */
+  #note(steps: readonly PlanStep[]): void {
+    const undo = undoCommands(steps);
+    if (sameSpec(undo, this.#noted)) return;
+    writeJournal(this.#stateDir, undo);
+    this.#noted = undo;
   }
 }

@@ -214,6 +214,47 @@ test('a TUN device that somebody deletes is made again, with all that was on it,
   expect(host.log.slice(since).map(({ msg }) => msg)).toEqual(['interface was deleted by somebody, it is made again']);
 });
 
+/** What a service does when `code` runs in each of its threads before anything else: how faults of ours are planted. */
+async function faulty(code: string): Promise<{ status: unknown; log: readonly { readonly msg: string }[]; changed: boolean }> {
+  const preload = net.file('preload.cjs');
+  writeFileSync(preload, `const { isMainThread } = require('node:worker_threads');\n${code}\n`);
+  const before = net.snapshot(net.host);
+  const run = net.run(net.host, ['run', '--config', net.configure('host', HOST_TUNNEL)], ['env', `NODE_OPTIONS=--require=${preload}`]);
+  await run.line('ready');
+  const status = await run.ended;
+  return { status, log: run.log, changed: net.snapshot(net.host) !== before };
+}
+
+test('a packet thread that throws ends the service: stack in the log, everything undone, status 1', async () => {
+  const { status, log, changed } = await faulty(`
+    if (!isMainThread) {
+      const { now } = performance;
+      const began = Date.now();
+      performance.now = () => { if (Date.now() > began + 1500) throw new Error('planted'); return now.call(performance); };
+    }`);
+  expect([status, changed]).toEqual([Exit.failed, false]);
+  expect(log).toContainEqual(
+    expect.objectContaining({ msg: 'packet thread failed', stack: expect.stringMatching(/^Error: planted\n.* at runThread /s) }),
+  );
+  expect(log.at(-1)).toMatchObject({ msg: 'stopped', status: 1 });
+});
+
+test('an exception or a rejection of the main thread ends the service: stack in the log, everything undone, status 1', async () => {
+  for (const [kind, code] of [
+    ['uncaughtException', 'throw new Error("planted");'],
+    ['unhandledRejection', 'Promise.reject(new Error("planted"));'],
+  ]) {
+    const { status, log, changed } = await faulty(`if (isMainThread) setTimeout(() => { ${code} }, 1500);`);
+    expect([kind, status, changed]).toEqual([kind, Exit.failed, false]);
+    expect(log).toContainEqual(expect.objectContaining({ msg: kind, stack: expect.stringMatching(/^Error: planted\n/) }));
+  }
+});
+
+test('a process that ends by any other way still undoes what it has set', async () => {
+  const { status, changed } = await faulty('if (isMainThread) setTimeout(() => process.exit(7), 1500);');
+  expect([status, changed]).toEqual([7, false]);
+});
+
 test('what a killed service leaves is taken over by the next one, which says so', async () => {
   const before = net.snapshot(net.host);
   const { host, hostConfig } = await net.services();
