@@ -16,7 +16,7 @@ import { type Frame, HEADROOM } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
 import { TransmitTo } from '../role/role.js';
-import { dst4, IPV4_LEN, isIpv4 } from '../wire/ipv4.js';
+import { dst4, IPV4_LEN, isIpv4, Protocol, protocol4 } from '../wire/ipv4.js';
 import { MIN_MTU } from '../wire/ipv6.js';
 import { NodeContext } from './node.js';
 import type { Port } from './port.js';
@@ -155,25 +155,28 @@ export class Pipeline {
 
   #fromV4(ports: Ports, now: Millis): number {
     const { protocol41 } = ports;
-    const counters = this.#counters;
     const n = protocol41.receive();
-    for (let i = 0; i < n; i++) {
-      const frame = protocol41.batch[i];
-      if (!isIpv4(frame.b, frame.off, frame.end)) {
-        counters.dropped(NODE_SLOT, Direction.decapsulate, outerFault(frame));
-        continue;
-      }
-      const lane = this.#laneFor(frame, dst4(frame.b, frame.off));
-      if (lane === null) {
-        counters.dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
-        continue;
-      }
-      const verdict = lane.tunnel.fromV4(frame, now);
-      if (verdict === Verdict.forward) lane.inbound[lane.inboundCount++] = frame;
-      else if (verdict < Verdict.forward) counters.dropped(lane.slot, Direction.decapsulate, verdict);
-    }
+    for (let i = 0; i < n; i++) this.#decapsulate(protocol41.batch[i], now);
     if (n > 0) for (let i = 0; i < this.#lanes.length; i++) this.#deliver(this.#lanes[i]);
     return n;
+  }
+
+  #decapsulate(frame: Frame, now: Millis): void {
+    const { b, off, end } = frame;
+    const counters = this.#counters;
+    if (!isIpv4(b, off, end)) {
+      counters.dropped(NODE_SLOT, Direction.decapsulate, outerFault(frame));
+      return;
+    }
+    const addr = dst4(b, off);
+    const lane = protocol4(b, off) === Protocol.ipv6 ? this.#laneFor(frame, addr) : null;
+    if (lane === null) {
+      counters.dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
+      return;
+    }
+    const verdict = lane.tunnel.fromV4(frame, now);
+    if (verdict >= Verdict.forward) settle(lane, frame, verdict);
+    else if (!refusesEnds(verdict) || !this.#tryOthers(lane, frame, addr, now)) counters.dropped(lane.slot, Direction.decapsulate, verdict);
   }
 
   /** The tunnel that takes what is sent to `addr`: where several do, the one whose domain the packet is in (RFC 5214 section 7.3). */
@@ -187,6 +190,21 @@ export class Pipeline {
       first ??= lane;
     }
     return first;
+  }
+
+  /** Shows a packet whose ends `refused` does not accept to the other tunnels on `addr` (RFC 5214 section 7.3). True when one has counted or kept it. */
+  #tryOthers(refused: Lane, frame: Frame, addr: number, now: Millis): boolean {
+    const lanes = this.#lanes;
+    for (let i = 0; i < lanes.length; i++) {
+      const lane = lanes[i];
+      if (lane === refused || !lane.tunnel.isLocal(addr)) continue;
+      const verdict = lane.tunnel.fromV4(frame, now);
+      if (refusesEnds(verdict)) continue;
+      if (verdict < Verdict.forward) this.#counters.dropped(lane.slot, Direction.decapsulate, verdict);
+      else settle(lane, frame, verdict);
+      return true;
+    }
+    return false;
   }
 
   /** Hands the gathered inner packets to the TUN. */
@@ -276,6 +294,23 @@ export class Pipeline {
     }
     return MAX_TRANSMIT;
   }
+}
+
+/** Keeps a packet that a tunnel has taken for its TUN, unless it was for the tunnel itself. */
+function settle(lane: Lane, frame: Frame, verdict: number): void {
+  if (verdict === Verdict.forward) lane.inbound[lane.inboundCount++] = frame;
+}
+
+/** True when a drop says that the packet is not between ends of this tunnel: it may well be between those of another. */
+function refusesEnds(reason: number): boolean {
+  return (
+    reason === Drop.source_mismatch ||
+    reason === Drop.destination_mismatch ||
+    reason === Drop.special_ipv4 ||
+    reason === Drop.special_ipv6 ||
+    reason === Drop.untrusted_peer ||
+    reason === Drop.not_potential_router
+  );
 }
 
 /** Interfaces of the LANs behind a tunnel. */
