@@ -55,6 +55,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./commands/doctor.js')).doctorCommand(io),
   },
   {
+    name: 'lab',
+    summary: 'build networks in namespaces, with real tunnels, and check their paths',
+    load: async (io) => (await import('./commands/lab.js')).labCommand(io),
+  },
+  {
     name: 'sim',
     summary: 'build a network in this process, in virtual time, and check its paths',
     load: async (io) => (await import('./commands/sim.js')).simCommand(io),

@@ -26,7 +26,12 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
 
 /** The program with those commands whole that `wanted` picks; of the others it knows name and summary. */
 export async function buildProgram(io: Io, wanted: (name: string) => boolean): Promise<Command> {
-  const program = new Command('tsunagi').description(ABOUT).version(packageVersion()).helpCommand(false).addHelpText('after', STATUSES);
+  const program = new Command('tsunagi')
+    .enablePositionalOptions()
+    .description(ABOUT)
+    .version(packageVersion())
+    .helpCommand(false)
+    .addHelpText('after', STATUSES);
   for (const entry of COMMANDS) {
     const command = wanted(entry.name) ? await entry.load(io) : new Command(entry.name);
     program.addCommand(command.description(entry.summary));

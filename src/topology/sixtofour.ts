@@ -1,18 +1,7 @@
 /**
  * The 6to4 internet: IPv4-only access at two cities, two relays on one anycast address, and an
- * IPv6-only web server behind them.
- *
- *   host ---- tokyo ------------- osaka ---- home ---- pc
- *               |                   |      (router)  (IPv6 only)
- *            otemachi            dojima
- *          192.88.99.1         192.88.99.1     <- IPv4 above, IPv6 below
- *               |                   |
- *               '------ core6 ------'
- *                         |
- *                        web
- *
- * The web's answers always leave by otemachi, so traffic from Osaka goes out by one relay and comes
- * back by the other, as on the real Internet.
+ * IPv6-only web server behind them. The web's answers always leave by otemachi, so traffic from
+ * Osaka goes out by one relay and comes back by the other, as on the real Internet.
  */
 import type { Topology } from './topology.js';
 
@@ -34,10 +23,29 @@ mtu    = 1480
 ${ALLOW}
 `;
 
+const PICTURE = `
+  host --- tokyo ---------------- osaka --- home --- pc
+             |                      |     router    IPv6 only
+         otemachi                dojima
+        192.88.99.1            192.88.99.1          IPv4 above,
+             |                      |               IPv6 below
+             '-------- core6 -------'
+                         |
+                        web
+`;
+
 /** Two relays, a host, a home, a web server. */
 export const sixToFourInternet: Topology = {
   name: '6to4',
-  title: { en: '6to4: a host and a home reach the IPv6 web through anycast relays', ja: '6to4: ホストと家庭がエニーキャストリレー経由で IPv6 ウェブに到達' },
+  title: {
+    en: '6to4: a host and a home reach the IPv6 web through anycast relays',
+    ja: '6to4: ホストと家庭がエニーキャストリレー経由で IPv6 ウェブに到達',
+  },
+  picture: PICTURE,
+  story: {
+    en: 'Two cities have IPv4 only. Between them and an IPv6-only web server stand two relays that share the anycast address 192.88.99.1; each city is nearer to its own. Answers of the web always leave by otemachi: what goes out from Osaka by one relay comes back by the other, as on the real Internet. Sites reach each other directly, without a relay.',
+    ja: '東京と大阪には IPv4 しかありません。IPv6 専用ウェブサーバとの間には、エニーキャストアドレス 192.88.99.1 を共有する 2 台のリレーがあり、各都市は近い方を使います。ウェブからの応答は常に大手町を通るため、大阪からの通信は行きと帰りでリレーが異なります(実際のインターネットと同じです)。6to4 サイト同士はリレーを通らず直接通信します。',
+  },
   nodes: [
     {
       name: 'host',
@@ -179,11 +187,21 @@ ${ALLOW}
     { name: 'server', delay: 1 },
   ],
   paths: [
-    { from: 'host', to: 'web', relayed: true, title: { en: 'host to the web', ja: 'ホストからウェブへ' } },
-    { from: 'pc', to: 'web', relayed: true, title: { en: 'PC at home to the web', ja: '家庭の PC からウェブへ' } },
-    { from: 'home', to: 'web', relayed: true, title: { en: 'home router to the web', ja: '家庭のルータからウェブへ' } },
-    { from: 'host', to: 'pc', relayed: false, title: { en: 'host to the PC at home, site to site', ja: 'ホストから家庭の PC へ(サイト間直接)' } },
-    { from: 'pc', to: 'host', relayed: false, title: { en: 'PC at home to the host, site to site', ja: '家庭の PC からホストへ(サイト間直接)' } },
+    { from: 'host', to: 'web', relayed: true, tunnel: '6to4', title: { en: 'host to the web', ja: 'ホストからウェブへ' } },
+    { from: 'pc', to: 'web', relayed: true, tunnel: '6to4', title: { en: 'PC at home to the web', ja: '家庭の PC からウェブへ' } },
+    { from: 'home', to: 'web', relayed: true, tunnel: '6to4', title: { en: 'home router to the web', ja: '家庭のルータからウェブへ' } },
+    {
+      from: 'host',
+      to: 'pc',
+      relayed: false,
+      title: { en: 'host to the PC at home, site to site', ja: 'ホストから家庭の PC へ(サイト間直接)' },
+    },
+    {
+      from: 'pc',
+      to: 'host',
+      relayed: false,
+      title: { en: 'PC at home to the host, site to site', ja: '家庭の PC からホストへ(サイト間直接)' },
+    },
     { from: 'web', to: 'host', relayed: true, title: { en: 'web to the host', ja: 'ウェブからホストへ' } },
     { from: 'web', to: 'pc', relayed: true, title: { en: 'web to the PC at home', ja: 'ウェブから家庭の PC へ' } },
   ],

@@ -63,12 +63,21 @@ export interface TopologyPath {
   readonly title: Words;
   /** Whether a relay carries it; then the one in use is found and shown. */
   readonly relayed: boolean;
+  /** What a web server at the end must say of the visitor: how it came. Default `native`. */
+  readonly tunnel?: TunnelName;
 }
+
+/** What the source address of a packet says about its way. */
+export type TunnelName = '6to4' | 'isatap' | 'teredo' | 'native';
 
 /** A network. */
 export interface Topology {
   readonly name: string;
   readonly title: Words;
+  /** A drawing in characters of one column each, for people in front of a terminal. */
+  readonly picture?: string;
+  /** What is to be seen in it, a few sentences. */
+  readonly story?: Words;
   readonly nodes: readonly TopologyNode[];
   readonly links: readonly TopologyLink[];
   readonly paths: readonly TopologyPath[];

@@ -1,0 +1,214 @@
+/**
+ * The demonstration: brings networks up, shows what they are, checks every path, and says how to look
+ * inside. Then it stays, and looks again every half minute, until it is told to stop.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Exit } from '../daemon/failure.js';
+import type { Topology, Words } from '../topology/topology.js';
+import { checkPaths, type Network, type PathReport, works } from './check.js';
+import { startKeeper } from './keeper.js';
+import { Lab } from './lab.js';
+import { namespaceOf } from './plan.js';
+import { isPrivate } from './privilege.js';
+import { type Death, titleOf } from './program.js';
+import { problemLines, reportData, reportLines } from './report.js';
+import type { Screen } from './screen.js';
+import { paint, wrap } from './table.js';
+
+/** How a demonstration is given. */
+export interface DemoOptions {
+  readonly run: string;
+  /** End after the first report. */
+  readonly once: boolean;
+  /** Leave the labs up at the end. */
+  readonly keep: boolean;
+  readonly json: boolean;
+  /** Directory for captures, one of each link; null: none. */
+  readonly captures: string | null;
+  /** How a person starts this program: the first words of the lines to copy. */
+  readonly program: string;
+}
+
+/** Milliseconds between two checks. */
+const PERIOD = 30_000;
+const COLUMNS = 96;
+
+const REAL: Words = {
+  en: 'Real: every node is a network namespace with the kernel’s own IPv4 and IPv6, every tunnel is the Tsunagi daemon with its TUN device and its raw socket for protocol 41, every link carries plain packets (--capture DIR shows them). Played: the machines are all this one, and documentation addresses stand for the Internet’s.',
+  ja: '本物: 各ノードはカーネルの IPv4・IPv6 スタックを持つネットワーク名前空間、各トンネルは TUN デバイスとプロトコル 41 の raw ソケットを使う Tsunagi デーモン、各リンクには実際のパケットが流れます(--capture DIR で確認できます)。模擬: すべて 1 台のマシン上にあり、文書用アドレスがインターネットのアドレスの代わりです。',
+};
+
+interface Demonstrated extends Network {
+  down(): Promise<void>;
+}
+
+/** Gives the demonstration. Returns the exit status: 0 when all paths work at its end, 1 when one does not. */
+export async function demonstrate(topologies: readonly Topology[], options: DemoOptions, screen: Screen): Promise<number> {
+  const told = new Told();
+  const labs = await bringUp(topologies, options, screen);
+  try {
+    const reports = new Map<Network, readonly PathReport[]>();
+    for (const lab of labs) {
+      if (!options.json) introduce(lab.topology, screen);
+      reports.set(lab, await checkAll(lab, screen));
+      if (options.json) screen.print(JSON.stringify(reportData(lab.topology.name, lab.id, reports.get(lab) ?? [])));
+      else screen.print(...reportLines(reports.get(lab) ?? [], screen), '');
+    }
+    if (options.keep || !options.once) for (const lab of labs) screen.note(...hints(lab, options, screen), '');
+    if (!options.once) await stay(labs, reports, told.stay(), options, screen);
+    return [...reports.values()].flat().every(works) ? Exit.done : Exit.failed;
+  } finally {
+    told.leave();
+    if (options.keep) for (const { id } of labs) screen.note(`${options.program} lab down ${id}`);
+    else {
+      screen.status(screen.say({ en: 'removing the network …', ja: 'ネットワークを片付けています…' }));
+      await Promise.all(labs.map((lab) => lab.down()));
+    }
+    screen.status('');
+  }
+}
+
+async function bringUp(topologies: readonly Topology[], { run, keep, captures }: DemoOptions, screen: Screen): Promise<Demonstrated[]> {
+  const several = topologies.length > 1;
+  const started = await Promise.allSettled(
+    topologies.map(async (topology): Promise<Demonstrated> => {
+      const settings = {
+        run,
+        captures: captures !== null && several ? `${captures}/${topology.name}` : captures,
+        onStep: (step: Words): void => screen.status(`${topology.name}: ${screen.say(step)} …`),
+      };
+      if (!keep) {
+        const onDeath = (death: Death): void => screen.note(...deathLines(death, screen));
+        return Lab.up(topology, { ...settings, purpose: 'demo', isPrivate: isPrivate(), onDeath });
+      }
+      const id = await startKeeper(topology, { ...settings, access: 'direct' });
+      return { topology, id, namespaceOf: (node) => namespaceOf(id, node), down: async () => {} };
+    }),
+  );
+  const labs = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const failed = started.find((each) => each.status === 'rejected');
+  if (failed === undefined) return labs;
+  screen.status('');
+  await Promise.all(labs.map((lab) => lab.down()));
+  throw failed.reason;
+}
+
+async function checkAll(lab: Network, screen: Screen): Promise<PathReport[]> {
+  const { paths } = lab.topology;
+  const reports: PathReport[] = [];
+  const progress = (): void => {
+    const next = paths.at(reports.length);
+    screen.status(next === undefined ? '' : `${reports.length + 1}/${paths.length} ${screen.say(next.title)} …`);
+  };
+  progress();
+  for await (const report of checkPaths(lab)) {
+    reports.push(report);
+    progress();
+  }
+  return reports;
+}
+
+/** Checks again and again until `over`; says what changes. Replaces the reports by the newest. */
+async function stay(
+  labs: readonly Network[],
+  reports: Map<Network, readonly PathReport[]>,
+  over: Promise<void>,
+  { json }: DemoOptions,
+  screen: Screen,
+): Promise<void> {
+  const end = new AbortController();
+  const ended = over.then(() => end.abort());
+  const look = async (): Promise<void> => {
+    for (;;) {
+      screen.status(summary([...reports.values()].flat(), screen));
+      await sleep(PERIOD, undefined, { signal: end.signal });
+      for (const lab of labs) {
+        const found: PathReport[] = [];
+        for await (const report of checkPaths(lab)) found.push(report);
+        if (end.signal.aborted) return;
+        if (json) screen.print(JSON.stringify(reportData(lab.topology.name, lab.id, found)));
+        else screen.print(...changes(reports.get(lab) ?? [], found, screen));
+        reports.set(lab, found);
+      }
+    }
+  };
+  const looking = look();
+  looking.catch(() => {}); // cut short by the end, in the middle of whatever it was doing
+  await Promise.race([ended, looking]);
+}
+
+/** Paths that work now and did not before, or the other way round. */
+function changes(before: readonly PathReport[], after: readonly PathReport[], screen: Screen): string[] {
+  const time = new Date().toLocaleTimeString('sv');
+  return after.flatMap((report, i) => {
+    if (before[i] === undefined || works(before[i]) === works(report)) return [];
+    if (!works(report)) return problemLines(report, screen).map((line) => `${time} ${line}`);
+    const again = screen.say({ en: 'works again', ja: '復旧しました' });
+    return [`${time} ${paint(screen.colours, 'green', '✓')} ${screen.say(report.path.title)}: ${again}`];
+  });
+}
+
+function summary(reports: readonly PathReport[], screen: Screen): string {
+  const good = reports.filter(works).length;
+  const count = `${good}/${reports.length}`;
+  const mark = good === reports.length ? paint(screen.colours, 'green', '✓') : paint(screen.colours, 'red', '✗');
+  const time = new Date().toLocaleTimeString('sv');
+  return screen.say({
+    en: `${mark} ${count} paths work, ${time}, looking again every ${PERIOD / 1000} s. Ctrl-C ends.`,
+    ja: `${mark} ${count} 経路が正常 ${time}、${PERIOD / 1000} 秒ごとに再確認。Ctrl-C で終了。`,
+  });
+}
+
+function introduce({ title, picture, story }: Topology, screen: Screen): void {
+  const paragraph = (text: string): string[] => [...wrap(text, COLUMNS), ''];
+  screen.print(
+    paint(screen.colours, 'bold', screen.say(title)),
+    ...(picture === undefined ? [''] : picture.trimEnd().split('\n')),
+    '',
+    ...(story === undefined ? [] : paragraph(screen.say(story))),
+    ...paragraph(screen.say(REAL)),
+  );
+}
+
+/** Lines to copy. */
+function hints({ topology, id }: Network, { program }: DemoOptions, screen: Screen): string[] {
+  const [path] = topology.paths;
+  const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
+  const inside = (node: string, command: string): string => `  ${program} lab exec ${id} ${node} ${command}`;
+  return [
+    screen.say({ en: 'Look inside, from another terminal:', ja: '別の端末から中を見るには:' }),
+    ...(path === undefined ? [] : [inside(path.from, `ping -c 3 ${path.to}`)]),
+    ...(path === undefined ? [] : [inside(path.from, 'ip -6 route')]),
+    ...(daemon === undefined ? [] : [inside(daemon, 'tcpdump -n -i eth0 proto 41'), inside(daemon, 'bash')]),
+  ];
+}
+
+function deathLines(death: Death, screen: Screen): string[] {
+  return [
+    `${paint(screen.colours, 'red', '✗')} ${titleOf(death)}: ${screen.say({ en: 'it died', ja: '異常終了しました' })} (${death.how})`,
+    ...death.lastLines.map((line) => `  ${line}`),
+  ];
+}
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** What signals mean: at first the end of the process, with which the labs go; then the end of the stay; at last nothing any more. */
+class Told {
+  #hear: (status: number) => void = (status) => process.exit(status);
+
+  constructor() {
+    for (const [signal, number] of Object.entries(SIGNALS)) process.on(signal, () => this.#hear(128 + number));
+  }
+
+  /** From now on a signal resolves the promise. */
+  stay(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#hear = () => resolve();
+    });
+  }
+
+  /** From now on the end is under way, and nothing hastens it. */
+  leave(): void {
+    this.#hear = () => {};
+  }
+}

@@ -1,0 +1,93 @@
+/** What a check found, as a table for people and as data for programs. */
+import type { Words } from '../topology/topology.js';
+import { LARGE_ECHO, type PathReport, works } from './check.js';
+import type { Language } from './language.js';
+import { alignColumns, paint } from './table.js';
+import type { Transfer } from './transfer.js';
+
+/** How a report is printed. */
+export interface ReportStyle {
+  readonly language: Language;
+  readonly colours: boolean;
+}
+
+const HEADINGS: readonly Words[] = [
+  { en: '', ja: '' },
+  { en: 'path', ja: '経路' },
+  { en: 'echoes', ja: '応答' },
+  { en: 'round trip', ja: '往復時間' },
+  { en: 'relay', ja: 'リレー' },
+  { en: 'the web sees', ja: 'ウェブから見た経路' },
+  { en: '1 MiB down, up', ja: '1 MiB 下り・上り' },
+  { en: `${LARGE_ECHO} octets`, ja: `${LARGE_ECHO} オクテット` },
+];
+const NONE = '-';
+
+/** The table, then what does not work, then the addresses of the relays. */
+export function reportLines(reports: readonly PathReport[], style: ReportStyle): string[] {
+  const { language, colours } = style;
+  const headings = HEADINGS.map((heading) => paint(colours, 'bold', heading[language]));
+  const relays = new Map(reports.flatMap(({ relay }) => (relay === null ? [] : [[relay.node, relay.address] as const])));
+  return [
+    ...alignColumns([headings, ...reports.map((report) => row(report, style))]),
+    ...reports.flatMap((report) => problemLines(report, style)),
+    ...(relays.size === 0 ? [] : ['', ...alignColumns([...relays].map(([node, address]) => ['', node, address]))]),
+  ];
+}
+
+/** What does not work on a path, a line each. */
+export function problemLines({ path, problems }: PathReport, { language, colours }: ReportStyle): string[] {
+  return problems.map((problem) => printable(`${paint(colours, 'red', '✗')} ${path.title[language]}: ${problem[language]}`));
+}
+
+function row(report: PathReport, { language, colours }: ReportStyle): string[] {
+  const { path, sent, received, roundTrip, relay, isLargeAnswered, visit } = report;
+  const mark = works(report) ? paint(colours, 'green', '✓') : paint(colours, 'red', '✗');
+  return [
+    mark,
+    path.title[language],
+    `${received}/${sent}`,
+    roundTrip === null ? NONE : `${roundTrip.min.toFixed(2)} / ${roundTrip.average.toFixed(2)} ms`,
+    relay?.node ?? NONE,
+    visit === null ? NONE : printable([visit.visitor.tunnel, visit.visitor.ipv4].filter((word) => word !== null).join(' ')),
+    visit === null ? NONE : `${rate(visit.download)}, ${rate(visit.upload)} MB/s`,
+    received === 0 ? NONE : isLargeAnswered ? { en: 'yes', ja: '可' }[language] : { en: 'no', ja: '不可' }[language],
+  ];
+}
+
+function rate({ octets, seconds, isWhole }: Transfer): string {
+  return isWhole ? (octets / 1e6 / seconds).toFixed(1) : '✗';
+}
+
+/** Data of a check; keys are stable. Times in milliseconds, or seconds where they say so. */
+export function reportData(network: string, lab: string, reports: readonly PathReport[]): object {
+  return {
+    network,
+    lab,
+    works: reports.every(works),
+    paths: reports.map((report) => ({
+      from: report.path.from,
+      to: report.path.to,
+      title: report.path.title,
+      address: report.address,
+      sent: report.sent,
+      received: report.received,
+      roundTripMilliseconds: report.roundTrip,
+      relayed: report.path.relayed,
+      relay: report.relay,
+      largeEchoAnswered: report.isLargeAnswered,
+      web:
+        report.visit === null
+          ? null
+          : { ...report.visit.visitor, language: report.visit.page.language, download: report.visit.download, upload: report.visit.upload },
+      problems: report.problems.map(({ en }) => en),
+      works: works(report),
+    })),
+  };
+}
+
+/** Without what a terminal could act upon but the styles that we set ourselves: parts of it came over a network. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/(\x1b\[[0-9]{1,2}m)|[\x00-\x1f\x7f-\x9f]/g, (_, style: string | undefined) => style ?? '�');
+}
