@@ -6,7 +6,7 @@
  *   |<--------------- delegated prefix, delegatedLen bits ---------------->|
  */
 import type { Endpoint } from '../core/endpoint.js';
-import { type Prefix6, mask4 } from '../wire/address.js';
+import { mask4, type Prefix6 } from '../wire/address.js';
 import { put32, u32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
 
@@ -30,7 +30,8 @@ export class SixRd implements Mapping {
   constructor(prefix: Prefix6, ipv4MaskLen = 0, common = 0) {
     const delegatedLen = prefix.len + 32 - ipv4MaskLen;
     if (ipv4MaskLen < 0 || ipv4MaskLen > 32) throw new RangeError(`IPv4MaskLen ${ipv4MaskLen}: expected 0 to 32`);
-    if (delegatedLen > 128) throw new RangeError(`prefix of ${prefix.len} bits and ${32 - ipv4MaskLen} bits of IPv4: expected at most 128 together`);
+    if (delegatedLen > 128)
+      throw new RangeError(`prefix of ${prefix.len} bits and ${32 - ipv4MaskLen} bits of IPv4: expected at most 128 together`);
     this.prefix = prefix;
     this.ipv4MaskLen = ipv4MaskLen;
     this.delegatedLen = delegatedLen;
