@@ -27,7 +27,8 @@ export interface Port {
   receive(): number;
   /**
    * Sends `frames[0..n)` in order. Returns how many were handled: taken (`fate` is `Drop.none`) or
-   * refused (`fate` says why: `too_big`, `no_route`, `send_refused`, `tunnel_down`, `truncated`).
+   * refused (`fate` says why: `too_big`, `no_route`, `send_refused`, `tunnel_down`, `truncated`, or
+   * `queue_full` where there was no room for this one alone).
    * Fewer than n means that the socket or queue is full; the caller keeps or drops the rest.
    */
   send(frames: readonly Frame[], n: number): number;

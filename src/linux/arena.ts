@@ -5,12 +5,10 @@
  * in it is a number (`base + offset`) and stays good. Whatever lives in it is found by its offset.
  */
 import { Frame } from '../core/frame.js';
-import { Errno, errno, mmap, munmap, SystemError, view } from './libc.js';
+import { Errno, errno, MAP_FAILED, mmap, munmap, SystemError, view } from './libc.js';
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
-/** (void *) -1, as near as a double comes to it. */
-const MAP_FAILED = 2 ** 64;
 /** A cache line, and the alignment of everything that is laid out here unless more is asked for. */
 const LINE = 64;
 /** Frames lie this much apart beyond their room: heads of packets whose distance is a multiple of 4096 all want the same L1 set. */
@@ -52,6 +50,7 @@ export class Arena {
   /** Address of its first octet. */
   readonly base: number;
   #used = 0;
+  readonly #releases: (() => void)[] = [];
 
   /** Maps `octets`, zero-filled; pages take memory once they are used. Throws `SystemError`. */
   constructor(octets: number) {
@@ -77,8 +76,14 @@ export class Arena {
     return Array.from({ length: count }, (_, i) => new Frame(this.b, slots + i * stride, slots + i * stride + room));
   }
 
-  /** Gives the memory back. Nothing that lies in it may be touched afterwards: the process would die. */
+  /** Has `release` called by `unmap`, for what is of no use without the arena. */
+  onUnmap(release: () => void): void {
+    this.#releases.push(release);
+  }
+
+  /** Gives the memory back. Nothing that lies in it, and no port over it, may be touched afterwards: the process would die. */
   unmap(): void {
+    for (const release of this.#releases.splice(0)) release();
     munmap(this.base, this.b.length);
   }
 }

@@ -14,6 +14,17 @@ import koffi from 'koffi';
 
 const lib = koffi.load('libc.so.6');
 
+/** The C library has no functions for these; the numbers are the same on every architecture. */
+const SYS_IO_URING_SETUP = 425;
+const SYS_IO_URING_ENTER = 426;
+const syscall: (number: number, a: number, b: number, c: number, d: number, e: number, f: number) => number = lib.func(
+  'long syscall(long number, long a, long b, long c, long d, long e, long f)',
+);
+const syscallWith: (number: number, a: number, b: Uint32Array) => number = lib.func('syscall', 'long', ['long', 'long', 'void *']);
+
+/** What `mmap` returns when it fails: (void *) -1, as near as a double comes to it. */
+export const MAP_FAILED = 2 ** 64;
+
 /** Functions of the packet path: they take addresses. All that return a count return -1 on failure. */
 export const read: (fd: number, address: number, octets: number) => number = lib.func('long read(int fd, uintptr_t b, size_t n)');
 export const write: (fd: number, address: number, octets: number) => number = lib.func('long write(int fd, uintptr_t b, size_t n)');
@@ -33,6 +44,11 @@ export const mmap: (address: number, octets: number, protection: number, flags: 
   'uintptr_t mmap(uintptr_t address, size_t n, int protection, int flags, int fd, long offset)',
 );
 export const munmap: (address: number, octets: number) => number = lib.func('int munmap(uintptr_t address, size_t n)');
+
+/** Has the kernel take `submit` submissions of a ring and wait for `wait` completions. */
+export function ioUringEnter(fd: number, submit: number, wait: number, flags: number): number {
+  return syscall(SYS_IO_URING_ENTER, fd, submit, wait, flags, 0, 0);
+}
 
 /** Functions of the cold path: they take typed arrays. */
 export const open: (path: string, flags: number) => number = lib.func('int open(const char *path, int flags)');
@@ -57,6 +73,11 @@ export const eventfd: (initial: number, flags: number) => number = lib.func('int
 export const readInto: (fd: number, b: Uint8Array, octets: number) => number = lib.func('read', 'long', ['int', 'void *', 'size_t']);
 export const writeFrom: (fd: number, b: Uint8Array, octets: number) => number = lib.func('write', 'long', ['int', 'void *', 'size_t']);
 export const ifNameToIndex: (name: string) => number = lib.func('unsigned int if_nametoindex(const char *name)');
+
+/** A new ring of `entries` submissions; `params` is a struct io_uring_params, which the kernel fills in. */
+export function ioUringSetup(entries: number, params: Uint32Array): number {
+  return syscallWith(SYS_IO_URING_SETUP, entries, params);
+}
 
 /** The number of the error that the last call met. */
 export const errno: () => number = () => koffi.errno();

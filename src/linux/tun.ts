@@ -1,5 +1,5 @@
 /**
- * TUN devices: whole IPv6 packets between the kernel's stack and this process, one a system call.
+ * TUN devices: whole IPv6 packets between the kernel's stack and this process.
  *
  * A device has one queue a packet thread (IFF_MULTI_QUEUE). It lives as long as a queue is open: it
  * leaves with the process, however that ends, and its addresses and routes with it.
@@ -10,6 +10,7 @@ import type { Port } from '../engine/port.js';
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
 import { close, Errno, errno, ioctl, must, O, open, read, SystemError, write } from './libc.js';
+import { WriteRing } from './ring.js';
 
 const DEVICE = '/dev/net/tun';
 const TUNSETIFF = 0x400454ca;
@@ -64,12 +65,14 @@ export class TunPort implements Port {
   gone = false;
   readonly #fd: number;
   readonly #base: number;
+  readonly #writer: Pick<Port, 'send'>;
 
   /** `fd` is one of `openTun`; `count` frames of `room` octets, headroom included. */
   constructor(arena: Arena, fd: number, count: number, room: number) {
     this.batch = arena.makeBatch(count, room);
     this.#fd = fd;
     this.#base = arena.base;
+    this.#writer = writerFor(arena, fd, count);
   }
 
   receive(): number {
@@ -88,6 +91,31 @@ export class TunPort implements Port {
       frame.end = at + octets;
     }
     return batch.length;
+  }
+
+  send(frames: readonly Frame[], n: number): number {
+    return this.#writer.send(frames, n);
+  }
+}
+
+/** The faster writer where the kernel has it: containers often forbid io_uring, and kernels before 6.1 lack what it takes. */
+function writerFor(arena: Arena, fd: number, count: number): Pick<Port, 'send'> {
+  try {
+    return new WriteRing(arena, fd, count);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return new WriteLoop(arena, fd);
+  }
+}
+
+/** Writes frames to a queue, one a call: where there is no `WriteRing`. */
+export class WriteLoop {
+  readonly #fd: number;
+  readonly #base: number;
+
+  constructor(arena: Arena, fd: number) {
+    this.#fd = fd;
+    this.#base = arena.base;
   }
 
   send(frames: readonly Frame[], n: number): number {

@@ -6,7 +6,7 @@ import { LanPort, openLan } from '../../src/linux/lan.js';
 import { close } from '../../src/linux/libc.js';
 import { Poller } from '../../src/linux/poll.js';
 import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
-import { openTun, TunPort } from '../../src/linux/tun.js';
+import { openTun, TunPort, WriteLoop } from '../../src/linux/tun.js';
 import { parseIpv4 } from '../../src/wire/address.js';
 import { type PortBench, portCompliance } from '../port-compliance.js';
 import { type FarEnd, IPv4Host, IPv6Link } from './far-end.js';
@@ -47,7 +47,7 @@ function benchOf(fd: number, makePort: (arena: Arena) => Port, far: FarEnd, take
   };
 }
 
-function tun(): PortBench {
+function tun(makePort: (arena: Arena, fd: number) => Port): PortBench {
   const namespace = new Namespace();
   return namespace.run(() => {
     const [fd] = openTun('tlx0', { queues: 1 });
@@ -55,12 +55,20 @@ function tun(): PortBench {
     const far = new IPv6Link('tlx0', null);
     return benchOf(
       fd,
-      (arena) => new TunPort(arena, fd, BATCH, ROOM),
+      (arena) => makePort(arena, fd),
       far,
       () => namespace.run(() => ip('link set dev tlx0 down')),
       () => namespace.close(),
     );
   });
+}
+
+const tunPort = (arena: Arena, fd: number): TunPort => new TunPort(arena, fd, BATCH, ROOM);
+
+function tunPortWithoutRing(arena: Arena, fd: number): Port {
+  const port = tunPort(arena, fd);
+  const loop = new WriteLoop(arena, fd);
+  return { kind: port.kind, batch: port.batch, receive: () => port.receive(), send: (frames, n) => loop.send(frames, n) };
 }
 
 /** A cable, with the port at its end a and `far` at its end b. */
@@ -100,7 +108,8 @@ const lan = (): PortBench =>
   );
 
 const skip = withoutNamespaces();
-portCompliance('a TUN queue', 'ipv6', tun, skip);
+portCompliance('a TUN queue', 'ipv6', () => tun(tunPort), skip);
+portCompliance('a TUN queue without io_uring', 'ipv6', () => tun(tunPortWithoutRing), skip);
 portCompliance('a raw socket of protocol 41', 'protocol-41', protocol41, skip);
 portCompliance('a raw ICMP socket', 'icmp4', icmp4, skip);
 portCompliance('a packet socket on a LAN', 'lan', lan, skip);
