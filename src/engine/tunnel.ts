@@ -21,7 +21,7 @@ import { asksForSourceRouting } from '../wire/extension.js';
 import { FRAGMENTATION_NEEDED, Icmp4, icmp4Code, icmp4Type, isIcmp4Error, nextHopMtu4, plateauMtu, quoted4 } from '../wire/icmp4.js';
 import { Icmp6 } from '../wire/icmp6.js';
 import { DF, dst4, fragment4, headerLen4, IPV4_LEN, MF, Protocol, protocol4, src4, tos4, totalLen4, writeIpv4 } from '../wire/ipv4.js';
-import { hopLimit6, IPV6_DST, IPV6_LEN, isIpv6, totalLen6, trafficClass6 } from '../wire/ipv6.js';
+import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6, trafficClass6 } from '../wire/ipv6.js';
 import { IcmpErrors } from './icmp-errors.js';
 import type { NodeContext } from './node.js';
 import { makeRole } from './roles.js';
@@ -116,6 +116,8 @@ export class Tunnel {
     outer.local.addr = dst4(b, off);
     const verdict = this.#role.decapsulate(b, inner, outer, now);
     if (verdict !== Drop.none) return verdict;
+    // Our own packet came back, or a forger wants it to look so.
+    if (this.#isOwn(b, inner + IPV6_SRC)) return Drop.loop;
     const innerEnd = inner + totalLen6(b, inner);
     if (asksForSourceRouting(b, inner, innerEnd)) return Drop.source_routing;
     if (hopLimit6(b, inner) <= 1 && !this.#isOwn(b, inner + IPV6_DST)) {

@@ -69,14 +69,15 @@ export class SixToFourRelay implements Role {
 
   /** See {@link Role}. */
   claims(b: Uint8Array, off: number): boolean {
-    return (
-      sixToFour.endpointOf(b, off + IPV6_SRC, this.#checks.source) || sixToFour.endpointOf(b, off + IPV6_DST, this.#checks.destination)
-    );
+    const { source, destination } = this.#checks;
+    return sixToFour.endpointOf(b, off + IPV6_SRC, source) || sixToFour.endpointOf(b, off + IPV6_DST, destination);
   }
 
   /** See {@link Role}. */
   isOwn(b: Uint8Array, off: number): boolean {
-    return this.#addresses.some((address) => same(address, 0, b, off, 16));
+    const addresses = this.#addresses;
+    for (let i = 0; i < addresses.length; i++) if (same(addresses[i], 0, b, off, 16)) return true;
+    return false;
   }
 
   /** A relay has no LANs. */

@@ -12,6 +12,7 @@ import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
 import { sixToFour } from '../mapping/sixrd.js';
 import type { Prefix6 } from '../wire/address.js';
+import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
 import { isRouterSolicitation } from '../wire/ndisc.js';
 import { same } from '../wire/octets.js';
 import { LanAdvertiser } from './lan-advertiser.js';
@@ -89,12 +90,15 @@ export class SixToFourSite implements Role {
 
   /** See {@link Role}. */
   claims(b: Uint8Array, off: number): boolean {
-    return sixToFour.endpointOf(b, off + 8, this.#checks.source) || sixToFour.endpointOf(b, off + 24, this.#checks.destination);
+    const { source, destination } = this.#checks;
+    return sixToFour.endpointOf(b, off + IPV6_SRC, source) || sixToFour.endpointOf(b, off + IPV6_DST, destination);
   }
 
   /** See {@link Role}. */
   isOwn(b: Uint8Array, off: number): boolean {
-    return this.#addresses.some((address) => same(address, 0, b, off, 16));
+    const addresses = this.#addresses;
+    for (let i = 0; i < addresses.length; i++) if (same(addresses[i], 0, b, off, 16)) return true;
+    return false;
   }
 
   /** See {@link Role}. */
