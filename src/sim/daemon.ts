@@ -65,7 +65,7 @@ export class Daemon {
     const { now } = this.#host;
     if (this.#pipeline === null || this.#ports === null) return;
     const slots = new Map(this.#node?.tunnels.map(({ name, slot }) => [name, slot]));
-    const node = this.#resolve(this.#host.facts(this.#setup.addresses), slots);
+    const node = this.#resolve(this.#host.facts(), slots);
     if (this.#node !== null && sameSpec(node, this.#node)) return;
     const ports = this.#ports.for(node);
     this.#pipeline.configure(node, ports, now);

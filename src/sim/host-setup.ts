@@ -1,7 +1,7 @@
 /** Applies a host plan to a simulated host, as `linux/` does with iproute2: what is gone is undone, what is new is done. */
-import type { AddressStep, PlanStep, RouteStep } from '../engine/plan.js';
+import type { PlanStep, RouteStep } from '../engine/plan.js';
 import { sameSpec } from '../engine/spec.js';
-import { addressKey, parseAddress, parseSubnet, sameAddress } from './address.js';
+import { parseAddress, parseSubnet, sameAddress } from './address.js';
 import type { Host } from './host.js';
 import type { Route } from './routing.js';
 
@@ -14,13 +14,6 @@ export class HostSetup {
 
   constructor(host: Host) {
     this.#host = host;
-  }
-
-  /** Keys of the addresses that are set up. */
-  get addresses(): ReadonlySet<string> {
-    const steps = this.#plan.filter((step): step is AddressStep => step.kind === 'address');
-    const octets = steps.map((step) => parseAddress(step.address));
-    return new Set(octets.map((addr) => addressKey(addr, 0, addr.length)));
   }
 
   /** Makes the host what `plan` says; the devices it names exist. */

@@ -222,8 +222,8 @@ export class Host implements Receiver {
     return true;
   }
 
-  /** What the tunnel daemon has to know of its host; `own` are the addresses that the daemon itself has set. */
-  facts(own: ReadonlySet<string>): HostFacts {
+  /** What the tunnel daemon has to know of its host. */
+  facts(): HostFacts {
     const up = [...this.interfaces.values()].filter((candidate) => candidate.isUp && !candidate.isDevice);
     const ipv4: HostAddress4[] = [];
     const ipv6: Address[] = [];
@@ -231,7 +231,6 @@ export class Host implements Receiver {
     for (const { name, addresses, linkLocal: first } of up) {
       if (first !== null) linkLocal.set(name, first);
       for (const { addr, len } of addresses) {
-        if (own.has(addressKey(addr, 0, addr.length))) continue;
         if (addr.length === SIZE4) ipv4.push({ addr: u32(addr, 0), len, interface: name });
         else if (!isLinkLocal(addr, 0, SIZE6)) ipv6.push(addr);
       }

@@ -11,9 +11,8 @@
 import { Drop } from '../core/drop.js';
 import { type Batch, type Frame, HEADROOM, makeBatch } from '../core/frame.js';
 import type { Port, PortKind } from '../engine/port.js';
-import { IPV4_DST, isIpv4, src4 } from '../wire/ipv4.js';
+import { isIpv4, src4 } from '../wire/ipv4.js';
 import { IPV6_DST, IPV6_LEN, isIpv6, isMulticast6 } from '../wire/ipv6.js';
-import { put32 } from '../wire/octets.js';
 import type { Address } from './address.js';
 import type { Host } from './host.js';
 import type { Interface, Medium } from './interface.js';
@@ -108,12 +107,10 @@ const FATES: Partial<Record<EventName, number>> = { no_route: Drop.no_route, too
 export function openProtocol41(host: Host, wake: () => void): Port {
   const queue = new PacketQueue(SOCKET_QUEUE, wake);
   host.readers.protocol41 = queue;
-  return new QueuePort('protocol-41', queue, ({ b, off, end, remote }) => {
+  return new QueuePort('protocol-41', queue, ({ b, off, end }) => {
     if (!isIpv4(b, off, end)) return Drop.truncated;
-    const packet = b.slice(off, end);
-    put32(packet, IPV4_DST, remote.addr);
     host.account.note('from_daemon');
-    const ending = host.stack4.output(packet);
+    const ending = host.stack4.output(b.slice(off, end));
     return ending === null ? Drop.none : (FATES[ending] ?? Drop.none);
   });
 }

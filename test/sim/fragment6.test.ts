@@ -82,6 +82,12 @@ test('RFC 5722: fragments that overlap lose the packet for good, an exact repeat
   add(overlapping, fragment(8, octets(16), true));
   expect(add(overlapping, fragment(16, octets(8), false))).toBe(null);
 
+  // As many octets as the packet has, but a hole in it: the overlap must not fill that.
+  const holed = new Reassembly6();
+  add(holed, fragment(0, octets(16), true));
+  add(holed, fragment(8, octets(16), true));
+  expect(add(holed, fragment(32, octets(8), false))).toBe(null);
+
   const repeating = new Reassembly6();
   add(repeating, fragment(0, octets(16), true));
   add(repeating, fragment(0, octets(16), true));

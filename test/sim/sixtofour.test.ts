@@ -81,6 +81,12 @@ describe('paths', () => {
     expect(world.unaccounted()).toBe(0);
   });
 
+  test('a path over a relay that promised to need none does not work, nor the other way round', () => {
+    const world = settled();
+    const verdicts = sixToFourInternet.paths.map((path) => checkPath(world, { ...path, relayed: !path.relayed }, { count: 1 }).works);
+    expect(verdicts).toEqual(sixToFourInternet.paths.map(() => false));
+  });
+
   test('site to site goes straight between the two, never by a relay', () => {
     const world = settled();
     const before = {
