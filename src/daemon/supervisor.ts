@@ -188,8 +188,13 @@ export class Supervisor {
       failed: (reason, retryMs) => this.#log.warn('ip monitor ended, it is started again', { reason, retryMs }),
     });
     const http = this.#listen(config.http);
-    await this.#become(node);
-    this.#http = await http;
+    // Whoever fails first is told; what the other has opened is closed all the same.
+    http.catch(() => {});
+    try {
+      await this.#become(node);
+    } finally {
+      this.#http = await http;
+    }
     this.#control = await ControlServer.listen(config.node.control, (request) => this.#answer(request), this.#log);
     for (const warning of this.#configuration.warnings) this.#log.warn('configuration warning', { warning });
     for (const { name, down } of node.tunnels) if (down !== null) this.#log.warn('tunnel down', { tunnel: name, reason: down });

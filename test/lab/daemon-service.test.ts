@@ -293,6 +293,26 @@ test('two services cannot share a state directory or a control socket', async ()
   expect(net.snapshot(net.host), 'the attempt left nothing').toBe(before);
 });
 
+test('an http address that is taken is named, and the attempt leaves nothing', async () => {
+  const { hostConfig } = await net.services();
+  const http = '[http]\nlisten = "127.0.0.1:6404"\n';
+  writeFileSync(hostConfig, `${read(hostConfig)}\n${http}`);
+  net.ask(hostConfig, 'reload');
+  const before = net.snapshot(net.host);
+  for (const [name, tunnel, complaint] of [
+    ['port', SIDE_TUNNEL, 'http.listen 127.0.0.1, port 6404: '],
+    ['both', HOST_TUNNEL, 'http.listen 127.0.0.1, port 6404: '],
+  ]) {
+    const second = net.run(net.host, ['run', '--config', net.configure(name, `${tunnel}\n${http}`)]);
+    expect(await second.ended).toBe(Exit.failed);
+    expect(second.complaints.join('\n')).toContain(complaint);
+  }
+  const free = net.run(net.host, ['run', '--config', net.configure('device', `${HOST_TUNNEL}\n${http.replace('6404', '6405')}`)]);
+  expect(await free.ended).toBe(Exit.failed);
+  expect(free.complaints.join('\n')).toContain('interface tun6to4: process ');
+  expect(net.snapshot(net.host)).toBe(before);
+});
+
 test('an interface of that name which nobody holds is not taken', async () => {
   net.exec(net.host, 'ip link add tun6to4 type veth peer name tdmx');
   const run = net.run(net.host, ['run', '--config', net.configure('host', HOST_TUNNEL)]);
