@@ -12,11 +12,22 @@ export interface VectorPacket {
   readonly hex: string;
 }
 
-/** The sections that tests of codecs and mappings read. */
+/** The two bits of RFC 3168 section 5 by name. */
+export type EcnName = 'Not-ECT' | 'ECT(1)' | 'ECT(0)' | 'CE';
+
+/** The sections that tests of codecs, mappings and tunnels read. */
 interface SharedVectors {
   readonly '6to4_addresses': readonly { v4: string; prefix: string; use: string }[];
   readonly '6rd_prefixes': readonly { '6rdPrefix': string; IPv4MaskLen: number; ce_v4: string; delegated: string; note: string }[];
-  readonly icmp_translation: { icmp6_ptb_for_1400_byte_packet: string; icmp6_addr_unreachable_from_3_1: string };
+  readonly icmp_translation: {
+    icmp6_ptb_for_1400_byte_packet: string;
+    icmp6_addr_unreachable_from_3_1: string;
+    cases: readonly { v4_path_mtu: number; packet: number; action: string }[];
+  };
+  readonly decap_checks: readonly { mechanism: string; v4src: string; v4dst: string; v6src: string; v6dst: string; why: string }[];
+  readonly encap_checks_6to4: readonly { v4src: string; v6src: string; v6dst: string; why: string }[];
+  /** Outgoing ECN by inner, then outer ECN; or `drop`. */
+  readonly ecn_decap_6040: Readonly<Record<EcnName, Readonly<Record<EcnName, EcnName | 'drop'>>>>;
   readonly packets: readonly VectorPacket[];
 }
 

@@ -1,0 +1,170 @@
+/**
+ * What a node would do with one packet, and why. Nothing is worked out here: the packet goes through
+ * a `Pipeline` as any packet does, between ports in memory, and the answer is read from what was
+ * counted and what was sent. So it is the truth, state included: what one packet teaches (a path MTU,
+ * a rate that is used up) holds for the next.
+ *
+ * Timers do not run: a node that is only asked does not speak of its own accord. Cold: it allocates.
+ */
+import type { Millis } from '../core/clock.js';
+import {
+  Counters,
+  clearSlot,
+  DIRECTIONS,
+  Direction,
+  drops,
+  ICMP_KINDS,
+  IcmpKind,
+  icmpEvents,
+  NODE_SLOT,
+  packets,
+} from '../core/counters.js';
+import { DROPS, Drop, type DropName } from '../core/drop.js';
+import { type Frame, HEADROOM, makeBatch } from '../core/frame.js';
+import { isIpv4, Protocol, protocol4, src4 } from '../wire/ipv4.js';
+import { IPV6_LEN } from '../wire/ipv6.js';
+import { Pipeline, type Ports } from './pipeline.js';
+import type { Port, PortKind } from './port.js';
+import type { NodeSpec } from './spec.js';
+
+/** A side of the node: IPv4, or the IPv6 beyond its tunnel devices. */
+export type Side = 'v4' | 'v6';
+
+/** A packet that the node originates because of another: an ICMP error. */
+export interface Answer {
+  readonly to: Side;
+  /** The whole packet as its port gets it, an outer header included. */
+  readonly octets: Uint8Array;
+}
+
+/** What becomes of one packet. */
+export interface Explanation {
+  /** The tunnel that judged it; null when it was none's. */
+  readonly tunnel: string | null;
+  readonly verdict: 'forward' | 'hold' | 'consumed' | 'drop';
+  /** Why it is dropped; null when it is not. */
+  readonly reason: DropName | null;
+  /** RFC and section that ask for the check that dropped it; null when it is not. */
+  readonly rfc: string | null;
+  /** The packet as it leaves on the other side; null when it does not. */
+  readonly out: Uint8Array | null;
+  readonly answers: readonly Answer[];
+}
+
+/** A node that can be asked. */
+export class Explainer {
+  readonly #counters = new Counters();
+  readonly #pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: false });
+  readonly #sent: Answer[] = [];
+  readonly #protocol41 = new MemoryPort('protocol-41', 'v4', this.#sent);
+  readonly #icmp4 = new MemoryPort('icmp4', 'v4', this.#sent);
+  /** Devices by the names of their tunnels, in the order of the node. */
+  readonly #devices: ReadonlyMap<string, MemoryPort>;
+  /** Whose counts stand in each slot that is used; null: nobody's. */
+  readonly #names: ReadonlyMap<number, string | null>;
+
+  /** `now`: when the node starts. */
+  constructor(node: NodeSpec, now: Millis = 0) {
+    this.#devices = new Map(node.tunnels.map(({ name }) => [name, new MemoryPort('ipv6', 'v6', this.#sent)]));
+    this.#names = new Map<number, string | null>([...node.tunnels.map(({ slot, name }) => [slot, name] as const), [NODE_SLOT, null]]);
+    const tunnels = new Map(node.tunnels.map((tunnel, i) => [tunnel.interface, [...this.#devices.values()][i]]));
+    const ports: Ports = { protocol41: this.#protocol41, icmp4: this.#icmp4, tunnels, lans: new Map(), makeBatch };
+    this.#pipeline.configure(node, ports, now);
+  }
+
+  /**
+   * Shows the node the packet `octets` at `now`. From `v4`: any IPv4 packet that the host receives. From
+   * `v6`: what is routed into the device of `tunnel`, or of the first tunnel there is; throws a RangeError
+   * when there is no such tunnel.
+   */
+  explain(from: Side, octets: Uint8Array, now: Millis, tunnel?: string): Explanation {
+    const port = from === 'v4' ? this.#hearing(octets) : this.#device(tunnel);
+    port.offer(octets);
+    this.#pipeline.step(now);
+    const { slot, verdict, reason } = this.#outcome();
+    for (const used of this.#names.keys()) clearSlot(this.#counters.row, used);
+    const answers = this.#sent.splice(0);
+    const out = verdict === 'forward' ? answers.shift() : undefined;
+    return {
+      tunnel: this.#names.get(slot) ?? null,
+      verdict,
+      reason: reason?.name ?? null,
+      rfc: reason?.rfc ?? null,
+      out: out?.octets ?? null,
+      answers,
+    };
+  }
+
+  /** The socket that such a packet would come to. */
+  #hearing(octets: Uint8Array): MemoryPort {
+    const isIcmp4 = isIpv4(octets, 0, octets.length) && protocol4(octets, 0) === Protocol.icmp;
+    return isIcmp4 ? this.#icmp4 : this.#protocol41;
+  }
+
+  #device(tunnel: string | undefined): MemoryPort {
+    const names = [...this.#devices.keys()];
+    const device = this.#devices.get(tunnel ?? names[0]);
+    if (device === undefined) throw new RangeError(`no tunnel ${tunnel ?? 'at all'}: expected ${names.join(', ') || 'one'}`);
+    return device;
+  }
+
+  /** What was counted: a packet that is forwarded or dropped is in one cell, one that is consumed in none. */
+  #outcome() {
+    const rows = [this.#counters.row];
+    for (const slot of this.#names.keys()) {
+      for (const direction of DIRECTIONS.map((name) => Direction[name])) {
+        if (packets(rows, slot, direction) > 0) return { slot, verdict: 'forward' as const };
+        const reason = DROPS.find(({ code }) => drops(rows, slot, direction, code) > 0);
+        if (reason !== undefined) return { slot, verdict: 'drop' as const, reason };
+      }
+    }
+    const concerned = (slot: number) => ICMP_KINDS.some((kind) => icmpEvents(rows, slot, IcmpKind[kind]) > 0);
+    return { slot: [...this.#names.keys()].find(concerned) ?? NODE_SLOT, verdict: 'consumed' as const };
+  }
+}
+
+/** Octets of the largest packet: an IPv6 header and all the payload that it can speak of. */
+const MAX_PACKET = IPV6_LEN + 0xffff;
+
+/** A port that is handed one packet at a time and keeps copies of what it is to send. */
+class MemoryPort implements Port {
+  readonly kind: PortKind;
+  readonly batch = makeBatch(1, HEADROOM + MAX_PACKET);
+  readonly #to: Side;
+  readonly #sent: Answer[];
+  #waiting = 0;
+
+  constructor(kind: PortKind, to: Side, sent: Answer[]) {
+    this.kind = kind;
+    this.#to = to;
+    this.#sent = sent;
+  }
+
+  /** Hands over a packet; octets that no length field can reach are left out. */
+  offer(octets: Uint8Array): void {
+    const [frame] = this.batch;
+    frame.fill(octets, 0, Math.min(octets.length, MAX_PACKET));
+    if (isIpv4(octets, 0, octets.length)) frame.remote.addr = src4(octets, 0);
+    this.#waiting = 1;
+  }
+
+  receive(): number {
+    const n = this.#waiting;
+    this.#waiting = 0;
+    return n;
+  }
+
+  send(frames: readonly Frame[], n: number): number {
+    for (let i = 0; i < n; i++) {
+      const { b, off, end } = frames[i];
+      frames[i].fate = Drop.none;
+      this.#sent.push({ to: this.#to, octets: b.slice(off, end) });
+    }
+    return n;
+  }
+}
+
+/** Chance is for those who speak of their own accord. */
+function noChance(into: Uint8Array): void {
+  into.fill(0);
+}

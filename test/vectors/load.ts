@@ -1,0 +1,45 @@
+/**
+ * The vectors under `vectors/`, read and checked, and how a packet is compared with what a vector expects:
+ * for every runner, over the engine, the simulator, namespaces and whatever comes.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { referenceChecksum } from '../wire/octet-arrays.js';
+import { hex, toHex } from './compose.js';
+import { type Vector, vectorSchema } from './vector.js';
+
+const ROOT = new URL('../../vectors/', import.meta.url);
+
+/** The names of the vectors of one technology: the files of its folder. */
+export function vectorNames(technology: string): string[] {
+  return readdirSync(new URL(`${technology}/`, ROOT))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+    .sort();
+}
+
+/** All vectors of one technology. Throws on a file that is none, with the file and all that is wrong with it. */
+export function loadVectors(technology: string): Vector[] {
+  return vectorNames(technology).map((name) => {
+    const file = `${technology}/${name}.json`;
+    const result = vectorSchema.safeParse(JSON.parse(readFileSync(new URL(file, ROOT), 'utf8')));
+    if (!result.success) throw new Error(`vectors/${file}: ${result.error.message}`);
+    if (result.data.name !== name) throw new Error(`vectors/${file}: its name is "${result.data.name}"`);
+    return result.data;
+  });
+}
+
+/**
+ * A packet as hex text for comparison: as it is, but for two fields of an IPv4 header that are the
+ * sending stack's: the identification becomes 0, and a right header checksum the one that belongs to it.
+ */
+export function comparable(packet: Uint8Array | string): string {
+  const b = typeof packet === 'string' ? hex(packet) : Uint8Array.from(packet);
+  const header = (b[0] & 0x0f) * 4;
+  if (b[0] >>> 4 !== 4 || b.length < header || referenceChecksum(b.subarray(0, header)) !== 0) return toHex(b);
+  b.fill(0, 4, 6);
+  b.fill(0, 10, 12);
+  const sum = referenceChecksum(b.subarray(0, header));
+  b[10] = sum >>> 8;
+  b[11] = sum;
+  return toHex(b);
+}
