@@ -72,9 +72,10 @@ export function vectorOf(given: VectorCase): Vector {
 }
 
 function verdictOf({ name, out, drop, consumed }: VectorCase): Vector['verdict'] {
-  const verdicts = [out !== undefined && 'forward', drop !== undefined && 'drop', consumed === true && 'consumed'].filter(
-    (v) => v !== false,
-  );
+  const verdicts: Vector['verdict'][] = [];
+  if (out !== undefined) verdicts.push('forward');
+  if (drop !== undefined) verdicts.push('drop');
+  if (consumed === true) verdicts.push('consumed');
   if (verdicts.length !== 1) throw new Error(`${name}: expected one of out, drop, consumed`);
   return verdicts[0];
 }
