@@ -77,7 +77,7 @@ export class Stack6 {
     const ending = this.#judge(from, packet);
     if (ending === null) return;
     this.#host.account.note(ending);
-    this.#tell(packet, ending);
+    this.#tell(packet, ending, from);
   }
 
   /** Sends a packet of the host's own, one without extension headers, where its route says; a link-local one by `out`. */
@@ -92,7 +92,7 @@ export class Stack6 {
     else ending = this.#route(packet);
     if (ending === null) return;
     account.note(ending);
-    if (ending === 'no_neighbour') this.#tell(packet, ending);
+    if (ending === 'no_neighbour') this.#tell(packet, ending, out);
   }
 
   #judge(from: Interface, arrived: Uint8Array): Ending {
@@ -212,18 +212,23 @@ export class Stack6 {
     this.originate(reply, from);
   }
 
-  /** Tells the source of `packet` how it ended, where there is an error for that and it is allowed, RFC 4443 section 2.4 e. */
-  #tell(packet: Uint8Array, ending: EventName): void {
-    const { routes6 } = this.#host;
+  /**
+   * Tells the source of `packet` how it ended, where there is an error for that and it is allowed, RFC 4443 section 2.4 e;
+   * a link-local source by `from`.
+   */
+  #tell(packet: Uint8Array, ending: EventName, from: Interface | null): void {
     const error = ERRORS[ending];
     const end = totalLen6(packet, 0);
-    if (error === undefined || !mayAnswer6(packet, 0, end) || isLinkLocal6(packet, IPV6_SRC)) return;
+    if (error === undefined || !mayAnswer6(packet, 0, end)) return;
     const parameter = this.#parameter(packet, end, ending);
-    const source = this.#host.sourceTowards(packet, IPV6_SRC, SIZE6, routes6);
+    const isOnLink = from !== null && isLinkLocal6(packet, IPV6_SRC);
+    const source = isOnLink
+      ? this.#host.sourceOn(from, packet, IPV6_SRC, SIZE6)
+      : this.#host.sourceTowards(packet, IPV6_SRC, SIZE6, this.#host.routes6);
     if (source === null || parameter < 0) return;
     const message = new Uint8Array(MIN_MTU);
     const last = writeIcmp6Error(message, 0, source, 0, error[0], error[1], parameter, packet, 0, end);
-    this.originate(message.slice(0, last));
+    this.originate(message.slice(0, last), from);
   }
 
   /** The 32 bits that an error carries; -1 where the host keeps silent: it points at the next header of plain packets only. */

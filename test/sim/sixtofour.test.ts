@@ -1,4 +1,5 @@
 /** The 6to4 internet of `topology/sixtofour.ts`, lived through in memory with the real engine. */
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress, parseSubnet, SIZE4 } from '../../src/sim/address.js';
 import { checkPath, relayInUse } from '../../src/sim/path-check.js';
@@ -55,6 +56,7 @@ function outers(world: World, link: string, since = 0): Outer[] {
     .map((b) => ({ source: formatAddress(b.slice(12, 16)), destination: formatAddress(b.slice(16, 20)) }));
 }
 
+const hashOf = (b: Uint8Array): string => createHash('sha256').update(b).digest('hex');
 const sentOver = (world: World, link: string): number => world.link(link).packets().length;
 const addressOf = (world: World, node: string): string => formatAddress(world.addressOf(node) ?? new Uint8Array(SIZE4));
 const hops = (world: World, from: string, to: string): string[] =>
@@ -201,6 +203,13 @@ describe('sizes', () => {
     // 1468 octets over 600 are three fragments, each way.
     expect(world.host('tokyo').account.count('fragment')).toBe(9);
     expect(world.host('otemachi').account.counts()).toMatchObject({ fragment: 9, collected: 9, reassembled: 3 });
+
+    // RFC 6864 section 4.2: only packets of different identification survive when their fragments mix.
+    world.impair('ix-otemachi', { reorder: 0.5 });
+    const answers = world.ping('host', 'web', { count: 100, size: 1400, interval: 1 });
+    expect(new Set(answers.map(({ kind }) => kind))).toEqual(new Set(['reply']));
+    const sent = world.link('access-tokyo').packets();
+    expect(new Set(sent.map((b) => (b[4] << 8) | b[5])).size).toBeGreaterThan(100);
     expect(world.unaccounted()).toBe(0);
   });
 
@@ -410,8 +419,26 @@ describe('one seed, one life', () => {
     world.daemon('dojima').kill();
     world.advance(1_000_000);
     expect(world.unaccounted()).toBe(0);
-    return [world.digest(), ...[...world.links.keys()].map((link) => toHex(world.capture(link)))];
+    return [world.digest(), ...[...world.links.keys()].map((link) => hashOf(world.capture(link)))];
   }
+
+  test('one more island in the sea changes nothing on the others', () => {
+    const [host] = sixToFourInternet.nodes;
+    const island = { ...host, name: 'island', interfaces: [{ name: 'eth0', link: 'sea', addresses: ['192.0.2.10/24'] }] };
+    const larger = {
+      ...sixToFourInternet,
+      nodes: [...sixToFourInternet.nodes, island],
+      links: [...sixToFourInternet.links, { name: 'sea' }],
+    };
+    const captures = (topology: Topology): string[] => {
+      const world = new World(topology, { resolve, seed: 3 });
+      for (const { name } of sixToFourInternet.links) world.impair(name, { loss: 0.05, reorder: 0.1 });
+      world.run(2_000_000);
+      for (const size of [56, 1600]) world.ping('host', 'pc', { count: 50, size, interval: 10 });
+      return sixToFourInternet.links.map(({ name }) => hashOf(world.capture(name)));
+    };
+    expect(captures(larger)).toEqual(captures(sixToFourInternet));
+  });
 
   test('the same seed is the same run, octet for octet, in digest and captures; another seed is another run', () => {
     const first = life(7);

@@ -197,6 +197,14 @@ describe('a host', () => {
     expect(send(bench, icmp6({ from: 'fe80::9', to: formatAddress(right) }, 128))).toEqual([]);
   });
 
+  test('tells a neighbour of an error from its link-local address, by the link that it came by', () => {
+    const bench = chain();
+    bench.left.claim(parseAddress('fe80::9'));
+    const [error, ...more] = send(bench, ipv6({ from: 'fe80::9', to: '2001:db8:1::ff' }));
+    expect([more, sourceOf(error), destinationOf(error)]).toEqual([[], 'fe80::ff:fe01:0', 'fe80::9']);
+    expect([error[40], error[41]]).toEqual([1, 4]);
+  });
+
   test('takes no ICMPv6 message with a wrong checksum, and none that is shorter than its header', () => {
     const bench = chain();
     const account = bench.world.host('near').account;

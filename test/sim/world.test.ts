@@ -92,6 +92,26 @@ test('keys of addresses are equal exactly where the bits up to the length are', 
   expect([equal.lastIndexOf(true), equal.indexOf(false)]).toEqual([40, 41]);
 });
 
+test('an interface that is down sends nothing and owns no address; of two on one subnet each has its route', () => {
+  const world = worldOf(
+    [node('a', { eth0: ['lan', '192.0.2.1/24'], eth1: ['lan', '192.0.2.2/24'] }), node('b', { eth0: ['lan', '192.0.2.3/24'] })],
+    [{ name: 'lan' }],
+  );
+  const host = world.host('a');
+  const [eth0, eth1] = [host.interface('eth0'), host.interface('eth1')];
+  const b = parseAddress('192.0.2.3');
+  const wayOut = (): string | undefined => host.routes4.lookup(b, 0, world.now)?.interface?.name;
+  expect(wayOut()).toBe('eth0');
+  eth0.isUp = false;
+  expect([eth0.send(new Uint8Array(20), b), wayOut(), host.ownerOf(parseAddress('192.0.2.1'), 0, 4)]).toEqual(['down', 'eth1', null]);
+  expect(world.ping('b', '192.0.2.1')[0].kind).toBe('unreachable');
+  eth0.isUp = true;
+  host.release(eth1, parseAddress('192.0.2.2'));
+  expect(wayOut()).toBe('eth0');
+  host.release(eth0, parseAddress('192.0.2.1'));
+  expect(wayOut()).toBe(undefined);
+});
+
 test('two hosts that loop a packet between them stop when its hop limit is used up', () => {
   const world = worldOf(
     [
