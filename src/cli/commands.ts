@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./commands/address.js')).addressCommand(io),
   },
   {
+    name: 'decode',
+    summary: 'say what each packet of a capture is, and what a node would do with it',
+    load: async (io) => (await import('./commands/decode.js')).decodeCommand(io),
+  },
+  {
     name: 'doctor',
     summary: 'find what keeps tunnels on this host from working, and say what to do',
     load: async (io) => (await import('./commands/doctor.js')).doctorCommand(io),

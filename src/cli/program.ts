@@ -30,18 +30,20 @@ export async function buildProgram(io: Io, wanted: (name: string) => boolean): P
     .enablePositionalOptions()
     .description(ABOUT)
     .version(packageVersion())
-    .helpCommand(false)
     .addHelpText('after', STATUSES);
   for (const entry of COMMANDS) {
     const command = wanted(entry.name) ? await entry.load(io) : new Command(entry.name);
     program.addCommand(command.description(entry.summary));
   }
   for (const command of commandTree(program)) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => io.out(text.trimEnd()),
-      writeErr: (text) => io.err(text.trimEnd()),
-      getOutHasColors: () => io.colours,
-    });
+    command
+      .helpCommand(false)
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => io.out(text.trimEnd()),
+        writeErr: (text) => io.err(text.trimEnd()),
+        getOutHasColors: () => io.colours,
+      });
     if (command.commands.length === 0) command.allowExcessArguments(false);
   }
   return program;

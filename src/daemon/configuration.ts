@@ -35,7 +35,27 @@ export function readConfiguration(file: string, slots: ReadonlyMap<string, numbe
 export function requireConfiguration(file: string, slots: ReadonlyMap<string, number>): Configuration {
   const { configuration, problems } = readConfiguration(file, slots);
   if (configuration !== null) return configuration;
-  throw new Failure(Exit.configuration, `${file} is invalid`, { details: problems.map(formatProblem) });
+  throw invalid(file, problems);
+}
+
+/**
+ * The node of `file` on a host that has every address the file names: for those who ask what it would
+ * do, wherever they ask. Throws a Failure that carries every problem.
+ */
+export function hypotheticalNode(file: string): NodeSpec {
+  const loaded = loadConfig(file);
+  if (loaded.config === null) throw invalid(file, loaded.problems);
+  const facts = factsFor(loaded.config);
+  const named = loaded.config.tunnels.flatMap(({ local, accept }) => (local === null ? accept : [local, ...accept]));
+  const missing = named.filter((addr) => facts.ipv4.every((address) => address.addr !== addr));
+  const ipv4 = [...facts.ipv4, ...missing.map((addr) => ({ addr, len: 32, interface: 'lo' }))];
+  const { node, problems } = resolve(loaded.config, { ...facts, ipv4 }, new Map());
+  if (problems.some(({ severity }) => severity === 'error')) throw invalid(file, problems.map(loaded.place));
+  return node;
+}
+
+function invalid(file: string, problems: readonly Problem[]): Failure {
+  return new Failure(Exit.configuration, `${file} is invalid`, { details: problems.map(formatProblem) });
 }
 
 function resolveOnHost(loaded: Loaded, config: Config, slots: ReadonlyMap<string, number>): ReadConfiguration {

@@ -1,6 +1,5 @@
 /** `docs/commands.md`, written from the command line itself. */
 import type { Argument, Command, Option } from 'commander';
-import { commandTree } from '../../src/cli/program.js';
 
 const HEAD = `# Commands
 
@@ -22,8 +21,13 @@ Signals to \`tsunagi run\`: SIGHUP reloads, SIGTERM and SIGINT stop in good orde
 
 /** The whole document. */
 export function commandReference(program: Command): string {
-  const leaves = commandTree(program).filter((command) => command !== program && command.commands.length === 0);
+  const leaves = shownCommands(program).filter((command) => command !== program && command.commands.length === 0);
   return `${HEAD}\n${leaves.map(section).join('\n')}`;
+}
+
+/** A command and everything below it that the help shows. */
+export function shownCommands(command: Command): Command[] {
+  return [command, ...command.createHelp().visibleCommands(command).flatMap(shownCommands)];
 }
 
 function section(command: Command): string {

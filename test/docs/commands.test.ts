@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { buildProgram, commandTree } from '../../src/cli/program.js';
+import { buildProgram } from '../../src/cli/program.js';
 import { memoryIo } from '../cli/invoke.js';
-import { commandReference } from './command-reference.js';
+import { commandReference, shownCommands } from './command-reference.js';
 
 const program = await buildProgram(memoryIo().io, () => true);
 
@@ -10,7 +10,7 @@ test('docs/commands.md is what the command line says of itself', async () => {
 });
 
 test('every command, argument and option says what it is for', () => {
-  for (const command of commandTree(program)) {
+  for (const command of shownCommands(program)) {
     expect([command.name(), command.description()]).toEqual([command.name(), expect.stringMatching(/\w/)]);
     for (const option of command.options) expect([command.name(), option.flags, option.description]).not.toContain('');
     for (const argument of command.registeredArguments) expect([command.name(), argument.name(), argument.description]).not.toContain('');

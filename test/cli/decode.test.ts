@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Layer, layersOf } from '../../src/cli/packet-layers.js';
+import { LinkType, PcapReader, pcapHeader, pcapRecord } from '../../src/wire/pcap.js';
+import { dissectFile, tsharkMissing } from '../wire/tshark.js';
+import { capture } from '../wire/vectors.js';
+import { invoke } from './invoke.js';
+
+const CAPTURE = fileURLToPath(new URL('../../vectors/shared/tunnel-vectors.pcap', import.meta.url));
+let folder: string;
+let config: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tsunagi-decode-'));
+  config = join(folder, 'host.toml');
+  const allow = 'allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]';
+  writeFileSync(config, `[[tunnel]]\nname = "home"\ntype = "6to4"\nrole = "host"\nlocal = "192.0.2.42"\nmtu = 1480\n[policy]\n${allow}\n`);
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Every layer, those that are quoted included. */
+const flat = (layers: readonly Layer[]): Layer[] => layers.flatMap((layer) => [layer, ...flat(layer.about ?? [])]);
+
+test('addresses, lengths and ICMP types are what tshark reads, through every carrier and quotation', (ctx) => {
+  if (tsharkMissing !== null) ctx.skip(tsharkMissing);
+  const fields = [
+    'ip.src',
+    'ip.dst',
+    'ipv6.src',
+    'ipv6.dst',
+    'ip.ttl',
+    'ipv6.hlim',
+    'icmp.type',
+    'icmpv6.type',
+    'udp.port',
+    'frame.number',
+  ];
+  const theirs = dissectFile(capture, fields);
+  const of = (layers: readonly Layer[], protocol: string, key: keyof Layer) =>
+    layers.filter((layer) => layer.protocol === protocol).map((layer) => layer[key]);
+  let compared = 0;
+  for (const [i, packet] of [...new PcapReader(capture)].entries()) {
+    const layers = flat(layersOf(packet));
+    // What tshark finds inside UDP and TCP is not looked at here.
+    if (layers.some(({ protocol }) => protocol === 'udp' || protocol === 'tcp')) continue;
+    const ours = [
+      of(layers, 'ipv4', 'source'),
+      of(layers, 'ipv4', 'destination'),
+      of(layers, 'ipv6', 'source'),
+      of(layers, 'ipv6', 'destination'),
+      of(layers, 'ipv4', 'ttl'),
+      of(layers, 'ipv6', 'hopLimit'),
+      of(layers, 'icmp', 'type'),
+      of(layers, 'icmpv6', 'type'),
+    ].map((values) => values.filter((value) => value !== undefined).join(','));
+    // A quoted IPv6 header that is cut has no addresses for us, and some for tshark.
+    if (layers.some(({ malformed }) => malformed === true)) continue;
+    expect([i + 1, ...ours]).toEqual([i + 1, ...theirs[i].fields.slice(0, 8)]);
+    compared++;
+  }
+  expect(compared).toBeGreaterThan(15);
+});
+
+test('with a configuration each packet has a verdict, or a reason why there is none', async () => {
+  const { status, out, err } = await invoke('decode', CAPTURE, '--config', config, '--json');
+  expect([status, err, out.length]).toEqual([0, [], 57]);
+  const packets = out.map((line) => JSON.parse(line));
+  const verdicts = [1, 26, 27, 29, 32, 33, 35].map((number) => {
+    const { tunnel, verdict, why, reason, rfc, answers } = packets[number - 1];
+    return { number, tunnel, verdict, why, reason, rfc, answers };
+  });
+  expect(verdicts).toEqual([
+    { number: 1, verdict: null, why: 'no business of a tunnel' },
+    { number: 26, verdict: null, why: 'sent by this node' },
+    { number: 27, tunnel: 'home', verdict: 'forward', answers: 0 },
+    { number: 29, tunnel: 'home', verdict: 'forward', answers: 0 },
+    { number: 32, tunnel: 'home', verdict: 'consumed', answers: 0 },
+    { number: 33, tunnel: 'home', verdict: 'consumed', answers: 1 },
+    { number: 35, tunnel: null, verdict: 'drop', reason: 'not_local', rfc: 'RFC 4213 3.6', answers: 0 },
+  ]);
+});
+
+test('without --json a packet is a line, and its verdict the line below', async () => {
+  const { out } = await invoke('decode', CAPTURE, '--config', config);
+  expect(out.slice(32, 35)).toEqual([
+    '  33  203.0.113.9 > 192.0.2.42 | icmp destination unreachable about [192.0.2.42 > 192.88.99.1 | 2002:c000:22a::1 (192.0.2.42) > 3fff:0:1::80 | icmpv6 echo request]\n      -> consumed by home and answer',
+    '  34  203.0.113.9 > 192.0.2.42 | icmp destination unreachable about [192.0.2.42 > 192.88.99.1 | ipv6 malformed]\n      -> consumed by home',
+    '  35  10.100.100.1 > 10.0.0.1 | 2001:db8:6464:100::1 > 3fff:0:1::80 | icmpv6 echo request\n      -> drop not_local (RFC 4213 3.6)',
+  ]);
+  expect((await invoke('decode', CAPTURE)).out[34]).toBe(
+    '  35  10.100.100.1 > 10.0.0.1 | 2001:db8:6464:100::1 > 3fff:0:1::80 | icmpv6 echo request',
+  );
+});
+
+test('an IPv6 packet goes into the tunnel that is named', async () => {
+  const file = join(folder, 'v6.pcap');
+  const packet = new Uint8Array(40);
+  packet.set([0x60, 0, 0, 0, 0, 0, 59, 64, 0x20, 0x02, 192, 0, 2, 42]);
+  packet.set([0x20, 0x02, 198, 51, 100, 7], 24);
+  writeFileSync(file, Buffer.concat([pcapHeader(LinkType.raw), pcapRecord(0, packet, 0, 40)]));
+  const lines = async (...args: string[]) =>
+    (await invoke('decode', file, '--config', config, '--json', ...args)).out.map((line) => JSON.parse(line));
+  expect(await lines('--tunnel', 'home')).toMatchObject([{ tunnel: 'home', verdict: 'forward' }]);
+  expect(await lines()).toMatchObject([{ tunnel: 'home', verdict: 'forward' }]);
+});
+
+test('what cannot be read is said, with the status that belongs to it', async () => {
+  writeFileSync(join(folder, 'text'), 'no capture at all, though long enough to be one');
+  writeFileSync(join(folder, 'cut'), capture.subarray(0, 500));
+  writeFileSync(join(folder, 'bad.toml'), 'wrokers = 1\n');
+  const outcome = async (...args: string[]) => {
+    const { status, err } = await invoke('decode', ...args);
+    return [status, err.join('\n')];
+  };
+  expect(await outcome(join(folder, 'none'))).toEqual([1, expect.stringContaining('ENOENT')]);
+  expect(await outcome(folder)).toEqual([1, expect.stringContaining('EISDIR')]);
+  expect(await outcome(join(folder, 'text'))).toEqual([1, expect.stringContaining('capture file, octet 0: ')]);
+  expect(await outcome(join(folder, 'cut'))).toEqual([1, expect.stringContaining(' is cut: ')]);
+  expect(await outcome(CAPTURE, '--config', join(folder, 'bad.toml'))).toEqual([3, expect.stringContaining('wrokers')]);
+  expect(await outcome(CAPTURE, '--config', config, '--tunnel', 'away')).toEqual([2, expect.stringContaining('no such tunnel')]);
+  expect(await outcome(CAPTURE, '--tunnel', 'home')).toEqual([2, expect.stringContaining('needs --config')]);
+});
+
+test('any octets at all are layers that end, and never a crash', () => {
+  const packets = [...new PcapReader(capture)].map(({ b, off, end }) => b.slice(off, end));
+  const mutated = fc.tuple(fc.constantFrom(...packets), fc.nat(200), fc.nat(255), fc.nat(1500)).map(([packet, at, octet, cut]) => {
+    const copy = packet.slice(0, cut);
+    if (at < copy.length) copy[at] = octet;
+    return copy;
+  });
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 120 }), mutated), (octets) => {
+      const file = Buffer.concat([pcapHeader(LinkType.raw), pcapRecord(0, octets, 0, octets.length)]);
+      for (const packet of new PcapReader(file)) {
+        const layers = flat(layersOf(packet));
+        expect(layers.length).toBeGreaterThan(0);
+        expect(layers.length).toBeLessThan(12);
+      }
+    }),
+    { seed: 6404, numRuns: 5000 },
+  );
+});
