@@ -30,8 +30,9 @@ export class PacketThreads {
   readonly #events: ThreadEvents;
   /** Threads that have not taken the latest configuration yet, and whoever waits for them. */
   #behind = new Set<Thread>();
-  #settled: (() => void) | null = null;
-  #stopping = false;
+  #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
+  /** True once threads may end: because they were told to, or because one has failed and that was said. */
+  #ending = false;
 
   /** Starts one thread for each row of `counters`; they wait for `configure`. */
   constructor(workers: number, counters: SharedArrayBuffer, events: ThreadEvents) {
@@ -39,26 +40,35 @@ export class PacketThreads {
     this.#threads = Array.from({ length: workers }, (_, worker) => this.#start(worker, counters));
   }
 
-  /** Has every thread take a snapshot; resolves when the last one has, and the descriptors before are no longer used. One call at a time. */
+  /**
+   * Has every thread take a snapshot; resolves when the last one has, and the descriptors before are
+   * no longer used. Rejects when a thread fails instead. One call at a time.
+   */
   async configure(node: NodeSpec, descriptorsOf: (worker: number) => Descriptors): Promise<void> {
-    const settled = new Promise<void>((resolve) => {
-      this.#settled = resolve;
+    const settled = new Promise<void>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
     });
     this.#behind = new Set(this.#threads);
     for (const [i, thread] of this.#threads.entries()) post(thread, { kind: 'configure', node, descriptors: descriptorsOf(i) });
     await settled;
   }
 
-  /** Has every thread tell its LANs and end; resolves when all have. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await Promise.all(
-      this.#threads.map(async (thread) => {
-        post(thread, { kind: 'stop' });
-        await thread.ended;
-        close(thread.bell);
-      }),
-    );
+  /** Has every thread tell its LANs and end. One that has not after `patience` milliseconds is cut off: then the error thrown says so. */
+  async stop(patience: number): Promise<void> {
+    this.#ending = true;
+    const late = new Set<number>();
+    const all = this.#threads.map(async (thread, i) => {
+      post(thread, { kind: 'stop' });
+      const timer = setTimeout(() => {
+        late.add(i);
+        void thread.worker.terminate();
+      }, patience);
+      await thread.ended;
+      clearTimeout(timer);
+      close(thread.bell);
+    });
+    await Promise.all(all);
+    if (late.size > 0) throw new Error(`packet threads ${[...late].join(', ')} did not end within ${patience / 1000} s`);
   }
 
   #start(worker: number, counters: SharedArrayBuffer): Thread {
@@ -73,11 +83,16 @@ export class PacketThreads {
     const ended = new Promise<void>((resolve) => body.once('exit', () => resolve()));
     const thread: Thread = { worker: body, mail: new Int32Array(mail), bell, ended };
     body.on('message', (message: FromWorker) => this.#hear(thread, message));
-    body.on('error', (error) => this.#events.failed(error));
-    body.on('exit', (status) => {
-      if (!this.#stopping) this.#events.failed(new Error(`packet thread ${worker} ended with status ${status}`));
-    });
+    body.on('error', (error) => this.#fail(error));
+    body.on('exit', (status) => this.#fail(new Error(`packet thread ${worker} ended with status ${status}`)));
     return thread;
+  }
+
+  #fail(error: Error): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#waiting?.reject(error);
+    this.#events.failed(error);
   }
 
   #hear(thread: Thread, message: FromWorker): void {
@@ -86,7 +101,7 @@ export class PacketThreads {
       return;
     }
     this.#behind.delete(thread);
-    if (this.#behind.size === 0) this.#settled?.();
+    if (this.#behind.size === 0) this.#waiting?.resolve();
   }
 }
 

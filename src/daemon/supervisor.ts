@@ -304,14 +304,20 @@ export class Supervisor {
     clearTimeout(this.#retryTimer ?? undefined);
     this.#monitor?.stop();
     let result = status;
-    try {
-      notify(['STOPPING=1']);
-      await within(FAREWELL, this.#queue);
-      await within(FAREWELL, this.#threads.stop());
-      this.#host.undo();
-    } catch (thrown) {
-      this.#log.error('not everything could be undone', { reason: reasonOf(thrown) });
-      result = Exit.failed;
+    // Each of these is done whatever became of those before.
+    const farewells = [
+      () => notify(['STOPPING=1']),
+      () => within(FAREWELL, this.#queue),
+      () => this.#threads.stop(FAREWELL),
+      () => this.#host.undo(),
+    ];
+    for (const farewell of farewells) {
+      try {
+        await farewell();
+      } catch (thrown) {
+        this.#log.error('not everything could be undone', { reason: reasonOf(thrown) });
+        result = Exit.failed;
+      }
     }
     this.#devices.closeAll();
     this.#http?.close();

@@ -1,5 +1,6 @@
 /** The service from outside: started, used, changed, killed, on two real machines in namespaces. */
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
@@ -237,6 +238,30 @@ test('a packet thread that throws ends the service: stack in the log, everything
     expect.objectContaining({ msg: 'packet thread failed', stack: expect.stringMatching(/^Error: planted\n.* at runThread /s) }),
   );
   expect(log.at(-1)).toMatchObject({ msg: 'stopped', status: 1 });
+});
+
+test('a packet thread that cannot start is no service', async () => {
+  const preload = net.file('preload.cjs');
+  writeFileSync(preload, `if (!require('node:worker_threads').isMainThread) throw new Error('planted');\n`);
+  const before = net.snapshot(net.host);
+  const run = net.run(net.host, ['run', '--config', net.configure('host', HOST_TUNNEL)], ['env', `NODE_OPTIONS=--require=${preload}`]);
+  expect(await run.ended).toBe(Exit.failed);
+  expect(run.log.map(({ msg }) => msg)).toEqual(['packet thread failed', 'stopped']);
+  expect(net.snapshot(net.host)).toBe(before);
+});
+
+test('a service that is told to stop while it starts leaves nothing', async () => {
+  const before = net.snapshot(net.host);
+  const config = net.configure('host', HOST_TUNNEL);
+  const endings = new Set<unknown>();
+  for (let delay = 50; delay <= 800; delay += 75) {
+    const run = net.run(net.host, ['run', '--config', config]);
+    await sleep(delay);
+    endings.add(await run.stop());
+    expect([delay, net.snapshot(net.host)]).toEqual([delay, before]);
+  }
+  // Before it listens to signals there is nothing to undo, and the signal ends it.
+  expect([...endings].filter((ending) => ending !== 'SIGTERM')).toEqual([Exit.done]);
 });
 
 test('an exception or a rejection of the main thread ends the service: stack in the log, everything undone, status 1', async () => {
