@@ -40,16 +40,18 @@ export function applySteps(steps: readonly PlanStep[]): void {
 
 /** Undoes `steps`, the last first. Throws `IpError` about the first that failed, when all have been tried. */
 export function undoSteps(steps: readonly PlanStep[]): void {
-  undoLines(steps.map(undoLine).reverse());
+  undoLines(undoing(steps));
 }
 
 /** The commands that undo what of `steps` outlives their TUN devices, in order, for `undoLines`: text that outlives this process. */
 export function undoCommands(steps: readonly PlanStep[]): string[] {
   const devices = new Set(steps.filter((step) => step.kind === 'link').map((step) => step.interface));
-  return steps
-    .filter((step) => step.interface === null || !devices.has(step.interface))
-    .map(undoLine)
-    .reverse();
+  return undoing(steps.filter((step) => step.interface === null || !devices.has(step.interface)));
+}
+
+/** The last step is undone first. */
+function undoing(steps: readonly PlanStep[]): string[] {
+  return steps.map(undoLine).reverse();
 }
 
 /** Runs commands that undo. Throws `IpError` about the first that failed, when all have been tried. */

@@ -190,7 +190,6 @@ class Ipv4Addressing implements Addressing {
     const sent = sendmsg(this.#fd, this.#arena.base + this.#message, MSG.DONTWAIT);
     const error = sent < 0 ? errno() : 0;
     setsockopt(this.#fd, SOL.IP, IP.HDRINCL, this.#on, 4);
-    if (error === 0) return Drop.none;
-    return error === Errno.EINVAL ? Drop.no_route : fateOf(error, 'sendmsg', this.#fd);
+    return error === 0 ? Drop.none : fateOf(error, 'sendmsg', this.#fd);
   }
 }

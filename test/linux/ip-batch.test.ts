@@ -105,9 +105,11 @@ describe.skipIf(skip !== null)(`on a host${skip === null ? '' : ` (skipped: ${sk
       { kind: 'address', interface: 'tlx0', address: '2002:c000:206::1', len: 128 },
       { kind: 'route', to: '2002::/16', via: null, interface: 'tlx0', metric: 1024 },
       { kind: 'route', to: 'default', via: '2002:c058:6302::', interface: 'tlx0', metric: 1029 },
+      { kind: 'route', to: '2001:db8:1::/48', via: '2002:c058:6302::', interface: 'tlx0', metric: 1024 },
     ];
-    within(() => applySteps(ROUTER_PLAN));
-    const events = await host.events(() => changeSteps(ROUTER_PLAN, moved));
+    const from: PlanStep[] = [...ROUTER_PLAN, { kind: 'route', to: '2001:db8:1::/48', via: null, interface: 'tlx0', metric: 1024 }];
+    within(() => applySteps(from));
+    const events = await host.events(() => changeSteps(from, moved));
     expect(events.filter((line) => line.includes('2002::/16') || line.includes('192.88.99.1') || line.includes('fe80::'))).toEqual([]);
     expect(events.filter((line) => /^Deleted default/.test(line))).toEqual([]);
 

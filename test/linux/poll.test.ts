@@ -50,8 +50,8 @@ test('what is no doorbell does not ring', () => {
 test('waiting ends when time is over, however small or large it is said to be', () => {
   const poller = new Poller(arena, events(1));
   const before = performance.now();
-  expect(poller.wait(20.2)).toBe(0);
-  expect(performance.now() - before).toBeGreaterThanOrEqual(20.2);
+  for (let i = 0; i < 30; i++) expect(poller.wait(0.4)).toBe(0);
+  expect(performance.now() - before).toBeGreaterThanOrEqual(30 * 0.4);
   for (const none of [0, -1, -1e12]) expect(poller.wait(none)).toBe(0);
 });
 

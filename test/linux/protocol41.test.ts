@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { type Frame, HEADROOM } from '../../src/core/frame.js';
 import { Arena } from '../../src/linux/arena.js';
-import { close } from '../../src/linux/libc.js';
+import { close, int32, must, SO, SOL, setsockopt } from '../../src/linux/libc.js';
 import { Poller } from '../../src/linux/poll.js';
 import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
 import { parseIpv4 } from '../../src/wire/address.js';
@@ -130,6 +130,20 @@ describe.skipIf(skip !== null)(`protocol 41 on a cable${skip === null ? '' : ` (
     expect(port.send(port.batch, 8)).toBe(8);
     const expected = [Drop.no_route, Drop.no_route, Drop.send_refused, Drop.no_route];
     expect(port.batch.slice(0, 8).map((frame) => frame.fate)).toEqual([...expected, ...expected]);
+  });
+
+  test('a socket that is full handles what it took, and leaves the rest to the caller', () => {
+    const { port, fd } = portIn(cable());
+    must(setsockopt(fd, SOL.SOCKET, SO.SNDBUF, int32(4096), 4), 'setsockopt', 'SO_SNDBUF');
+    // Packets for a neighbour that does not answer wait in the socket's buffer for an answer.
+    for (const frame of port.batch) {
+      outer(frame, 1000, parseIpv4('192.0.2.77') ?? 0);
+      frame.fate = 99;
+    }
+    const handled = port.send(port.batch, BATCH);
+    expect(handled).toBeGreaterThan(0);
+    expect(handled).toBeLessThan(BATCH);
+    expect(port.batch.map((frame) => frame.fate)).toEqual(port.batch.map((_, i) => (i < handled ? Drop.none : 99)));
   });
 
   test('an outer header that lies about itself is refused as truncated', () => {
