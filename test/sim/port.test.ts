@@ -1,3 +1,5 @@
+import { expect, test } from 'vitest';
+import { Drop } from '../../src/core/drop.js';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import type { Port, PortKind } from '../../src/engine/port.js';
 import { fromIpv4, parseAddress, parseSubnet } from '../../src/sim/address.js';
@@ -103,3 +105,18 @@ portCompliance('the simulated TUN device', 'ipv6', deviceBench);
 portCompliance('the simulated protocol 41 socket', 'protocol-41', () => bench('protocol-41'));
 portCompliance('the simulated ICMPv4 socket', 'icmp4', () => bench('icmp4'));
 portCompliance('the simulated LAN', 'lan', () => bench('lan'));
+
+test('a LAN refuses what is larger than its link, and what is for one host', () => {
+  const { port, frames, collect, step } = bench('lan');
+  const send = (to: string, octets: number): number => {
+    const packet = new Uint8Array(octets);
+    packet.set([0x60, 0, 0, 0, (octets - 40) >>> 8, octets - 40, 59, 255]);
+    packet.set(parseAddress(to), 24);
+    frames[0].fill(packet, 0, octets);
+    expect(port.send(frames, 1)).toBe(1);
+    return frames[0].fate;
+  };
+  expect([send('ff02::1', MTU), send('ff02::1', MTU + 1), send('2001:db8::1', 100)]).toEqual([Drop.none, Drop.too_big, Drop.send_refused]);
+  step();
+  expect(collect().map(({ length }) => length)).toEqual([MTU]);
+});

@@ -261,6 +261,9 @@ describe('a relay dies', () => {
     world.daemon('otemachi').kill();
     const served = world.host('web').account.count('delivered');
     expect(kinds(world, 'host', 'web')).not.toContain('reply');
+    // The machine is still there, but nobody on it reads protocol 41 any more.
+    expect(kinds(world, 'host', '2002:cb00:7101::')).toBe('no_answer');
+    expect(world.host('otemachi').account.count('no_protocol')).toBe(1);
     expect([kinds(world, 'host', 'pc'), kinds(world, 'pc', 'host')]).toEqual(['reply', 'reply']);
     expect(world.host('web').account.count('delivered')).toBe(served);
 

@@ -198,10 +198,12 @@ describe('a host', () => {
   });
 
   test('tells a neighbour of an error from its link-local address, by the link that it came by', () => {
-    const bench = chain();
-    bench.left.claim(parseAddress('fe80::9'));
-    const [error, ...more] = send(bench, ipv6({ from: 'fe80::9', to: '2001:db8:1::ff' }));
-    expect([more, sourceOf(error), destinationOf(error)]).toEqual([[], 'fe80::ff:fe01:0', 'fe80::9']);
+    const { world, right } = chain();
+    right.claim(parseAddress('fe80::9'));
+    right.send(ipv6({ from: 'fe80::9', to: '2001:db8:2::ff' }), parseAddress('2001:db8:2::ff'));
+    world.advance(100);
+    const [error, ...more] = right.received;
+    expect([more, sourceOf(error), destinationOf(error)]).toEqual([[], 'fe80::ff:fe01:1', 'fe80::9']);
     expect([error[40], error[41]]).toEqual([1, 4]);
   });
 
