@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import koffi from 'koffi';
-import { errno, errnoName, must } from '../../src/linux/libc.js';
+import { must } from '../../src/linux/libc.js';
 
 const CLONE_NEWNET = 0x40000000;
 const lib = koffi.load('libc.so.6');
@@ -60,8 +60,8 @@ export function withoutNamespaces(): string | null {
   try {
     new Namespace().close();
     return null;
-  } catch {
-    return `needs root, to make network namespaces: ${errnoName(errno())}`;
+  } catch (error) {
+    return `needs root, to make network namespaces: ${String(error)}`;
   }
 }
 
