@@ -16,28 +16,33 @@ export function makeCaptureDirectory(directory: string): string {
   }
 }
 
+/** Ethernet's header with a VLAN tag. */
+const FRAME_HEADER_LEN = 18;
+/** KiB between the kernel and tcpdump. */
+const BUFFER = 8192;
+
 /** How to capture a link into `DIRECTORY/<link>.pcap`. */
 export function captureProgram(directory: string, tap: TapPlan, log: string): ProgramOptions {
+  const options: readonly string[][] = [
+    ['-n', '-i', tap.interface],
+    // The kernel's buffer has slots of this size: whole packets, and not so large that there are few.
+    ['-s', String(tap.mtu + FRAME_HEADER_LEN), '-B', String(BUFFER)],
+    // A packet is in the file as soon as it is seen.
+    ['-U', '--immediate-mode'],
+    // It stays the user that it is: another could not write here.
+    ['-Z', 'root', '-w', join(directory, `${tap.link}.pcap`)],
+  ];
   return {
     kind: 'capture',
     place: tap.link,
     namespace: tap.namespace,
-    // A packet is in the file as soon as it is seen; whole packets; no other user, who could not write here.
-    command: [
-      'tcpdump',
-      '-n',
-      '-i',
-      tap.interface,
-      '-s',
-      '0',
-      '-U',
-      '--immediate-mode',
-      '-Z',
-      'root',
-      '-w',
-      join(directory, `${tap.link}.pcap`),
-    ],
+    command: ['tcpdump', ...options.flat()],
     log,
     isReady: (line) => line.includes('listening on'),
   };
+}
+
+/** Packets that a capture missed, by the last words of its tcpdump. */
+export function lostPackets(lastLines: readonly string[]): number {
+  return Number(lastLines.map((line) => /^(\d+) packets? dropped by kernel/.exec(line)?.[1]).find((count) => count !== undefined) ?? 0);
 }

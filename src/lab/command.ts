@@ -79,7 +79,8 @@ export async function must(
   throw new Failure(Exit.failed, `"${command.join(' ')}" failed (${status}): ${(stderr || stdout).trim()}`);
 }
 
-/** Runs a program to its end while nothing else can happen: for a process that is about to end itself. */
-export function runNow(command: readonly string[], input: string): void {
-  spawnSync(command[0], command.slice(1), { input, env: labEnvironment(), timeout: PATIENCE, stdio: ['pipe', 'ignore', 'ignore'] });
+/** Runs a program to its end while nothing else can happen, for a process that is about to end itself. Returns what it prints. */
+export function runNow(command: readonly string[], input = ''): string {
+  const { stdout } = spawnSync(command[0], command.slice(1), { input, encoding: 'utf8', env: labEnvironment(), timeout: PATIENCE });
+  return stdout ?? '';
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../daemon/failure.js';
 import type { Topology, Words } from '../topology/topology.js';
 import { checkPaths, type Network, type PathReport, works } from './check.js';
+import { requirePrograms } from './command.js';
 import { startKeeper } from './keeper.js';
 import { Lab } from './lab.js';
 import { namespaceOf } from './plan.js';
@@ -44,6 +45,7 @@ interface Demonstrated extends Network {
 
 /** Gives the demonstration. Returns the exit status: 0 when all paths work at its end, 1 when one does not. */
 export async function demonstrate(topologies: readonly Topology[], options: DemoOptions, screen: Screen): Promise<number> {
+  requirePrograms(['ping']);
   const told = new Told();
   const labs = await bringUp(topologies, options, screen);
   try {
@@ -79,7 +81,14 @@ async function bringUp(topologies: readonly Topology[], { run, keep, captures }:
       };
       if (!keep) {
         const onDeath = (death: Death): void => screen.note(...deathLines(death, screen));
-        return Lab.up(topology, { ...settings, purpose: 'demo', isPrivate: isPrivate(), onDeath });
+        const onLoss = (link: string, packets: number): void =>
+          screen.note(
+            screen.say({
+              en: `the capture of ${link} missed ${packets} packets`,
+              ja: `${link} のキャプチャは ${packets} パケットを取りこぼしました`,
+            }),
+          );
+        return Lab.up(topology, { ...settings, purpose: 'demo', isPrivate: isPrivate(), onDeath, onLoss });
       }
       const id = await startKeeper(topology, { ...settings, access: 'direct' });
       return { topology, id, namespaceOf: (node) => namespaceOf(id, node), down: async () => {} };
@@ -191,13 +200,22 @@ function deathLines(death: Death, screen: Screen): string[] {
 }
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+/** Milliseconds between two looks whether this process has been orphaned; no signal tells of that. */
+const PARENT_LOOK = 500;
 
-/** What signals mean: at first the end of the process, with which the labs go; then the end of the stay; at last nothing any more. */
+/**
+ * What signals mean: at first the end of the process, with which the labs go; then the end of the stay;
+ * at last nothing any more. A demonstration is for whoever started it: that they died is like a hang-up.
+ */
 class Told {
   #hear: (status: number) => void = (status) => process.exit(status);
 
   constructor() {
     for (const [signal, number] of Object.entries(SIGNALS)) process.on(signal, () => this.#hear(128 + number));
+    const parent = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== parent) this.#hear(128 + SIGNALS.SIGHUP);
+    }, PARENT_LOOK).unref();
   }
 
   /** From now on a signal resolves the promise. */

@@ -3,6 +3,7 @@ import { Exit, Failure } from '../daemon/failure.js';
 import { TOPOLOGIES } from '../topology/topologies.js';
 import type { Topology } from '../topology/topology.js';
 import { isRunning } from './process.js';
+import { titleOf } from './program.js';
 import { isHeld, type LabRecord, readRecords } from './record.js';
 
 /** The shipped topology called `name`. A Failure lists those there are. */
@@ -26,9 +27,11 @@ export function labNamed(run: string, name: string): LabRecord {
   });
 }
 
-/** `k3f9  6to4, demo, pid 4711`. */
-export function describeLab({ id, topology, purpose, keeper }: LabRecord): string {
-  return `${id}  ${topology}, ${purpose}, pid ${keeper.pid}`;
+/** `k3f9  6to4, demo, pid 4711`, and which of its programs have died. */
+export function describeLab({ id, topology, purpose, state, keeper, programs }: LabRecord): string {
+  const dead = programs.filter(({ process }) => !isRunning(process)).map(titleOf);
+  const words = [topology, purpose, ...(state === 'up' ? [] : [state]), `pid ${keeper.pid}`, ...dead.map((title) => `${title} died`)];
+  return `${id}  ${words.join(', ')}`;
 }
 
 /** What `lab list --json` prints; keys are stable. */

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Exit, Failure } from '../daemon/failure.js';
 import { defectsOf } from '../topology/defects.js';
 import type { Topology, TopologyNode, Words } from '../topology/topology.js';
-import { captureProgram, makeCaptureDirectory } from './capture.js';
+import { captureProgram, lostPackets, makeCaptureDirectory } from './capture.js';
 import { requirePrograms } from './command.js';
 import { daemonProgram, nodeFiles } from './daemon.js';
 import { buildNetwork, removeNamespaces, removeNamespacesNow } from './network.js';
@@ -31,6 +31,8 @@ export interface LabOptions extends Pick<LabRecord, 'purpose' | 'isPrivate'> {
   readonly onStep?: (step: Words) => void;
   /** Told when a program of a lab that is up has died. */
   readonly onDeath?: (death: Death) => void;
+  /** Told, at the end, of a link whose capture missed packets. */
+  readonly onLoss?: (link: string, packets: number) => void;
 }
 
 /** Labs of this process that are not down. */
@@ -60,7 +62,7 @@ export class Lab {
       await lab.#begin();
       return lab;
     } catch (thrown) {
-      await lab.down();
+      await lab.down().catch(() => {}); // what cannot be removed goes with the process; the first cause is the one to tell
       throw thrown;
     }
   }
@@ -87,7 +89,10 @@ export class Lab {
     this.#isLeaving = true;
     const isCapture = ({ kind }: Program): boolean => kind === 'capture';
     await Promise.all(this.#programs.filter((program) => !isCapture(program)).map((program) => program.stop()));
-    await Promise.all(this.#programs.filter(isCapture).map((program) => program.stop()));
+    for (const { place, lastLines } of await Promise.all(this.#programs.filter(isCapture).map((program) => program.stop()))) {
+      const lost = lostPackets(lastLines);
+      if (lost > 0) this.#options.onLoss?.(place, lost);
+    }
     await removeNamespaces(this.#plan.namespaces.map(({ name }) => name));
     removeDirectory(this.#options.run, this.id);
     standing.delete(this);

@@ -2,7 +2,7 @@
 import { Exit, Failure } from '../daemon/failure.js';
 import { must, run, runNow } from './command.js';
 import type { LabPlan, NamespacePlan, Setting } from './plan.js';
-import { endProcesses, type ProcessName, processName } from './process.js';
+import { endProcesses, type ProcessName, processName, signalProcess } from './process.js';
 
 /** A command line that runs `command` in a namespace. */
 export function inNamespace(namespace: string, command: readonly string[]): string[] {
@@ -36,13 +36,20 @@ export async function removeNamespaces(names: readonly string[]): Promise<number
 
 /** The same for a process that is about to end: nothing is waited for. */
 export function removeNamespacesNow(names: readonly string[]): void {
+  for (const name of names) {
+    for (const inside of processesNamed(runNow(['ip', 'netns', 'pids', name]))) signalProcess(inside, 'SIGKILL');
+  }
   runNow(['ip', '-force', '-batch', '-'], names.map((name) => `netns delete ${name}\n`).join(''));
 }
 
 /** Processes in a namespace, those of an `exec` from another terminal too. */
 async function processesIn(namespace: string): Promise<ProcessName[]> {
-  const { stdout } = await run(['ip', 'netns', 'pids', namespace]);
-  return stdout
+  return processesNamed((await run(['ip', 'netns', 'pids', namespace])).stdout);
+}
+
+/** Reads process ids, one a line. */
+function processesNamed(text: string): ProcessName[] {
+  return text
     .split('\n')
     .filter((line) => line !== '')
     .flatMap((line) => processName(Number(line)) ?? []);

@@ -31,6 +31,8 @@ export interface TapPlan {
   readonly link: string;
   readonly namespace: string;
   readonly interface: string;
+  /** Octets; nothing on the link is longer. */
+  readonly mtu: number;
 }
 
 /** A whole network. */
@@ -83,27 +85,33 @@ function planNode(topology: Topology, node: TopologyNode, id: string): Namespace
       ...both('ipv6', 'autoconf', 0),
       ['ipv6/icmp/ratelimit', 0], // every hop of every check answers
     ],
-    settings: (node.autoconfigures ?? []).flatMap((name): Setting[] => [
-      [`ipv6/conf/${name}/accept_ra`, 2], // also where it forwards
-      [`ipv6/conf/${name}/autoconf`, 1],
-    ]),
+    settings: [
+      ...node.interfaces.flatMap((on) => familySettings(topology, on)),
+      ...(node.autoconfigures ?? []).flatMap((name): Setting[] => [
+        [`ipv6/conf/${name}/accept_ra`, 2], // also where it forwards
+        [`ipv6/conf/${name}/autoconf`, 1],
+      ]),
+    ],
     interfaces: node.interfaces.map(({ name }) => name),
     ip: [
       'link set dev lo up',
-      ...node.interfaces.flatMap((on) => interfaceLines(topology, on)),
+      ...node.interfaces.flatMap(interfaceLines),
       ...(node.routes ?? []).map(({ to, via, metric = DEFAULT_METRIC }) => `route add ${destination(to)} via ${via} metric ${metric}`),
     ],
   };
 }
 
-/** On a link that nobody speaks IPv6 on, the kernel must not either: it is IPv4-only access. */
-function interfaceLines(topology: Topology, { name, link, addresses = [] }: TopologyInterface): string[] {
-  const hasIPv6 = topology.nodes.some((node) => node.interfaces.some((on) => on.link === link && speaks6(node, on)));
+function interfaceLines({ name, addresses = [] }: TopologyInterface): string[] {
   return [
-    ...(hasIPv6 ? [] : [`link set dev ${name} addrgenmode none`]),
     ...addresses.map((address) => `address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`),
     `link set dev ${name} up`,
   ];
+}
+
+/** On a link that nobody speaks IPv6 on, the kernel must not either: it is IPv4-only access. */
+function familySettings(topology: Topology, { name, link }: TopologyInterface): Setting[] {
+  const hasIPv6 = topology.nodes.some((node) => node.interfaces.some((on) => on.link === link && speaks6(node, on)));
+  return hasIPv6 ? [] : [[`ipv6/conf/${name}/disable_ipv6`, 1]];
 }
 
 function destination(to: string): string {
@@ -136,7 +144,7 @@ function planLink(topology: Topology, { name, mtu = DEFAULT_MTU }: TopologyLink,
   );
   const [first, second] = ends;
   if (ends.length === 2) {
-    const tap = { link: name, namespace: first.namespace, interface: first.interface };
+    const tap = { link: name, namespace: first.namespace, interface: first.interface, mtu };
     return { cables: [cable(first, second, mtu)], bridge: null, tap };
   }
   const namespace = namespaceOf(id, name);
@@ -148,7 +156,7 @@ function planLink(topology: Topology, { name, mtu = DEFAULT_MTU }: TopologyLink,
       ports.map((port) => port.interface),
       mtu,
     ),
-    tap: { link: name, namespace, interface: BRIDGE },
+    tap: { link: name, namespace, interface: BRIDGE, mtu },
   };
 }
 

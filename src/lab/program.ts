@@ -85,11 +85,12 @@ export class Program {
   }
 
   /** Ends it: SIGTERM, and SIGKILL when that was not enough. Resolves when it has ended. */
-  async stop(): Promise<void> {
+  async stop(): Promise<Death> {
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), GRACE);
-    await this.ended;
+    const death = await this.ended;
     clearTimeout(timer);
+    return death;
   }
 
   /** The same for a process that is about to end itself: nothing is waited for. */

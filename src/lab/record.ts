@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Exit, Failure, reasonOf } from '../daemon/failure.js';
 import { bootId, isRunning, type ProcessName } from './process.js';
 
@@ -50,7 +50,7 @@ const RECORD = 'lab.json';
 
 /** Where the labs of this user are. `TSUNAGI_LAB_DIR` moves it. */
 export function runDirectory(env: NodeJS.ProcessEnv = process.env, uid = process.getuid?.() ?? 0): string {
-  if (env.TSUNAGI_LAB_DIR !== undefined && env.TSUNAGI_LAB_DIR !== '') return env.TSUNAGI_LAB_DIR;
+  if (env.TSUNAGI_LAB_DIR !== undefined && env.TSUNAGI_LAB_DIR !== '') return resolve(env.TSUNAGI_LAB_DIR);
   if (uid === 0) return '/run/tsunagi-lab';
   return env.XDG_RUNTIME_DIR === undefined ? `/tmp/tsunagi-lab-${uid}` : join(env.XDG_RUNTIME_DIR, 'tsunagi-lab');
 }

@@ -27,11 +27,12 @@ const NONE = '-';
 export function reportLines(reports: readonly PathReport[], style: ReportStyle): string[] {
   const { language, colours } = style;
   const headings = HEADINGS.map((heading) => paint(colours, 'bold', heading[language]));
-  const relays = new Map(reports.flatMap(({ relay }) => (relay === null ? [] : [[relay.node, relay.address] as const])));
+  const relays = new Map<string, Set<string>>();
+  for (const { relay } of reports) if (relay !== null) relays.set(relay.node, (relays.get(relay.node) ?? new Set()).add(relay.address));
   return [
     ...alignColumns([headings, ...reports.map((report) => row(report, style))]),
     ...reports.flatMap((report) => problemLines(report, style)),
-    ...(relays.size === 0 ? [] : ['', ...alignColumns([...relays].map(([node, address]) => ['', node, address]))]),
+    ...(relays.size === 0 ? [] : ['', ...alignColumns([...relays].map(([node, addresses]) => ['', node, [...addresses].join(', ')]))]),
   ];
 }
 

@@ -191,7 +191,7 @@ function captureOption(): Option {
 
 function screenOf(io: Io): Screen {
   const { stderr } = process;
-  const terminal = stderr.isTTY ? { write: (text: string) => void stderr.write(text), columns: () => stderr.columns } : null;
+  const terminal = stderr.isTTY ? { write: (text: string) => void stderr.write(text), columns: () => stderr.columns || 80 } : null;
   // A terminal that was closed takes nothing any more; what follows from that comes as SIGHUP.
   if (terminal !== null) stderr.on('error', () => {});
   return new Screen({ language: localeLanguage(), colours: io.colours, out: io.out, err: io.err, terminal });

@@ -1,0 +1,214 @@
+/** `tsunagi lab` as it is typed: what stays, what is removed, and by whom. */
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isRunning, processName } from '../../src/lab/process.js';
+import { Labs, namespacesOf, withoutLabs } from './command-line.js';
+
+const reason = withoutLabs();
+let labs: Labs;
+
+beforeEach((ctx) => {
+  if (reason !== null) ctx.skip(reason);
+  labs = new Labs();
+});
+
+afterEach(() => {
+  if (reason === null) labs.close();
+});
+
+test('up leaves a network that can be used by name, and down leaves nothing', () => {
+  const id = labs.up('6to4');
+  expect(labs.list()).toMatchObject([{ id, network: '6to4', purpose: 'up', state: 'up' }]);
+  expect(labs.list()[0].programs.every(({ running }) => running)).toBe(true);
+  expect(labs.lab(['exec', '6to4', 'pc', 'ping', '-c', '1', '-W', '5', 'web']).status).toBe(0);
+  expect(labs.lab(['exec', id, 'host', 'sh', '-c', 'echo "$0 $1"; cat; exit 7', 'a b', '--json'], 'in')).toEqual({
+    status: 7,
+    stdout: 'a b --json\nin',
+    stderr: '',
+  });
+  expect(labs.lab(['exec', '6to4', 'host', 'sh', '-c', 'kill -9 $$']).status).toBe(137);
+  expect(labs.lab(['exec', '6to4', 'nobody', 'true'])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('expected one of host, tokyo'),
+  });
+
+  const pids = labs.list()[0].programs.map(({ pid }) => pid);
+  expect(labs.lab(['down', '6to4'])).toMatchObject({ status: 0, stdout: `lab ${id} (6to4) is removed\n` });
+  expect(namespacesOf(id)).toEqual([]);
+  expect(pids.filter((pid) => processName(pid) !== null)).toEqual([]);
+  expect(readdirSync(labs.run)).toEqual([]);
+  expect(labs.lab(['exec', '6to4', 'host', 'true'])).toMatchObject({ status: 1, stderr: expect.stringContaining('lab up 6to4') });
+});
+
+test('two labs of one network have different names, and have to be named by them', () => {
+  const ids = [labs.up('6to4'), labs.up('6to4')];
+  expect(namespacesOf(ids[0])).toHaveLength(namespacesOf(ids[1]).length);
+  const ambiguous = labs.lab(['exec', '6to4', 'host', 'true']);
+  expect(ambiguous.status).toBe(2);
+  for (const id of ids) {
+    expect(ambiguous.stderr).toContain(id);
+    expect(labs.lab(['exec', id, 'host', 'ping', '-c', '1', '-W', '5', 'web']).status).toBe(0);
+  }
+  expect(labs.lab(['down', ids[0]]).status).toBe(0);
+  expect(namespacesOf(ids[0])).toEqual([]);
+  expect(labs.lab(['exec', '6to4', 'host', 'ping', '-c', '1', '-W', '5', 'web']).status).toBe(0);
+});
+
+test('what a killed lab leaves is removed by the next command, which says so; its programs have ended by then', async () => {
+  const captures = join(labs.run, 'captures');
+  const id = labs.up('6to4', '--capture', captures);
+  const [{ pid, programs }] = labs.list();
+  const names = programs.flatMap((program) => processName(program.pid) ?? []);
+  expect(names).toHaveLength(programs.length);
+  expect(programs.filter(({ kind }) => kind === 'capture')).toHaveLength(9);
+
+  process.kill(pid, 'SIGKILL');
+  await until(() => !names.some(isRunning));
+  expect(namespacesOf(id)).toHaveLength(9);
+
+  const next = labs.lab(['list']);
+  expect(next.stderr).toContain(`removed what was left of lab ${id} (6to4), whose process ${pid} had died: 9 namespaces`);
+  expect(next.stdout).not.toContain(id);
+  expect(namespacesOf(id)).toEqual([]);
+  expect(readdirSync(labs.run)).toEqual(['captures']);
+  expect(labs.lab(['list']).stderr).toBe('');
+});
+
+test('down ends what somebody runs in a node, and a keeper that does not answer is no obstacle', async () => {
+  const id = labs.up('6to4');
+  const [{ pid }] = labs.list();
+  const sleeper = labs.start(['exec', id, 'pc', 'sh', '-c', 'echo ready; exec sleep 1000']);
+  if (sleeper.stdout === null) throw new Error('no stdout');
+  await once(sleeper.stdout, 'data');
+  const ended = once(sleeper, 'exit');
+  process.kill(pid, 'SIGSTOP');
+  const began = performance.now();
+  const down = labs.start(['down', id]);
+  const downEnded = once(down, 'exit');
+  // A stopped process takes SIGTERM when it goes on; until then `down` waits for it.
+  process.kill(pid, 'SIGCONT');
+  expect(await downEnded).toEqual([0, null]);
+  expect(performance.now() - began).toBeLessThan(20_000);
+  expect(await ended).toEqual([143, null]);
+  expect(namespacesOf(id)).toEqual([]);
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s while a demonstration is brought up removes what there is of it', async (signal, status) => {
+  const demo = labs.start(['demo', '--once']);
+  const exited = once(demo, 'exit');
+  await until(() => readdirSync(labs.run).some((id) => namespacesOf(id).length > 0));
+  const [id] = readdirSync(labs.run);
+  demo.kill(signal);
+  expect(await exited).toEqual([status, null]);
+  expect(namespacesOf(id)).toEqual([]);
+  expect(readdirSync(labs.run)).toEqual([]);
+});
+
+test('a demonstration whose parent is killed ends, and takes everything with it', async () => {
+  const parent = labs.start(['demo'], ['sh', '-c', '"$0" "$@" & echo $!; wait']);
+  if (parent.stdout === null) throw new Error('no stdout');
+  const [line] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
+  const demo = processName(Number.parseInt(line, 10));
+  if (demo === null) throw new Error(`no demonstration: ${line}`);
+  await until(() => labs.list().some(({ purpose }) => purpose === 'demo'));
+  const [{ id }] = labs.list();
+  parent.kill('SIGKILL');
+  await until(() => !isRunning(demo));
+  expect(namespacesOf(id)).toEqual([]);
+  expect(readdirSync(labs.run)).toEqual([]);
+});
+
+test('once: every path of the demonstration works, with the relay that it takes; the end leaves nothing but captures', async () => {
+  const captures = join(labs.run, 'captures');
+  const { status, stdout, stderr } = labs.lab(['demo', '--once', '--json', '--capture', captures]);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  const report = JSON.parse(stdout);
+  expect(report.works).toBe(true);
+  expect(
+    report.paths.map(({ from, to, relay }: { from: string; to: string; relay: { node: string } | null }) => [from, to, relay?.node]),
+  ).toEqual([
+    ['host', 'web', 'otemachi'],
+    ['pc', 'web', 'dojima'],
+    ['home', 'web', 'dojima'],
+    ['host', 'pc', undefined],
+    ['pc', 'host', undefined],
+    ['web', 'host', 'otemachi'],
+    ['web', 'pc', 'otemachi'],
+  ]);
+  expect(report.paths[0]).toMatchObject({
+    relay: { address: '2001:db8:0:b000:192:88:99:1' },
+    largeEchoAnswered: true,
+    web: { tunnel: '6to4', ipv4: '192.0.2.10', download: { octets: 1 << 20, isWhole: true }, upload: { octets: 1 << 20, isWhole: true } },
+  });
+  expect(namespacesOf(report.lab)).toEqual([]);
+  expect(readdirSync(labs.run)).toEqual(['captures']);
+  expect(readdirSync(captures)).toHaveLength(9);
+});
+
+test('without once it stays, says how to look inside, and ends with Ctrl-C', async () => {
+  const demo = labs.start(['demo']);
+  const exited = once(demo, 'exit');
+  if (demo.stderr === null || demo.stdout === null) throw new Error('no output');
+  let shown = '';
+  demo.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+  });
+  const hint = await new Promise<string>((resolve) => {
+    createInterface({ input: demo.stderr as NodeJS.ReadableStream }).on('line', (line) => {
+      if (line.includes('ping -c 3 web')) resolve(line.trim());
+    });
+  });
+  const [, id] = /lab exec (\S+) host/.exec(hint) ?? [];
+  expect(labs.list()).toMatchObject([{ id, purpose: 'demo', state: 'up' }]);
+  expect(labs.lab(['exec', id, 'host', 'ping', '-c', '1', '-W', '5', 'web']).status).toBe(0);
+  demo.kill('SIGINT');
+  expect(await exited).toEqual([0, null]);
+  expect(shown).toContain('192.88.99.1');
+  expect(shown.match(/^✓ {2}/gm)).toHaveLength(7);
+  expect(namespacesOf(id)).toEqual([]);
+  expect(readdirSync(labs.run)).toEqual([]);
+});
+
+test('keep leaves the lab of a demonstration up, for down to remove', () => {
+  const { status, stdout, stderr } = labs.lab(['demo', '--once', '--keep', '--json']);
+  expect(status).toBe(0);
+  const { lab: id } = JSON.parse(stdout) as { lab: string };
+  expect(stderr).toContain(`lab down ${id}`);
+  expect(labs.list()).toMatchObject([{ id, state: 'up' }]);
+  expect(labs.lab(['down', id]).status).toBe(0);
+  expect(namespacesOf(id)).toEqual([]);
+});
+
+test('a daemon that dies shows in the list, and in the keeper’s log with its last words', async () => {
+  const id = labs.up('6to4');
+  const [{ programs }] = labs.list();
+  const daemon = programs.find(({ kind, node }) => kind === 'daemon' && node === 'home');
+  process.kill(daemon?.pid ?? 0, 'SIGKILL');
+  const log = join(labs.run, id, 'keeper.log');
+  await until(() => existsSync(log));
+  expect(readFileSync(log, 'utf8')).toMatch(/daemon on home died: SIGKILL\n {2}.*"msg":"ready"/);
+  expect(labs.lab(['list']).stdout).toContain('daemon on home died');
+});
+
+test('wrong usage is status 2, an unknown network names those there are', () => {
+  expect(labs.lab(['up', '7to4'])).toMatchObject({ status: 2, stderr: expect.stringContaining('6to4') });
+  expect(labs.lab(['down'])).toMatchObject({ status: 2 });
+  expect(labs.lab(['exec', '6to4', 'host'])).toMatchObject({ status: 2 });
+});
+
+/** Waits for something that nobody tells of. */
+async function until(happened: () => boolean): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!happened()) {
+    if (performance.now() > deadline) throw new Error('it did not happen within 30 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
