@@ -19,7 +19,7 @@ import type { Appointment } from './scheduler.js';
 export type ResolveNode = (facts: HostFacts, slots: ReadonlyMap<string, number>) => NodeSpec;
 
 /** Time from a change on the host until the daemon acts on it. */
-export const REACTION_TIME: Millis = 100;
+const REACTION_TIME: Millis = 100;
 /** Steps in one go; what waits after them waits for the next event at the same time. */
 const MAX_STEPS = 256;
 
@@ -45,10 +45,6 @@ export class Daemon {
   /** What the engine works by; null while the daemon does not run. */
   get node(): NodeSpec | null {
     return this.#node;
-  }
-
-  get isRunning(): boolean {
-    return this.#pipeline !== null;
   }
 
   /** Starts on whatever is there: a leftover of a daemon that was killed is taken over. */

@@ -59,7 +59,7 @@ export class Host implements Receiver {
   readonly readers: Readers = { protocol41: null, icmp4: null, lans: new Map() };
   readonly stack4: Stack4;
   readonly stack6: Stack6;
-  /** Called when addresses or interfaces have changed. */
+  /** Called when addresses or interfaces have changed, devices of programs left out. */
   onChange: (() => void) | null = null;
   /** Interfaces by the addresses they have, and the other way round. */
   readonly #owners = new Map<string, Interface[]>();
@@ -134,7 +134,7 @@ export class Host implements Receiver {
     );
   }
 
-  /** Adds a static route. Without an interface `via` must lie on the subnet of one: throws `bad_topology` where it does not. */
+  /** Adds a static route by the interface on whose subnet `via` lies. Throws `bad_topology` where there is none. */
   addRoute(to: Subnet, via: Address, metric: number): void {
     const out = this.interfaceTo(via);
     if (out === null)
@@ -192,7 +192,7 @@ export class Host implements Receiver {
     const keys = changed.addresses.map(({ addr }) => addressKey(addr, 0, addr.length));
     for (const key of keys) this.#owners.set(key, [...(this.#owners.get(key) ?? []), changed]);
     this.#owned.set(changed, keys);
-    this.onChange?.();
+    if (!changed.isDevice) this.onChange?.();
   }
 
   /** Begins to hear answers to echo requests; returns the identifier to send with. */

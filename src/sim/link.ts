@@ -33,14 +33,14 @@ export interface Impairments {
 }
 
 /** A perfect link. */
-export const PERFECT: Impairments = { delay: 0, loss: 0, reorder: 0, duplicate: 0, mtu: 1500, bandwidth: Infinity, queue: 1000 };
+const PERFECT: Impairments = { delay: 0, loss: 0, reorder: 0, duplicate: 0, mtu: 1500, bandwidth: Infinity, queue: 1000 };
 
 /** How long a packet that waits to be overtaken waits, where no other comes. */
 export const OVERTAKING_TIME: Millis = 50;
 /** Packets of one sender that wait to be overtaken at a time. */
 const MOST_OVERTAKEN = 64;
 /** Packets that a link keeps for {@link Link.capture}: the first ones. */
-export const CAPTURE_LIMIT = 100_000;
+const CAPTURE_LIMIT = 100_000;
 
 /** What is plugged into a link. */
 export interface Plug {
@@ -162,7 +162,7 @@ export class Link {
     return null;
   }
 
-  /** Everything that was sent over this link, lost or not, as a capture file of raw IP packets. At most `CAPTURE_LIMIT` packets. */
+  /** Everything that was sent over this link, lost or not, as a capture file of raw IP packets. At most the first 100 000 packets. */
   capture(): Uint8Array {
     const parts = [pcapHeader(LinkType.raw), ...this.#captured.map(({ at, packet }) => pcapRecord(at, packet, 0, packet.length))];
     const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

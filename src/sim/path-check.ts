@@ -6,7 +6,7 @@ import type { PingOptions } from './ping.js';
 import type { World } from './world.js';
 
 /** Requests for one path. */
-export const PATH_REQUESTS = 5;
+const PATH_REQUESTS = 5;
 
 /** What was found on one path. */
 export interface PathReport {

@@ -20,9 +20,9 @@ import { PacketQueue } from './packet-queue.js';
 import type { Ending, EventName } from './trace.js';
 
 /** Packets that wait in a device, as on Linux. */
-export const DEVICE_QUEUE = 500;
+const DEVICE_QUEUE = 500;
 /** Packets that wait in a socket. */
-export const SOCKET_QUEUE = 1000;
+const SOCKET_QUEUE = 1000;
 /** Frames that one `receive` fills: few, since a world has thousands of ports. */
 const BATCH = 4;
 /** Octets of the largest packet, and so of a device's MTU. */
