@@ -159,253 +159,254 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
   const traffic = TRAFFIC[kind];
   const { inbound, outbound } = traffic;
 
-  describe.skipIf(skip !== null)(
-    `${name} keeps the contract of a port of kind ${kind}${skip === null ? '' : ` (skipped: ${skip})`}`,
-    () => {
-      const open: PortBench[] = [];
-      const bench = async (): Promise<PortBench> => {
-        const made = await make();
-        open.push(made);
-        for (const frame of made.port.batch) frame.b.fill(DIRT, frame.slot, frame.limit);
-        return made;
-      };
-      afterEach(async () => {
-        for (const made of open.splice(0)) await made.close();
-      });
+  describe(`${name} keeps the contract of a port of kind ${kind}`, () => {
+    if (skip !== null) {
+      test('all of it', (context) => context.skip(skip));
+      return;
+    }
+    const open: PortBench[] = [];
+    const bench = async (): Promise<PortBench> => {
+      const made = await make();
+      open.push(made);
+      for (const frame of made.port.batch) frame.b.fill(DIRT, frame.slot, frame.limit);
+      return made;
+    };
+    afterEach(async () => {
+      for (const made of open.splice(0)) await made.close();
+    });
 
-      /** Receives until `n` packets have come; never more than a batch a call. */
-      async function receive({ port, step }: PortBench, n: number): Promise<Uint8Array[]> {
-        const packets: Uint8Array[] = [];
-        for (let i = 0; i < PATIENCE && packets.length < n; i++) {
-          const got = port.receive();
-          expect(got).toBeLessThanOrEqual(port.batch.length);
-          for (const frame of port.batch.slice(0, got)) {
-            expect(frame.off).toBe(frame.slot + HEADROOM);
-            packets.push(octetsOf(frame));
-            frame.pull(20); // as who takes a header off, and leaves the frame like that
-          }
-          if (got === 0) await step();
+    /** Receives until `n` packets have come; never more than a batch a call. */
+    async function receive({ port, step }: PortBench, n: number): Promise<Uint8Array[]> {
+      const packets: Uint8Array[] = [];
+      for (let i = 0; i < PATIENCE && packets.length < n; i++) {
+        const got = port.receive();
+        expect(got).toBeLessThanOrEqual(port.batch.length);
+        for (const frame of port.batch.slice(0, got)) {
+          expect(frame.off).toBe(frame.slot + HEADROOM);
+          packets.push(octetsOf(frame));
+          frame.pull(20); // as who takes a header off, and leaves the frame like that
         }
-        return packets;
+        if (got === 0) await step();
       }
+      return packets;
+    }
 
-      /** Waits at the far end until `n` packets have come. */
-      async function collected({ collect, step }: PortBench, n: number): Promise<Uint8Array[]> {
-        const packets = collect();
-        for (let i = 0; i < PATIENCE && packets.length < n; i++) {
-          await step();
-          packets.push(...collect());
-        }
-        return packets;
+    /** Waits at the far end until `n` packets have come. */
+    async function collected({ collect, step }: PortBench, n: number): Promise<Uint8Array[]> {
+      const packets = collect();
+      for (let i = 0; i < PATIENCE && packets.length < n; i++) {
+        await step();
+        packets.push(...collect());
       }
+      return packets;
+    }
 
-      function sizes(made: PortBench): fc.Arbitrary<number[]> {
-        return fc.array(fc.integer({ min: traffic.least, max: traffic.most(made) }), { minLength: 1, maxLength: MANY });
+    function sizes(made: PortBench): fc.Arbitrary<number[]> {
+      return fc.array(fc.integer({ min: traffic.least, max: traffic.most(made) }), { minLength: 1, maxLength: MANY });
+    }
+
+    test('it says what it is, and has frames to receive into', async () => {
+      const { port } = await bench();
+      expect(port.kind).toBe(kind);
+      expect(port.batch.length).toBeGreaterThan(0);
+    });
+
+    test('where nothing waits, nothing is received', async () => {
+      const { port } = await bench();
+      expect([port.receive(), port.receive()]).toEqual([0, 0]);
+    });
+
+    test('what arrives is received octet for octet, in order, with all of its headroom', async () => {
+      const made = await bench();
+      await fc.assert(
+        fc.asyncProperty(sizes(made), async (lengths) => {
+          const packets = lengths.map((octets, i) => inbound(made, octets, i));
+          packets.forEach(made.inject);
+          const received = await receive(made, packets.length);
+          expect(received.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
+        }),
+        { numRuns: 20, seed: 41 },
+      );
+    });
+
+    test('more than a batch takes several calls, and nothing is lost between them', async () => {
+      const made = await bench();
+      const packets = Array.from({ length: Math.min(MANY, 2 * made.port.batch.length + 1) }, (_, i) => inbound(made, traffic.least, i));
+      packets.forEach(made.inject);
+      const received = await receive(made, packets.length);
+      expect(received.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
+      expect(made.port.receive()).toBe(0);
+    });
+
+    test('a received frame keeps its octets until the next call, whatever arrives', async () => {
+      const made = await bench();
+      const first = inbound(made, traffic.least + 8, 1);
+      made.inject(first);
+      let got = 0;
+      for (let i = 0; i < PATIENCE && got === 0; i++) {
+        await made.step();
+        got = made.port.receive();
       }
+      expect(got).toBe(1);
+      for (let i = 2; i < 12; i++) made.inject(inbound(made, traffic.least + 16, i));
+      await made.step();
+      expect(essence(kind, octetsOf(made.port.batch[0]))).toBe(essence(kind, first));
+    });
 
-      test('it says what it is, and has frames to receive into', async () => {
-        const { port } = await bench();
-        expect(port.kind).toBe(kind);
-        expect(port.batch.length).toBeGreaterThan(0);
+    if (outbound === null) {
+      test('it takes nothing to send', async () => {
+        const made = await bench();
+        load(made.frames, [inbound(made, traffic.least, 1)], made.there);
+        expect(made.port.send(made.frames, 1)).toBe(0);
       });
-
-      test('where nothing waits, nothing is received', async () => {
-        const { port } = await bench();
-        expect([port.receive(), port.receive()]).toEqual([0, 0]);
-      });
-
-      test('what arrives is received octet for octet, in order, with all of its headroom', async () => {
+    } else {
+      test('what is sent arrives octet for octet, in order, and is accounted for', async () => {
         const made = await bench();
         await fc.assert(
-          fc.asyncProperty(sizes(made), async (lengths) => {
-            const packets = lengths.map((octets, i) => inbound(made, octets, i));
-            packets.forEach(made.inject);
-            const received = await receive(made, packets.length);
-            expect(received.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
+          fc.asyncProperty(sizes(made), fc.integer({ min: 0, max: HEADROOM }), async (lengths, pushed) => {
+            const packets = lengths.slice(0, made.frames.length).map((octets, i) => outbound(made, octets, i));
+            load(made.frames, packets, made.there, pushed);
+            expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
+            expect(made.frames.slice(0, packets.length).every((frame) => frame.fate === Drop.none)).toBe(true);
+            const arrived = await collected(made, packets.length);
+            expect(arrived.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
           }),
-          { numRuns: 20, seed: 41 },
+          { numRuns: 20, seed: 42 },
         );
       });
 
-      test('more than a batch takes several calls, and nothing is lost between them', async () => {
+      test('more frames than its own batch has are sent in one call', async () => {
         const made = await bench();
-        const packets = Array.from({ length: Math.min(MANY, 2 * made.port.batch.length + 1) }, (_, i) => inbound(made, traffic.least, i));
-        packets.forEach(made.inject);
-        const received = await receive(made, packets.length);
-        expect(received.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
+        expect(made.frames.length).toBeGreaterThan(made.port.batch.length);
+        const packets = made.frames.map((_, i) => outbound(made, traffic.least, i));
+        load(made.frames, packets, made.there);
+        expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
+        const arrived = await collected(made, packets.length);
+        expect(arrived.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
+      });
+
+      test('of no frames, none is sent', async () => {
+        const made = await bench();
+        load(made.frames, [outbound(made, traffic.least, 1)], made.there);
+        expect(made.port.send(made.frames, 0)).toBe(0);
+        await made.step();
+        expect([made.collect(), made.frames[0].fate]).toEqual([[], DIRT]);
+      });
+    }
+
+    if (kind === 'ipv6' || kind === 'lan') {
+      test('an interface that is down refuses every frame with tunnel_down', async () => {
+        const made = await bench();
+        if (outbound === null) return;
+        const packets = made.frames.map((_, i) => outbound(made, traffic.least, i));
+        load(made.frames, packets, made.there);
+        for (let i = 0; i < 3; i++) expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
+        made.takeDown();
+        expect(made.port.send(made.frames, 2)).toBe(2);
+        expect(made.frames.slice(0, 2).map((frame) => frame.fate)).toEqual([Drop.tunnel_down, Drop.tunnel_down]);
         expect(made.port.receive()).toBe(0);
       });
+    }
 
-      test('a received frame keeps its octets until the next call, whatever arrives', async () => {
+    if (kind === 'ipv6') {
+      test('a frame without a header is refused as truncated, and those beside it arrive', async () => {
         const made = await bench();
-        const first = inbound(made, traffic.least + 8, 1);
-        made.inject(first);
-        let got = 0;
-        for (let i = 0; i < PATIENCE && got === 0; i++) {
-          await made.step();
-          got = made.port.receive();
-        }
-        expect(got).toBe(1);
-        for (let i = 2; i < 12; i++) made.inject(inbound(made, traffic.least + 16, i));
-        await made.step();
-        expect(essence(kind, octetsOf(made.port.batch[0]))).toBe(essence(kind, first));
+        const packets = [plainIpv6(made, 40, 1), new Uint8Array(0), plainIpv6(made, 99, 2)];
+        load(made.frames, packets, 0);
+        expect(made.port.send(made.frames, 3)).toBe(3);
+        expect(made.frames.slice(0, 3).map((frame) => frame.fate)).toEqual([Drop.none, Drop.truncated, Drop.none]);
+        expect((await collected(made, 2)).map((packet) => packet.length)).toEqual([40, 99]);
+      });
+    }
+
+    if (kind === 'protocol-41' || kind === 'icmp4') {
+      test('`remote.addr` is the outer source', async () => {
+        const made = await bench();
+        made.inject(inbound(made, traffic.least, 1));
+        expect(await receive(made, 1)).toHaveLength(1);
+        expect(made.port.batch[0].remote.addr).toBe(made.there);
+      });
+    }
+
+    if (kind === 'protocol-41') {
+      test('what is larger than the link arrives whole, both ways', async () => {
+        const made = await bench();
+        const lengths = [made.mtu + 1, made.mtu + 20, 2 * made.mtu, 100];
+        const inwards = lengths.map((octets, i) => ipv4(41, made.there, made.here, octets, i));
+        inwards.forEach(made.inject);
+        const received = await receive(made, inwards.length);
+        expect(received.map((packet) => essence(kind, packet))).toEqual(inwards.map((packet) => essence(kind, packet)));
+
+        const outwards = lengths.map((octets, i) => ipv4(41, made.here, made.there, octets, i));
+        load(made.frames, outwards, made.there);
+        expect(made.port.send(made.frames, outwards.length)).toBe(outwards.length);
+        expect(made.frames.slice(0, outwards.length).map((frame) => frame.fate)).toEqual(outwards.map(() => Drop.none));
+        const arrived = await collected(made, outwards.length);
+        expect(arrived.map((packet) => essence(kind, packet))).toEqual(outwards.map((packet) => essence(kind, packet)));
       });
 
-      if (outbound === null) {
-        test('it takes nothing to send', async () => {
-          const made = await bench();
-          load(made.frames, [inbound(made, traffic.least, 1)], made.there);
-          expect(made.port.send(made.frames, 1)).toBe(0);
-        });
-      } else {
-        test('what is sent arrives octet for octet, in order, and is accounted for', async () => {
-          const made = await bench();
-          await fc.assert(
-            fc.asyncProperty(sizes(made), fc.integer({ min: 0, max: HEADROOM }), async (lengths, pushed) => {
-              const packets = lengths.slice(0, made.frames.length).map((octets, i) => outbound(made, octets, i));
-              load(made.frames, packets, made.there, pushed);
-              expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
-              expect(made.frames.slice(0, packets.length).every((frame) => frame.fate === Drop.none)).toBe(true);
-              const arrived = await collected(made, packets.length);
-              expect(arrived.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
-            }),
-            { numRuns: 20, seed: 42 },
-          );
-        });
+      test('what is larger than the link and must not be fragmented is too_big, and those beside it arrive', async () => {
+        const made = await bench();
+        const before = made.frames.map((_, i) => ipv4(41, made.here, made.there, 100, i));
+        load(made.frames, before, made.there);
+        expect(made.port.send(made.frames, before.length)).toBe(before.length);
+        expect(await collected(made, before.length)).toHaveLength(before.length);
 
-        test('more frames than its own batch has are sent in one call', async () => {
-          const made = await bench();
-          expect(made.frames.length).toBeGreaterThan(made.port.batch.length);
-          const packets = made.frames.map((_, i) => outbound(made, traffic.least, i));
-          load(made.frames, packets, made.there);
-          expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
-          const arrived = await collected(made, packets.length);
-          expect(arrived.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
-        });
+        const whole = ipv4(41, made.here, made.there, made.mtu, 1, 0x40);
+        const large = ipv4(41, made.here, made.there, made.mtu + 1, 2, 0x40);
+        load(made.frames, [large, whole, large, large, whole], made.there);
+        expect(made.port.send(made.frames, 5)).toBe(5);
+        expect(made.frames.slice(0, 5).map((frame) => frame.fate)).toEqual([
+          Drop.too_big,
+          Drop.none,
+          Drop.too_big,
+          Drop.too_big,
+          Drop.none,
+        ]);
+        expect((await collected(made, 2)).map((packet) => essence(kind, packet))).toEqual([essence(kind, whole), essence(kind, whole)]);
+        await made.step();
+        expect(made.collect()).toEqual([]);
+      });
 
-        test('of no frames, none is sent', async () => {
-          const made = await bench();
-          load(made.frames, [outbound(made, traffic.least, 1)], made.there);
-          expect(made.port.send(made.frames, 0)).toBe(0);
-          await made.step();
-          expect([made.collect(), made.frames[0].fate]).toEqual([[], DIRT]);
-        });
-      }
+      test('where there is no route, large or small, the frame is refused with no_route, and those beside it arrive', async () => {
+        const made = await bench();
+        const lost = ipv4(41, made.here, made.nowhere, 100, 1);
+        const largeLost = ipv4(41, made.here, made.nowhere, made.mtu + 100, 2);
+        const sent = ipv4(41, made.here, made.there, 100, 3);
+        load(made.frames, [sent, lost, largeLost, sent], made.there);
+        made.frames[1].remote.addr = made.nowhere;
+        made.frames[2].remote.addr = made.nowhere;
+        expect(made.port.send(made.frames, 4)).toBe(4);
+        expect(made.frames.slice(0, 4).map((frame) => frame.fate)).toEqual([Drop.none, Drop.no_route, Drop.no_route, Drop.none]);
+        expect((await collected(made, 2)).map((packet) => essence(kind, packet))).toEqual([essence(kind, sent), essence(kind, sent)]);
+      });
+    }
 
-      if (kind === 'ipv6' || kind === 'lan') {
-        test('an interface that is down refuses every frame with tunnel_down', async () => {
-          const made = await bench();
-          if (outbound === null) return;
-          const packets = made.frames.map((_, i) => outbound(made, traffic.least, i));
-          load(made.frames, packets, made.there);
-          for (let i = 0; i < 3; i++) expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
-          made.takeDown();
-          expect(made.port.send(made.frames, 2)).toBe(2);
-          expect(made.frames.slice(0, 2).map((frame) => frame.fate)).toEqual([Drop.tunnel_down, Drop.tunnel_down]);
-          expect(made.port.receive()).toBe(0);
-        });
-      }
+    if (kind === 'icmp4') {
+      test('only errors are received: echo and timestamps are not', async () => {
+        const made = await bench();
+        for (const type of [0, 8, 3, 13, 11, 14, 12]) made.inject(icmp4(type, made.there, made.here, 60, type));
+        const received = await receive(made, 3);
+        for (let i = 0; i < 3; i++) await made.step();
+        expect(received.map((packet) => packet[IPV4_LEN])).toEqual([3, 11, 12]);
+        expect(made.port.receive()).toBe(0);
+      });
+    }
 
-      if (kind === 'ipv6') {
-        test('a frame without a header is refused as truncated, and those beside it arrive', async () => {
-          const made = await bench();
-          const packets = [plainIpv6(made, 40, 1), new Uint8Array(0), plainIpv6(made, 99, 2)];
-          load(made.frames, packets, 0);
-          expect(made.port.send(made.frames, 3)).toBe(3);
-          expect(made.frames.slice(0, 3).map((frame) => frame.fate)).toEqual([Drop.none, Drop.truncated, Drop.none]);
-          expect((await collected(made, 2)).map((packet) => packet.length)).toEqual([40, 99]);
-        });
-      }
-
-      if (kind === 'protocol-41' || kind === 'icmp4') {
-        test('`remote.addr` is the outer source', async () => {
-          const made = await bench();
-          made.inject(inbound(made, traffic.least, 1));
-          expect(await receive(made, 1)).toHaveLength(1);
-          expect(made.port.batch[0].remote.addr).toBe(made.there);
-        });
-      }
-
-      if (kind === 'protocol-41') {
-        test('what is larger than the link arrives whole, both ways', async () => {
-          const made = await bench();
-          const lengths = [made.mtu + 1, made.mtu + 20, 2 * made.mtu, 100];
-          const inwards = lengths.map((octets, i) => ipv4(41, made.there, made.here, octets, i));
-          inwards.forEach(made.inject);
-          const received = await receive(made, inwards.length);
-          expect(received.map((packet) => essence(kind, packet))).toEqual(inwards.map((packet) => essence(kind, packet)));
-
-          const outwards = lengths.map((octets, i) => ipv4(41, made.here, made.there, octets, i));
-          load(made.frames, outwards, made.there);
-          expect(made.port.send(made.frames, outwards.length)).toBe(outwards.length);
-          expect(made.frames.slice(0, outwards.length).map((frame) => frame.fate)).toEqual(outwards.map(() => Drop.none));
-          const arrived = await collected(made, outwards.length);
-          expect(arrived.map((packet) => essence(kind, packet))).toEqual(outwards.map((packet) => essence(kind, packet)));
-        });
-
-        test('what is larger than the link and must not be fragmented is too_big, and those beside it arrive', async () => {
-          const made = await bench();
-          const before = made.frames.map((_, i) => ipv4(41, made.here, made.there, 100, i));
-          load(made.frames, before, made.there);
-          expect(made.port.send(made.frames, before.length)).toBe(before.length);
-          expect(await collected(made, before.length)).toHaveLength(before.length);
-
-          const whole = ipv4(41, made.here, made.there, made.mtu, 1, 0x40);
-          const large = ipv4(41, made.here, made.there, made.mtu + 1, 2, 0x40);
-          load(made.frames, [large, whole, large, large, whole], made.there);
-          expect(made.port.send(made.frames, 5)).toBe(5);
-          expect(made.frames.slice(0, 5).map((frame) => frame.fate)).toEqual([
-            Drop.too_big,
-            Drop.none,
-            Drop.too_big,
-            Drop.too_big,
-            Drop.none,
-          ]);
-          expect((await collected(made, 2)).map((packet) => essence(kind, packet))).toEqual([essence(kind, whole), essence(kind, whole)]);
-          await made.step();
-          expect(made.collect()).toEqual([]);
-        });
-
-        test('where there is no route, large or small, the frame is refused with no_route, and those beside it arrive', async () => {
-          const made = await bench();
-          const lost = ipv4(41, made.here, made.nowhere, 100, 1);
-          const largeLost = ipv4(41, made.here, made.nowhere, made.mtu + 100, 2);
-          const sent = ipv4(41, made.here, made.there, 100, 3);
-          load(made.frames, [sent, lost, largeLost, sent], made.there);
-          made.frames[1].remote.addr = made.nowhere;
-          made.frames[2].remote.addr = made.nowhere;
-          expect(made.port.send(made.frames, 4)).toBe(4);
-          expect(made.frames.slice(0, 4).map((frame) => frame.fate)).toEqual([Drop.none, Drop.no_route, Drop.no_route, Drop.none]);
-          expect((await collected(made, 2)).map((packet) => essence(kind, packet))).toEqual([essence(kind, sent), essence(kind, sent)]);
-        });
-      }
-
-      if (kind === 'icmp4') {
-        test('only errors are received: echo and timestamps are not', async () => {
-          const made = await bench();
-          for (const type of [0, 8, 3, 13, 11, 14, 12]) made.inject(icmp4(type, made.there, made.here, 60, type));
-          const received = await receive(made, 3);
-          for (let i = 0; i < 3; i++) await made.step();
-          expect(received.map((packet) => packet[IPV4_LEN])).toEqual([3, 11, 12]);
-          expect(made.port.receive()).toBe(0);
-        });
-      }
-
-      if (kind === 'lan') {
-        test('only router solicitations are received: no other ICMPv6, no other protocol', async () => {
-          const made = await bench();
-          for (const type of [128, 134, 135, 133]) made.inject(ipv6(ICMP6, type, 64, type));
-          made.inject(ipv6(17, 133, 64, 1));
-          made.inject(ipv6(ICMP6, 133, 72, 2));
-          const received = await receive(made, 2);
-          for (let i = 0; i < 3; i++) await made.step();
-          expect(received.map((packet) => [packet[6], packet[IPV6_LEN], packet.length])).toEqual([
-            [ICMP6, 133, 64],
-            [ICMP6, 133, 72],
-          ]);
-          expect(made.port.receive()).toBe(0);
-        });
-      }
-    },
-  );
+    if (kind === 'lan') {
+      test('only router solicitations are received: no other ICMPv6, no other protocol', async () => {
+        const made = await bench();
+        for (const type of [128, 134, 135, 133]) made.inject(ipv6(ICMP6, type, 64, type));
+        made.inject(ipv6(17, 133, 64, 1));
+        made.inject(ipv6(ICMP6, 133, 72, 2));
+        const received = await receive(made, 2);
+        for (let i = 0; i < 3; i++) await made.step();
+        expect(received.map((packet) => [packet[6], packet[IPV6_LEN], packet.length])).toEqual([
+          [ICMP6, 133, 64],
+          [ICMP6, 133, 72],
+        ]);
+        expect(made.port.receive()).toBe(0);
+      });
+    }
+  });
 }

@@ -1,17 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HostFacts } from '../../src/engine/spec.js';
 import { readFacts } from '../../src/linux/facts.js';
 import { applySteps } from '../../src/linux/ip-batch.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
 import { HostFixture, ROUTER_PLAN } from './host-fixture.js';
-import { ip, withoutNamespaces } from './namespace.js';
+import { describeInNamespaces, ip } from './namespace.js';
 
 const OWN: ReadonlySet<string> = new Set(['tlx0']);
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`facts of a host${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('facts of a host', () => {
   let host: HostFixture;
   beforeEach(() => {
     host = new HostFixture();

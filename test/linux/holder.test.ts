@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { tunHolder } from '../../src/linux/holder.js';
 import { openTun } from '../../src/linux/tun.js';
 import { HostFixture } from './host-fixture.js';
-import { ip, withoutNamespaces } from './namespace.js';
+import { describeInNamespaces, ip } from './namespace.js';
 
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`a TUN device that is taken${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('a TUN device that is taken', () => {
   let host: HostFixture;
   beforeEach(() => {
     host = new HostFixture();

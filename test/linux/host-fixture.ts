@@ -1,9 +1,9 @@
 /** A host to configure: one namespace with a cable end tlxa, IPv6 enabled, and a TUN device tlx0. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { PlanStep } from '../../src/engine/plan.js';
 import { close } from '../../src/linux/libc.js';
 import { openTun } from '../../src/linux/tun.js';
@@ -85,7 +85,7 @@ export class HostFixture {
   /** Another process of this host that has made tlx0 (ours is closed for it) and applied `plan`; to be killed. */
   async victim(stateDir: string, plan: readonly PlanStep[]): Promise<ChildProcess> {
     this.closeTun();
-    const args = ['--import', 'tsx', join(import.meta.dirname, 'victim.ts'), stateDir, JSON.stringify(plan)];
+    const args = ['--import', 'tsx', fileURLToPath(new URL('victim.ts', import.meta.url)), stateDir, JSON.stringify(plan)];
     const victim = this.namespace.run(() => spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
     for await (const line of createInterface(victim.stdout)) if (line === 'ready') return victim;
     throw new Error(`process ${victim.pid} ended early`);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PlanStep } from '../../src/engine/plan.js';
 import { applyLines, applySteps, changeSteps, IpError, undoCommands, undoSteps } from '../../src/linux/ip-batch.js';
 import { HostFixture, ROUTER_PLAN } from './host-fixture.js';
-import { ip, withoutNamespaces } from './namespace.js';
+import { describeInNamespaces, ip } from './namespace.js';
 
 test('every step is one that a person could type', () => {
   expect(ROUTER_PLAN.flatMap(applyLines)).toEqual([
@@ -26,9 +26,7 @@ test('what outlives the TUN device of a plan is on LANs, or on no interface at a
   ]);
 });
 
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`on a host${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('on a host', () => {
   let host: HostFixture;
   beforeEach(() => {
     host = new HostFixture();

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { HEADROOM } from '../../src/core/frame.js';
 import { Arena } from '../../src/linux/arena.js';
@@ -7,13 +7,11 @@ import { close } from '../../src/linux/libc.js';
 import { Poller } from '../../src/linux/poll.js';
 import { parseIpv6 } from '../../src/wire/address.js';
 import { Tap } from './far-end.js';
-import { Cable, ip, withoutNamespaces } from './namespace.js';
+import { Cable, describeInNamespaces, ip } from './namespace.js';
 
 const ETH_P_IPV6 = 0x86dd;
 const ETHERNET_LEN = 14;
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`a LAN${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('a LAN', () => {
   const undo: (() => void)[] = [];
   afterEach(() => {
     for (const step of undo.splice(0)) step();

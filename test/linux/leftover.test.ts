@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findLeftover, removeJournal, takeOver, writeJournal } from '../../src/linux/leftover.js';
 import { HostFixture, ROUTER_PLAN } from './host-fixture.js';
-import { Namespace, withoutNamespaces } from './namespace.js';
+import { describeInNamespaces, Namespace } from './namespace.js';
 
 let stateDir: string;
 beforeEach(() => {
@@ -39,9 +39,7 @@ test.each(['', '{', 'null', '[]', '{"process":{}}', '{"process":{"pid":1,"starte
   },
 );
 
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`after a kill${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('after a kill', () => {
   let host: HostFixture;
   let before: string[];
   beforeEach(() => {

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applySteps, undoSteps } from '../../src/linux/ip-batch.js';
 import { concerns, Monitor } from '../../src/linux/monitor.js';
 import { HostFixture, ROUTER_PLAN } from './host-fixture.js';
-import { ip, withoutNamespaces } from './namespace.js';
+import { describeInNamespaces, ip } from './namespace.js';
 
 const OWN: ReadonlySet<string> = new Set(['tun6to4']);
 
@@ -31,9 +31,7 @@ test.each([
   expect(concerns(line, OWN)).toBe(expected);
 });
 
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`on a host${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('on a host', () => {
   let host: HostFixture;
   let monitor: Monitor;
   let changes: number;

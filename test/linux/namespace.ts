@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import koffi from 'koffi';
+import { describe, test } from 'vitest';
 import { must } from '../../src/linux/libc.js';
 
 const CLONE_NEWNET = 0x40000000;
@@ -25,8 +26,8 @@ export class Namespace {
   constructor() {
     if (!isMainThread) throw new Error('network namespaces are for the main thread');
     const home = openSync('/proc/self/ns/net', 'r');
+    must(unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
     try {
-      must(unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
       this.#fd = openSync('/proc/self/ns/net', 'r');
       this.path = `/proc/${process.pid}/fd/${this.#fd}`;
       ip('link set lo up');
@@ -63,6 +64,15 @@ export function withoutNamespaces(): string | null {
   } catch (error) {
     return `needs root, to make network namespaces: ${String(error)}`;
   }
+}
+
+/** A suite that needs namespaces: skipped as one, with the reason, where there are none. */
+export function describeInNamespaces(name: string, suite: () => void): void {
+  const reason = withoutNamespaces();
+  describe(name, () => {
+    if (reason === null) suite();
+    else test('all of it', (context) => context.skip(reason));
+  });
 }
 
 /** Runs `ip` with words that hold no spaces, and returns what it prints. */

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { type Frame, HEADROOM } from '../../src/core/frame.js';
 import { Arena } from '../../src/linux/arena.js';
@@ -9,7 +9,7 @@ import { parseIpv4 } from '../../src/wire/address.js';
 import { checksum } from '../../src/wire/checksum.js';
 import { dst4, fragment4, identification4, src4, tos4, totalLen4, ttl4, writeIpv4 } from '../../src/wire/ipv4.js';
 import { type FarEnd, IPv4Host, Tap } from './far-end.js';
-import { Cable, ip, withoutNamespaces } from './namespace.js';
+import { Cable, describeInNamespaces, ip } from './namespace.js';
 
 const HERE = parseIpv4('192.0.2.1') ?? 0;
 const THERE = parseIpv4('192.0.2.2') ?? 0;
@@ -19,9 +19,7 @@ const ETHERNET_LEN = 14;
 const ETH_P_IP = 0x0800;
 const MF = 0x2000;
 
-const skip = withoutNamespaces();
-
-describe.skipIf(skip !== null)(`protocol 41 on a cable${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('protocol 41 on a cable', () => {
   const undo: (() => void)[] = [];
   afterEach(() => {
     for (const step of undo.splice(0)) step();

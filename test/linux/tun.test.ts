@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { HEADROOM } from '../../src/core/frame.js';
 import { Arena } from '../../src/linux/arena.js';
@@ -9,13 +9,11 @@ import { addTunQueue, openTun, TunPort } from '../../src/linux/tun.js';
 import { parseIpv4 } from '../../src/wire/address.js';
 import { writeIpv4 } from '../../src/wire/ipv4.js';
 import { IPv4Host, IPv6Link } from './far-end.js';
-import { Cable, ip, Namespace, withoutNamespaces } from './namespace.js';
+import { Cable, describeInNamespaces, ip, Namespace } from './namespace.js';
 
 const BATCH = 64;
 const ROOM = HEADROOM + 2048;
 const LOOPBACK = parseIpv4('127.0.0.1') ?? 0;
-const skip = withoutNamespaces();
-
 /** An IPv6 packet without payload of `octets` octets, from 2001:db8::`flow` to ff02::1. */
 function packet(octets: number, flow = 1): Uint8Array {
   const b = new Uint8Array(octets);
@@ -26,7 +24,7 @@ function packet(octets: number, flow = 1): Uint8Array {
   return b;
 }
 
-describe.skipIf(skip !== null)(`a TUN device${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+describeInNamespaces('a TUN device', () => {
   const undo: (() => void)[] = [];
   afterEach(() => {
     for (const step of undo.splice(0)) step();
