@@ -1,4 +1,5 @@
-/** What became different between two snapshots of a node, for the log and for whoever asked for a reload. */
+/** What became different between two configurations or snapshots of a node, for the log and for whoever asked for a reload. */
+import type { Config } from '../config/config.js';
 import { type NodeSpec, sameSpec, type TunnelSpec } from '../engine/spec.js';
 import { formatIpv4 } from '../wire/address.js';
 import type { Fields } from './log.js';
@@ -56,4 +57,14 @@ function tunnelEvents(was: TunnelSpec, is: TunnelSpec): NodeEvent[] {
 
 function addresses(tunnel: TunnelSpec): string {
   return tunnel.local.map(formatIpv4).join(' ');
+}
+
+/** What of a new configuration only a restart can bring. */
+export function restartNotes(before: Config, after: Config): string[] {
+  const keys = [
+    ['workers', before.workers, after.workers],
+    ['node.control', before.node.control, after.node.control],
+    ['node.state', before.node.state, after.node.state],
+  ] as const;
+  return keys.filter(([, was, is]) => was !== is).map(([key, , is]) => `${key} = ${JSON.stringify(is)} takes effect at the next start`);
 }

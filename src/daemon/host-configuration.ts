@@ -5,8 +5,9 @@
 import type { PlanStep } from '../engine/plan.js';
 import { sameSpec } from '../engine/spec.js';
 import { applySteps, changeSteps, undoCommands, undoSteps } from '../linux/ip-batch.js';
-import { removeJournal, writeJournal } from '../linux/leftover.js';
+import { removeJournal, takeOver, writeJournal } from '../linux/leftover.js';
 import { Exit, Failure, reasonOf } from './failure.js';
+import type { Log } from './log.js';
 
 /** The steps that are in force. */
 export class HostConfiguration {
@@ -63,5 +64,18 @@ export class HostConfiguration {
     if (sameSpec(undo, this.#noted)) return;
     writeJournal(this.#stateDir, undo);
     this.#noted = undo;
+  }
+}
+
+/** What the process before this one left behind is undone, and said. Throws a Failure when it still runs, or it cannot be undone. */
+export function clearLeftover(stateDir: string, log: Log): void {
+  try {
+    const leftover = takeOver(stateDir);
+    if (leftover.kind === 'running') throw new Failure(Exit.failed, `state directory ${stateDir}: process ${leftover.pid} uses it`);
+    if (leftover.kind === 'left')
+      log.warn('a killed process left configuration behind, it is undone', { pid: leftover.pid, commands: leftover.commands });
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw new Failure(Exit.failed, `cannot undo what a killed process left behind: ${reasonOf(cause)}`, { cause });
   }
 }

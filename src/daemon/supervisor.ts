@@ -9,18 +9,17 @@
  */
 import { hostPlan } from '../engine/plan.js';
 import type { NodeSpec } from '../engine/spec.js';
-import { takeOver } from '../linux/leftover.js';
 import { Monitor } from '../linux/monitor.js';
 import { notify } from '../linux/notify.js';
 import { missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
-import { compareNodes, type NodeChanges, nodeEvents } from './changes.js';
+import { compareNodes, type NodeChanges, nodeEvents, restartNotes } from './changes.js';
 import { type Configuration, requireConfiguration } from './configuration.js';
 import { type ControlRequest, ControlServer } from './control.js';
 import { allocateRows, rowsOf } from './counters.js';
 import { Devices } from './devices.js';
 import { Exit, Failure, reasonOf } from './failure.js';
-import { HostConfiguration } from './host-configuration.js';
+import { clearLeftover, HostConfiguration } from './host-configuration.js';
 import type { HttpService } from './http.js';
 import type { Log } from './log.js';
 import { PacketThreads } from './packet-threads.js';
@@ -240,7 +239,7 @@ export class Supervisor {
     this.#configuration = next;
     if (moved) this.#http?.close();
     this.#http = http;
-    const notes = [...restartNotes(before, next), ...next.warnings];
+    const notes = [...restartNotes(before.config, next.config), ...next.warnings];
     this.#log.info('reloaded', { ...changes, ...(notes.length > 0 && { notes }) });
     this.#tell(old, next.node);
     return { ...changes, notes };
@@ -339,28 +338,6 @@ export class Supervisor {
     this.#queue = turn.catch(() => {});
     return turn;
   }
-}
-
-/** What the process before this one left behind is undone, and said. */
-function clearLeftover(stateDir: string, log: Log): void {
-  try {
-    const leftover = takeOver(stateDir);
-    if (leftover.kind === 'running') throw new Failure(Exit.failed, `state directory ${stateDir}: process ${leftover.pid} uses it`);
-    if (leftover.kind === 'left')
-      log.warn('a killed process left configuration behind, it is undone', { pid: leftover.pid, commands: leftover.commands });
-  } catch (cause) {
-    if (cause instanceof Failure) throw cause;
-    throw new Failure(Exit.failed, `cannot undo what a killed process left behind: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-function restartNotes(before: Configuration, after: Configuration): string[] {
-  const keys = [
-    ['workers', before.config.workers, after.config.workers],
-    ['node.control', before.config.node.control, after.config.node.control],
-    ['node.state', before.config.node.state, after.config.node.state],
-  ] as const;
-  return keys.filter(([, was, is]) => was !== is).map(([key, , is]) => `${key} = ${JSON.stringify(is)} takes effect at the next start`);
 }
 
 /** Waits for `work`, but not for ever. */

@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Namespace } from '../linux/namespace.js';
+import { test as base } from 'vitest';
+import { Namespace, withoutNamespaces } from '../linux/namespace.js';
 
 const EXECUTABLE = fileURLToPath(new URL('../../bin/tsunagi.js', import.meta.url));
 /** Milliseconds that anything may take before a test gives up on it. */
@@ -259,7 +260,32 @@ accept = ["${RELAY}"]
 mtu    = 1480
 `;
 
+/** A tunnel that disturbs no other: it sets nothing on the host. */
+export const SIDE_TUNNEL = `
+[[tunnel]]
+name = "side"
+type = "6to4"
+role = "host"
+local = "${HOST}"
+interface = "tunside"
+configure = false
+`;
+
+/** The text of a file. */
+export const read = (file: string): string => readFileSync(file, 'utf8');
+
 /** Resident memory of a process, KiB. */
 export function residentMemory(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
+
+/** A test with a network of its own; without root it is skipped, with the reason. */
+export const test = base.extend<{ net: Network }>({
+  net: async ({ skip }, use) => {
+    const reason = withoutNamespaces();
+    if (reason !== null) skip(reason);
+    const net = new Network();
+    await use(net);
+    await net.close();
+  },
+});
