@@ -16,7 +16,7 @@ import { type Frame, HEADROOM } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
 import { TransmitTo } from '../role/role.js';
-import { dst4, IPV4_LEN, isIpv4, Protocol, protocol4 } from '../wire/ipv4.js';
+import { IPV4_DST, IPV4_LEN, isIpv4, Protocol, protocol4 } from '../wire/ipv4.js';
 import { MIN_MTU } from '../wire/ipv6.js';
 import { NodeContext } from './node.js';
 import type { Port } from './port.js';
@@ -168,36 +168,35 @@ export class Pipeline {
       counters.dropped(NODE_SLOT, Direction.decapsulate, outerFault(frame));
       return;
     }
-    const addr = dst4(b, off);
-    const lane = protocol4(b, off) === Protocol.ipv6 ? this.#laneFor(frame, addr) : null;
+    const lane = protocol4(b, off) === Protocol.ipv6 ? this.#laneFor(frame) : null;
     if (lane === null) {
       counters.dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
       return;
     }
     const verdict = lane.tunnel.fromV4(frame, now);
     if (verdict >= Verdict.forward) settle(lane, frame, verdict);
-    else if (!refusesEnds(verdict) || !this.#tryOthers(lane, frame, addr, now)) counters.dropped(lane.slot, Direction.decapsulate, verdict);
+    else if (!refusesEnds(verdict) || !this.#tryOthers(lane, frame, now)) counters.dropped(lane.slot, Direction.decapsulate, verdict);
   }
 
-  /** The tunnel that takes what is sent to `addr`: where several do, the one whose domain the packet is in (RFC 5214 section 7.3). */
-  #laneFor(frame: Frame, addr: number): Lane | null {
+  /** The tunnel that takes what is sent to the destination of `frame`: where several do, the one whose domain the packet is in (RFC 5214 section 7.3). */
+  #laneFor(frame: Frame): Lane | null {
     const lanes = this.#lanes;
     let first: Lane | null = null;
     for (let i = 0; i < lanes.length; i++) {
       const lane = lanes[i];
-      if (!lane.tunnel.isLocal(addr)) continue;
+      if (!lane.tunnel.isLocal(frame.b, frame.off + IPV4_DST)) continue;
       if (lanes.length === 1 || lane.tunnel.claims(frame)) return lane;
       first ??= lane;
     }
     return first;
   }
 
-  /** Shows a packet whose ends `refused` does not accept to the other tunnels on `addr` (RFC 5214 section 7.3). True when one has counted or kept it. */
-  #tryOthers(refused: Lane, frame: Frame, addr: number, now: Millis): boolean {
+  /** Shows a packet whose ends `refused` does not accept to the other tunnels on its address (RFC 5214 section 7.3). True when one has counted or kept it. */
+  #tryOthers(refused: Lane, frame: Frame, now: Millis): boolean {
     const lanes = this.#lanes;
     for (let i = 0; i < lanes.length; i++) {
       const lane = lanes[i];
-      if (lane === refused || !lane.tunnel.isLocal(addr)) continue;
+      if (lane === refused || !lane.tunnel.isLocal(frame.b, frame.off + IPV4_DST)) continue;
       const verdict = lane.tunnel.fromV4(frame, now);
       if (refusesEnds(verdict)) continue;
       if (verdict < Verdict.forward) this.#counters.dropped(lane.slot, Direction.decapsulate, verdict);
@@ -256,11 +255,10 @@ export class Pipeline {
     for (let i = 0; i < n; i++) {
       const frame = icmp4.batch[i];
       if (!isIpv4(frame.b, frame.off, frame.end)) continue;
-      const addr = dst4(frame.b, frame.off);
       // Errors about other traffic of this host come here too, and are none of a tunnel's business.
       for (let k = 0; k < this.#lanes.length; k++) {
         const { tunnel } = this.#lanes[k];
-        if (tunnel.isLocal(addr)) tunnel.fromIcmp4(frame, now);
+        if (tunnel.isLocal(frame.b, frame.off + IPV4_DST)) tunnel.fromIcmp4(frame, now);
       }
     }
     return n;

@@ -11,6 +11,7 @@
 import type { Millis } from '../core/clock.js';
 import { type Counters, IcmpKind } from '../core/counters.js';
 import { Drop } from '../core/drop.js';
+import { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
@@ -20,7 +21,22 @@ import { type AdvertisedLan, Outer, type Role, TransmitTo } from '../role/role.j
 import { asksForSourceRouting } from '../wire/extension.js';
 import { FRAGMENTATION_NEEDED, Icmp4, icmp4Code, icmp4Type, isIcmp4Error, nextHopMtu4, plateauMtu, quoted4 } from '../wire/icmp4.js';
 import { Icmp6 } from '../wire/icmp6.js';
-import { DF, dst4, fragment4, headerLen4, IPV4_LEN, MF, Protocol, protocol4, src4, tos4, totalLen4, writeIpv4 } from '../wire/ipv4.js';
+import {
+  DF,
+  dst4,
+  fragment4,
+  headerLen4,
+  IPV4_DST,
+  IPV4_LEN,
+  IPV4_SRC,
+  MF,
+  Protocol,
+  protocol4,
+  src4,
+  tos4,
+  totalLen4,
+  writeIpv4,
+} from '../wire/ipv4.js';
 import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6, trafficClass6 } from '../wire/ipv6.js';
 import { IcmpErrors } from './icmp-errors.js';
 import type { NodeContext } from './node.js';
@@ -46,6 +62,9 @@ export class Tunnel {
   readonly #node: NodeContext;
   readonly #counters: Counters;
   readonly #role: Role;
+  /** `spec.local`; numbers in a typed array are read without a box. */
+  readonly #local: Uint32Array;
+  readonly #asked = new Endpoint();
   readonly #outer = new Outer();
   readonly #errors: IcmpErrors;
   readonly #pathMtu: PathMtu | null;
@@ -58,6 +77,7 @@ export class Tunnel {
     this.spec = spec;
     this.#node = node;
     this.#counters = counters;
+    this.#local = Uint32Array.from(spec.local);
     this.#role = makeRole(spec, { node, random, before, now });
     this.#errors = new IcmpErrors(spec.slot, spec.icmpRate, counters);
     this.#pathMtu = spec.pathMtuDiscovery ? new PathMtu() : null;
@@ -66,10 +86,12 @@ export class Tunnel {
     this.#ecnMask = spec.ecn === 'normal' ? 3 : 0;
   }
 
-  /** True when what is sent to `addr` is for this tunnel. */
-  isLocal(addr: number): boolean {
-    const { local } = this.spec;
-    for (let i = 0; i < local.length; i++) if (local[i] === addr) return true;
+  /** True when what is sent to the IPv4 address at `b[off..)` is for this tunnel. */
+  isLocal(b: Uint8Array, off: number): boolean {
+    const local = this.#local;
+    const asked = this.#asked;
+    asked.read(b, off);
+    for (let i = 0; i < local.length; i++) if (local[i] === asked.addr) return true;
     return false;
   }
 
@@ -94,7 +116,7 @@ export class Tunnel {
     if (innerLen > spec.mtu) return this.#tooBig(b, off, off + innerLen, spec.mtu, now);
     let flags = 0;
     if (this.#pathMtu !== null) {
-      const pathMtu = this.#pathMtu.get(outer.remote.addr, spec.mtu + IPV4_LEN, now);
+      const pathMtu = this.#pathMtu.get(outer.remote, spec.mtu + IPV4_LEN, now);
       const fits = fitPath(innerLen, pathMtu);
       if (fits === Fit.tooBig) return this.#tooBig(b, off, off + innerLen, advertisedMtu(pathMtu), now);
       if (fits === Fit.setDf) flags = DF;
@@ -112,8 +134,8 @@ export class Tunnel {
     if ((fragment4(b, off) & FRAGMENT) !== 0) return Drop.truncated;
     if (!isIpv6(b, inner, end)) return notIpv6(b, inner, end);
     const outer = this.#outer;
-    outer.remote.addr = src4(b, off);
-    outer.local.addr = dst4(b, off);
+    outer.remote.read(b, off + IPV4_SRC);
+    outer.local.read(b, off + IPV4_DST);
     const verdict = this.#role.decapsulate(b, inner, outer, now);
     if (verdict !== Drop.none) return verdict;
     // Our own packet came back, or a forger wants it to look so.
@@ -192,7 +214,8 @@ export class Tunnel {
     const traffic = trafficClass6(b, frame.off);
     const tos = this.#fixedTos | (traffic & this.#dscpMask) | (traffic & this.#ecnMask);
     const at = frame.push(IPV4_LEN);
-    writeIpv4(b, at, frame.end - at, tos, flags, this.spec.ttl, Protocol.ipv6, outer.local.addr, outer.remote.addr);
+    // `| 0`: the same 32 bits as a small integer, which V8 hands over without a box.
+    writeIpv4(b, at, frame.end - at, tos, flags, this.spec.ttl, Protocol.ipv6, outer.local.addr | 0, outer.remote.addr | 0);
     frame.remote.addr = outer.remote.addr;
   }
 
@@ -214,7 +237,7 @@ export class Tunnel {
     const end = off + totalLen4(b, off);
     if (protocol4(b, off) !== Protocol.icmp || !isIcmp4Error(b, icmp, end)) return IcmpKind.received_unrelated;
     const quoted = quoted4(icmp);
-    if (protocol4(b, quoted) !== Protocol.ipv6 || !this.isLocal(src4(b, quoted))) return IcmpKind.received_unrelated;
+    if (protocol4(b, quoted) !== Protocol.ipv6 || !this.isLocal(b, quoted + IPV4_SRC)) return IcmpKind.received_unrelated;
     const unreachableCode = icmp4Type(b, icmp) === Icmp4.unreachable ? icmp4Code(b, icmp) : -1;
     if (unreachableCode === FRAGMENTATION_NEEDED) {
       if (this.#pathMtu === null) return IcmpKind.received_unrelated;

@@ -7,7 +7,7 @@
  */
 import type { Endpoint } from '../core/endpoint.js';
 import { mask4, type Prefix6 } from '../wire/address.js';
-import { put32, u32 } from '../wire/octets.js';
+import { i32, put32, u32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
 
 /** One 6rd domain. */
@@ -47,12 +47,13 @@ export class SixRd implements Mapping {
   endpointOf(b: Uint8Array, off: number, ep: Endpoint): boolean {
     const words = this.#words;
     const masks = this.#masks;
-    if (((u32(b, off) ^ words[0]) & masks[0]) !== 0) return false;
+    if (((i32(b, off) ^ words[0]) & masks[0]) !== 0) return false;
     if (this.prefix.len > 32) {
-      for (let i = 1; i < 4; i++) if (((u32(b, off + 4 * i) ^ words[i]) & masks[i]) !== 0) return false;
+      for (let i = 1; i < 4; i++) if (((i32(b, off + 4 * i) ^ words[i]) & masks[i]) !== 0) return false;
     }
     ep.port = 0;
-    ep.addr = this.#carriedLen === 0 ? this.#common : (this.#common | (this.#bitsAfterPrefix(b, off) >>> this.ipv4MaskLen)) >>> 0;
+    ep.addr = this.#common;
+    if (this.#carriedLen !== 0) this.#addCarried(b, off, ep);
     return true;
   }
 
@@ -67,14 +68,13 @@ export class SixRd implements Mapping {
     if (shift !== 0 && word < 3) put32(b, off + 4 * word + 4, carried << (32 - shift));
   }
 
-  /** The 32 bits that follow the prefix; the upper `carriedLen` of them are IPv4. */
-  #bitsAfterPrefix(b: Uint8Array, off: number): number {
+  /** Adds the IPv4 bits that the address carries: the upper `carriedLen` of the 32 bits that follow the prefix. */
+  #addCarried(b: Uint8Array, off: number, ep: Endpoint): void {
     const word = this.prefix.len >>> 5;
     const shift = this.prefix.len & 31;
-    const high = u32(b, off + 4 * word);
-    if (shift === 0) return high;
-    const low = word < 3 ? u32(b, off + 4 * word + 4) : 0;
-    return ((high << shift) | (low >>> (32 - shift))) >>> 0;
+    const high = i32(b, off + 4 * word) << shift;
+    const low = shift > 0 && word < 3 ? i32(b, off + 4 * word + 4) >>> (32 - shift) : 0;
+    ep.addr |= (high | low) >>> this.ipv4MaskLen;
   }
 }
 

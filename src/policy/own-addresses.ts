@@ -10,7 +10,7 @@
 import { Endpoint } from '../core/endpoint.js';
 import { sixToFour } from '../mapping/sixrd.js';
 import { in4, type Prefix4 } from '../wire/address.js';
-import { u32 } from '../wire/octets.js';
+import { i32 } from '../wire/octets.js';
 
 /** Ranges whose addresses belong to many nodes at once: RFC 1918, shared space, loopback, link-local. */
 const NOT_UNIQUE: readonly Prefix4[] = [
@@ -24,32 +24,36 @@ const NOT_UNIQUE: readonly Prefix4[] = [
 
 /** The node's IPv4 addresses. */
 export class OwnAddresses {
-  readonly #addrs: readonly number[];
+  readonly #addrs: Uint32Array;
   /** Those that mean this node wherever they are met. */
-  readonly #unique: readonly number[];
-  readonly #endpoint = new Endpoint();
+  readonly #unique: Uint32Array;
+  readonly #carried = new Endpoint();
 
   /** `addrs`: every IPv4 address of the node. */
   constructor(addrs: readonly number[]) {
-    this.#addrs = addrs;
-    this.#unique = addrs.filter((addr) => !NOT_UNIQUE.some((prefix) => in4(addr, prefix)));
+    this.#addrs = Uint32Array.from(addrs);
+    this.#unique = this.#addrs.filter((addr) => !NOT_UNIQUE.some((prefix) => in4(addr, prefix)));
   }
 
-  /** True when `addr` is one of them. */
-  has(addr: number): boolean {
-    return holds(this.#addrs, addr);
+  /** True when the address of `ep` is one of them. */
+  has(ep: Endpoint): boolean {
+    return holds(this.#addrs, ep);
   }
 
   /** True when the IPv6 address at `b[off..)` carries one of the unique ones: as 6to4, ISATAP (either u bit) or Teredo. */
   carriedBy(b: Uint8Array, off: number): boolean {
-    const unique = this.#unique;
-    if ((u32(b, off + 8) & 0xfdffffff) === 0x00005efe && holds(unique, u32(b, off + 12))) return true;
-    if (u32(b, off) === 0x20010000) return holds(unique, ~u32(b, off + 12) >>> 0);
-    return sixToFour.endpointOf(b, off, this.#endpoint) && holds(unique, this.#endpoint.addr);
+    const carried = this.#carried;
+    if ((i32(b, off + 8) & 0xfdffffff) === 0x00005efe) {
+      carried.read(b, off + 12);
+      if (holds(this.#unique, carried)) return true;
+    }
+    if (i32(b, off) === 0x20010000) carried.addr = ~i32(b, off + 12);
+    else if (!sixToFour.endpointOf(b, off, carried)) return false;
+    return holds(this.#unique, carried);
   }
 }
 
-function holds(addrs: readonly number[], addr: number): boolean {
+function holds(addrs: Uint32Array, { addr }: Endpoint): boolean {
   for (let i = 0; i < addrs.length; i++) if (addrs[i] === addr) return true;
   return false;
 }

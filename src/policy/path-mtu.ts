@@ -5,6 +5,7 @@
  * made here, and pushes out only entries of the same row, the one that ends soonest first.
  */
 import type { Millis } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
 import { MIN_MTU4 } from '../wire/icmp4.js';
 import { IPV4_LEN } from '../wire/ipv4.js';
 import { MIN_MTU } from '../wire/ipv6.js';
@@ -39,8 +40,8 @@ export class PathMtu {
     this.#set(at, addr, value, now);
   }
 
-  /** Octets, outer header included, that reach `addr` unfragmented; `unknown` when nothing was learned. */
-  get(addr: number, unknown: number, now: Millis): number {
+  /** Octets, outer header included, that reach the endpoint unfragmented; `unknown` when nothing was learned. */
+  get({ addr }: Endpoint, unknown: number, now: Millis): number {
     const row = rowOf(addr);
     for (let i = row; i < row + WAYS; i++) if (this.#addr[i] === addr && this.#expires[i] > now) return this.#mtu[i];
     return unknown;

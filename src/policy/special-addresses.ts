@@ -8,6 +8,7 @@
  * destination of an inner packet. The other IPv6 rows are here to be named, not refused: a lab's
  * documentation prefix is as good as any.
  */
+import { Endpoint } from '../core/endpoint.js';
 import { in4, in6, mask4, type Prefix4, type Prefix6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
 import { u16, u32 } from '../wire/octets.js';
 
@@ -104,6 +105,7 @@ export class EndpointPolicy {
   readonly #allow: readonly Prefix4[];
   readonly #broadcasts: readonly number[];
   readonly #byFirstOctet = new Uint8Array(256);
+  readonly #asked = new Endpoint();
 
   /** `allow`: ranges accepted all the same; `broadcasts`: directed broadcasts of the node's own subnets (RFC 3964 section 5.3.1). */
   constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = []) {
@@ -121,10 +123,16 @@ export class EndpointPolicy {
     for (const addr of broadcasts) this.#byFirstOctet[addr >>> 24] = MIXED;
   }
 
-  /** True when `addr` must not be a tunnel endpoint. */
+  /** True when `addr` must not be a tunnel endpoint. For cold paths. */
   special(addr: number): boolean {
-    const octet = this.#byFirstOctet[addr >>> 24];
-    return octet === PASSES ? false : octet === REFUSED ? true : this.#judge(addr);
+    this.#asked.addr = addr;
+    return this.refuses(this.#asked);
+  }
+
+  /** True when the address of `ep` must not be a tunnel endpoint. */
+  refuses(ep: Endpoint): boolean {
+    const octet = this.#byFirstOctet[ep.addr >>> 24];
+    return octet === PASSES ? false : octet === REFUSED ? true : this.#judge(ep);
   }
 
   /** The range that refuses `addr`; null when it is accepted. A directed broadcast is refused without a range. */
@@ -134,7 +142,7 @@ export class EndpointPolicy {
     return range?.refused === true ? range : null;
   }
 
-  #judge(addr: number): boolean {
+  #judge({ addr }: Endpoint): boolean {
     for (let i = 0; i < this.#broadcasts.length; i++) if (this.#broadcasts[i] === addr) return true;
     for (let i = 0; i < this.#allow.length; i++) {
       const prefix = this.#allow[i];

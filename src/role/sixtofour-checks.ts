@@ -36,9 +36,9 @@ export class SixToFourChecks {
     this.#locals = new OwnAddresses(node.local);
   }
 
-  /** True when the tunnel decapsulates what is sent to `addr`. */
-  isLocal(addr: number): boolean {
-    return this.#locals.has(addr);
+  /** True when the tunnel decapsulates what is sent to the address of `ep`. */
+  isLocal(ep: Endpoint): boolean {
+    return this.#locals.has(ep);
   }
 
   /** Reads both addresses of the inner packet and applies sections 5.3.1 and 5.3.2 to them and to what they carry. */
@@ -47,16 +47,16 @@ export class SixToFourChecks {
     this.sourceIs6to4 = sixToFour.endpointOf(b, off + IPV6_SRC, this.source);
     this.destinationIs6to4 = sixToFour.endpointOf(b, off + IPV6_DST, this.destination);
     const { endpoints } = this.node;
-    if (this.sourceIs6to4 && endpoints.special(this.source.addr)) return Drop.special_ipv4;
-    if (this.destinationIs6to4 && endpoints.special(this.destination.addr)) return Drop.special_ipv4;
+    if (this.sourceIs6to4 && endpoints.refuses(this.source)) return Drop.special_ipv4;
+    if (this.destinationIs6to4 && endpoints.refuses(this.destination)) return Drop.special_ipv4;
     return Drop.none;
   }
 
   /** Section 5.2, what it asks of every packet that arrived between the endpoints of `outer`; then `read`'s results are valid. */
   arrived(b: Uint8Array, off: number, outer: Outer): number {
-    if (this.node.endpoints.special(outer.remote.addr)) return Drop.special_ipv4;
+    if (this.node.endpoints.refuses(outer.remote)) return Drop.special_ipv4;
     // Our own address as the outer source: our own packet came back, or a forger wants it to.
-    if (this.node.own.has(outer.remote.addr)) return Drop.loop;
+    if (this.node.own.has(outer.remote)) return Drop.loop;
     const verdict = this.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (this.sourceIs6to4 && this.source.addr !== outer.remote.addr) return Drop.source_mismatch;

@@ -46,9 +46,9 @@ export class SixToFourRelay implements Role {
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.destinationIs6to4) return Drop.no_endpoint;
-    if (checks.node.own.has(checks.destination.addr)) return Drop.loop;
+    if (checks.node.own.has(checks.destination)) return Drop.loop;
     if (checks.sourceIs6to4) {
-      if (!checks.isLocal(checks.source.addr)) return Drop.source_mismatch;
+      if (!checks.isLocal(checks.source)) return Drop.source_mismatch;
       outer.local.addr = checks.source.addr;
     } else {
       if (checks.node.own.carriedBy(b, off + IPV6_SRC)) return Drop.loop;

@@ -69,10 +69,10 @@ export class SixToFourSite implements Role {
     const checks = this.#checks;
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
-    if (!checks.sourceIs6to4 || !checks.isLocal(checks.source.addr)) return Drop.source_mismatch;
+    if (!checks.sourceIs6to4 || !checks.isLocal(checks.source)) return Drop.source_mismatch;
     outer.local.addr = checks.source.addr;
     if (checks.destinationIs6to4) {
-      if (checks.node.own.has(checks.destination.addr)) return Drop.loop;
+      if (checks.node.own.has(checks.destination)) return Drop.loop;
       outer.remote.addr = checks.destination.addr;
       return Drop.none;
     }
