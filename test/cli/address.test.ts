@@ -71,6 +71,14 @@ test.each([
   ]);
 });
 
+test('a subnet number of more than 32 bits is exact, and one that a double cannot hold is left out', async () => {
+  const domain = (prefix: string) => ['--prefix', prefix, '--ipv4-mask-length', '24', '--ipv4-common', '10.0.0.0'];
+  const [decoded] = await decode(...domain('2400::/16'), '2400:5ab:cdef:1234::1');
+  expect(decoded).toMatchObject({ type: '6rd', ipv4: '10.0.0.5', prefix: '2400:500::/24', subnet: 0xabcdef1234 });
+  const [wide] = await decode('--prefix', '::/0', '--ipv4-mask-length', '24', '2400:5ab:cdef:1234::1');
+  expect(wide).toEqual({ address: '2400:5ab:cdef:1234::1', type: '6rd', ipv4: '0.0.0.36', prefix: '2400::/8', interfaceId: '::1' });
+});
+
 test.each([
   [['6to4', '192.0.2.42'], '{"type":"6to4","prefix":"2002:c000:22a::/48"}'],
   [['isatap', '10.40.1.29'], '{"type":"isatap","address":"fe80::5efe:a28:11d"}'],

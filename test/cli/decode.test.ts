@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Layer, layersOf } from '../../src/cli/packet-layers.js';
+import { checksum } from '../../src/wire/checksum.js';
+import { put16 } from '../../src/wire/octets.js';
 import { LinkType, PcapReader, pcapHeader, pcapRecord } from '../../src/wire/pcap.js';
 import { dissectFile, tsharkMissing } from '../wire/tshark.js';
 import { capture } from '../wire/vectors.js';
@@ -124,6 +126,20 @@ test('what cannot be read is said, with the status that belongs to it', async ()
   expect(await outcome(CAPTURE, '--config', join(folder, 'bad.toml'))).toEqual([3, expect.stringContaining('wrokers')]);
   expect(await outcome(CAPTURE, '--config', config, '--tunnel', 'away')).toEqual([2, expect.stringContaining('no such tunnel')]);
   expect(await outcome(CAPTURE, '--tunnel', 'home')).toEqual([2, expect.stringContaining('needs --config')]);
+});
+
+test('errors about errors about errors are read to a bounded depth', () => {
+  let packet: Uint8Array = new Uint8Array(28);
+  for (let i = 0; i < 40; i++) {
+    const error = new Uint8Array(28 + packet.length);
+    error.set([0x45, 0, error.length >>> 8, error.length, 0, 0, 0, 0, 64, 1, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 3, 1]);
+    error.set(packet, 28);
+    put16(error, 22, checksum(error, 20, error.length));
+    packet = error;
+  }
+  const file = Buffer.concat([pcapHeader(LinkType.raw), pcapRecord(0, packet, 0, packet.length)]);
+  const [captured] = new PcapReader(file);
+  expect(flat(layersOf(captured)).map(({ protocol }) => protocol)).toEqual(['ipv4', 'icmp', 'ipv4', 'icmp', 'ipv4', 'icmp']);
 });
 
 test('any octets at all are layers that end, and never a crash', () => {
