@@ -51,6 +51,19 @@ test('an invalid file changes nothing: who asked and the log are told every prob
   expect(net.reaches()).toBe(true);
 });
 
+test('a reload that the host refuses half-way is taken back', async ({ net }) => {
+  const { hostConfig } = await net.services();
+  const before = net.snapshot(net.host);
+  const taken = SIDE_TUNNEL.replace('"side"', '"taken"').replace('tunside', 'tdmh');
+  writeFileSync(hostConfig, `${read(hostConfig)}${SIDE_TUNNEL}${taken}`);
+  const { status, stderr } = await net.tsunagi('reload', '--config', hostConfig);
+  expect([status, stderr]).toEqual([Exit.failed, 'tsunagi: interface tdmh: an interface of this name exists already']);
+  expect(net.exec(net.host, 'ip -br link')).not.toContain('tunside');
+  expect(net.snapshot(net.host)).toBe(before);
+  expect((net.ask(hostConfig, 'status') as Status).tunnels.map(({ name }) => name)).toEqual(['home']);
+  expect(net.reaches()).toBe(true);
+});
+
 test('what only a restart can do is said by a reload', async ({ net }) => {
   const { hostConfig } = await net.services();
   writeFileSync(hostConfig, `workers = 2\n${read(hostConfig)}`);
@@ -121,8 +134,7 @@ test('a LAN interface that is made again is served again', async ({ net }) => {
   const router = await net.service(net.host, net.configure('host', `${HOST_TUNNEL.replace('"host"', '"router"')}\n${lan}`));
   const address = () => net.exec(pc, 'ip -6 -o address show scope global');
   await expect.poll(address, { timeout: 8000 }).toContain('2002:c000:20a:7:');
-  net.exec(net.host, 'ip link delete tdml');
-  const again = net.addLan();
+  const again = net.addLan(['link delete tdml']);
   await expect.poll(() => net.exec(again, 'ip -6 -o address show scope global'), { timeout: 8000 }).toContain('2002:c000:20a:7:');
   expect(router.child.exitCode).toBe(null);
 });

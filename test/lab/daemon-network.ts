@@ -164,13 +164,17 @@ export class Network {
     return file;
   }
 
-  /** A machine on a LAN of the host's, which is a router then: it takes its address from advertisements. The LAN is tdml there. */
-  addLan(): Namespace {
+  /** A machine on a LAN of the host's, which is a router then: it takes its address from advertisements. The LAN is tdml there; `before` is done in the same run of ip. */
+  addLan(before: readonly string[] = []): Namespace {
     const pc = new Namespace();
     this.#namespaces.push(pc);
-    this.exec(this.host, `ip link add tdml type veth peer name tdmp netns ${pc.path}`);
-    this.exec(this.host, 'ip link set tdml addrgenmode none up');
-    this.exec(this.host, 'ip address add fe80::c/64 dev tdml nodad');
+    const lines = [
+      ...before,
+      `link add tdml type veth peer name tdmp netns ${pc.path}`,
+      'link set tdml addrgenmode none up',
+      'address add fe80::c/64 dev tdml nodad',
+    ];
+    execFileSync('nsenter', [`--net=${this.host.path}`, 'ip', '-batch', '-'], { input: lines.join('\n'), timeout: PATIENCE });
     this.exec(this.host, 'sysctl -qw net.ipv6.conf.all.forwarding=1');
     this.exec(pc, 'sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.tdmp.accept_dad=0 net.ipv6.conf.tdmp.accept_ra=2');
     this.exec(pc, 'sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.tdmp.disable_ipv6=0');
