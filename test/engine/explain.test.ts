@@ -29,7 +29,7 @@ describe('an explanation', () => {
       out: toWeb,
       answers: [],
     });
-    expect(relay().explain('v6', toSite, 0).out).toEqual(ipv4({ src: RELAY, dst: SITE }, toSite));
+    expect(relay().explain('v6', toSite, 0).out).toEqual(ipv4({ src: RELAY, dst: SITE, flags: 0x4000 }, toSite));
   });
 
   test('of what is dropped: the reason, and who asks for the check', () => {
