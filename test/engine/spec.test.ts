@@ -31,6 +31,7 @@ const { table } = fc.letrec((tie) => ({
   table: fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof({ maxDepth: 2 }, tie('leaf'), tie('table'), tie('list')), {
     minKeys: 1,
     maxKeys: 2,
+    noNullPrototype: true,
   }),
 }));
 
