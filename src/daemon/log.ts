@@ -6,6 +6,7 @@
  * after that tells in `suppressed` how many were left out.
  */
 import { type DestinationStream, destination, pino, stdTimeFunctions } from 'pino';
+import type { LogLevel } from './log-level.js';
 
 /** Lines of one kind in one window. */
 export const BURST = 10;
@@ -13,10 +14,6 @@ export const BURST = 10;
 export const WINDOW = 10_000;
 /** Kinds that are told apart; more than the program has. */
 const MAX_KINDS = 256;
-
-/** Least important level that is written. */
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Values that belong to an event. */
 export type Fields = Readonly<Record<string, unknown>>;

@@ -12,20 +12,18 @@ export interface Descriptors {
   readonly lans: ReadonlyMap<string, number>;
 }
 
-/** What a packet thread is born with. */
-export interface WorkerStart {
-  /** 0 is the owner: it hears ICMP errors and speaks to LANs. */
-  readonly worker: number;
-  /** The rows of all threads; this one writes its own. */
-  readonly counters: SharedArrayBuffer;
-  /** One word, 1 while a message waits: read between any two steps, which a port read would be too dear for. */
-  readonly mail: SharedArrayBuffer;
-  /** The doorbell that wakes it from its sleep. */
-  readonly bell: number;
-}
-
 /** To a packet thread; ring its bell after posting. */
 export type ToWorker =
+  /** The first letter: which thread it is, and what it has for life. */
+  | {
+      readonly kind: 'begin';
+      /** 0 is the owner: it hears ICMP errors and speaks to LANs. */
+      readonly worker: number;
+      /** The rows of all threads; this one writes its own. */
+      readonly counters: SharedArrayBuffer;
+      /** The doorbell that wakes it from its sleep. */
+      readonly bell: number;
+    }
   /** Take this snapshot and these descriptors. Answered with `configured`; until then the old descriptors stay open. */
   | { readonly kind: 'configure'; readonly node: NodeSpec; readonly descriptors: Descriptors }
   /** Tell LANs that their prefix is gone, and end. */

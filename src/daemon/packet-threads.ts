@@ -1,9 +1,9 @@
 /** The packet threads as the main thread sees them: started, configured, ended, all together. */
-import { Worker } from 'node:worker_threads';
 import type { NodeSpec } from '../engine/spec.js';
 import { openEvent, signal } from '../linux/eventfd.js';
 import { close } from '../linux/libc.js';
-import type { Descriptors, FromWorker, ToWorker, WorkerStart } from './messages.js';
+import type { Descriptors, FromWorker, ToWorker } from './messages.js';
+import { PacketThread } from './packet-thread.js';
 
 /** What the main thread has to know without asking. */
 export interface ThreadEvents {
@@ -13,15 +13,9 @@ export interface ThreadEvents {
   gone(device: string, fd: number): void;
 }
 
-/** Megabytes of heap for new objects; a thread makes hardly any. */
-const YOUNG_GENERATION = 4;
-
 interface Thread {
-  readonly worker: Worker;
-  readonly mail: Int32Array;
+  readonly thread: PacketThread;
   readonly bell: number;
-  /** Resolves when it has ended, however. */
-  readonly ended: Promise<void>;
 }
 
 /** All packet threads of the node. */
@@ -31,13 +25,14 @@ export class PacketThreads {
   /** Threads that have not taken the latest configuration yet, and whoever waits for them. */
   #behind = new Set<Thread>();
   #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
-  /** True once threads may end: because they were told to, or because one has failed and that was said. */
-  #ending = false;
+  #failure: Error | null = null;
+  #stopping = false;
 
-  /** Starts one thread for each row of `counters`; they wait for `configure`. */
-  constructor(workers: number, counters: SharedArrayBuffer, events: ThreadEvents) {
+  /** Begins with one thread for each row of `counters`, `first` being the first of them; they wait for `configure`. */
+  constructor(first: PacketThread, workers: number, counters: SharedArrayBuffer, events: ThreadEvents) {
     this.#events = events;
-    this.#threads = Array.from({ length: workers }, (_, worker) => this.#start(worker, counters));
+    const threads = Array.from({ length: workers }, (_, worker) => (worker === 0 ? first : new PacketThread(worker)));
+    this.#threads = threads.map((thread, worker) => this.#begin(thread, worker, counters));
   }
 
   /**
@@ -45,6 +40,7 @@ export class PacketThreads {
    * no longer used. Rejects when a thread fails instead. One call at a time.
    */
   async configure(node: NodeSpec, descriptorsOf: (worker: number) => Descriptors): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
     const settled = new Promise<void>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -55,42 +51,33 @@ export class PacketThreads {
 
   /** Has every thread tell its LANs and end. One that has not after `patience` milliseconds is cut off: then the error thrown says so. */
   async stop(patience: number): Promise<void> {
-    this.#ending = true;
+    this.#stopping = true;
     const late = new Set<number>();
-    const all = this.#threads.map(async (thread, i) => {
-      post(thread, { kind: 'stop' });
+    const all = this.#threads.map(async ({ thread, bell }, i) => {
+      post({ thread, bell }, { kind: 'stop' });
       const timer = setTimeout(() => {
         late.add(i);
-        void thread.worker.terminate();
+        void thread.cutOff();
       }, patience);
       await thread.ended;
       clearTimeout(timer);
-      close(thread.bell);
+      close(bell);
     });
     await Promise.all(all);
     if (late.size > 0) throw new Error(`packet threads ${[...late].join(', ')} did not end within ${patience / 1000} s`);
   }
 
-  #start(worker: number, counters: SharedArrayBuffer): Thread {
-    const mail = new SharedArrayBuffer(4);
-    const bell = openEvent();
-    const start: WorkerStart = { worker, counters, mail, bell };
-    const body = new Worker(new URL('./worker.js', import.meta.url), {
-      name: `packets-${worker}`,
-      workerData: start,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
-    });
-    const ended = new Promise<void>((resolve) => body.once('exit', () => resolve()));
-    const thread: Thread = { worker: body, mail: new Int32Array(mail), bell, ended };
-    body.on('message', (message: FromWorker) => this.#hear(thread, message));
-    body.on('error', (error) => this.#fail(error));
-    body.on('exit', (status) => this.#fail(new Error(`packet thread ${worker} ended with status ${status}`)));
-    return thread;
+  #begin(thread: PacketThread, worker: number, counters: SharedArrayBuffer): Thread {
+    const known: Thread = { thread, bell: openEvent() };
+    thread.onMessage((message) => this.#hear(known, message));
+    void thread.failed.then((error) => this.#fail(error));
+    thread.post({ kind: 'begin', worker, counters, bell: known.bell });
+    return known;
   }
 
   #fail(error: Error): void {
-    if (this.#ending) return;
-    this.#ending = true;
+    if (this.#stopping || this.#failure !== null) return;
+    this.#failure = error;
     this.#waiting?.reject(error);
     this.#events.failed(error);
   }
@@ -105,9 +92,7 @@ export class PacketThreads {
   }
 }
 
-function post({ worker, mail, bell }: Thread, message: ToWorker): void {
-  worker.postMessage(message);
-  Atomics.store(mail, 0, 1);
-  Atomics.notify(mail, 0);
+function post({ thread, bell }: Thread, message: ToWorker): void {
+  thread.post(message);
   signal(bell);
 }

@@ -22,6 +22,7 @@ import { Exit, Failure, reasonOf } from './failure.js';
 import { clearLeftover, HostConfiguration } from './host-configuration.js';
 import type { HttpService } from './http.js';
 import type { Log } from './log.js';
+import type { PacketThread } from './packet-thread.js';
 import { PacketThreads } from './packet-threads.js';
 import { readStatus, type ServiceState, type ServiceView } from './status.js';
 import { packageVersion } from './version.js';
@@ -59,18 +60,18 @@ export class Supervisor {
   readonly #ended: Promise<number>;
   #end: (status: number) => void = () => {};
 
-  /** Prepares the service of the configuration in `file`: `begin` is next. A Failure says why it cannot be. */
-  static prepare(file: string, log: Log): Supervisor {
+  /** Prepares the service of the configuration in `file`, with a first packet thread: `begin` is next. A Failure says why it cannot be. */
+  static prepare(file: string, log: Log, thread: PacketThread): Supervisor {
     const missing = missingPrivilege();
     if (missing !== null) throw new Failure(Exit.privilege, missing.remedy);
     const configuration = requireConfiguration(file, new Map());
     clearLeftover(configuration.config.node.state, log);
     const sit = kernelSit();
     if (sit !== null) log.warn('kernel sit module is loaded', { consequence: sit });
-    return new Supervisor(file, log, configuration);
+    return new Supervisor(file, log, configuration, thread);
   }
 
-  private constructor(file: string, log: Log, configuration: Configuration) {
+  private constructor(file: string, log: Log, configuration: Configuration, thread: PacketThread) {
     const { workers, node } = configuration.config;
     const counters = allocateRows(workers);
     this.#file = file;
@@ -83,8 +84,7 @@ export class Supervisor {
       this.#end = resolve;
     });
     this.#devices = new Devices(workers);
-    // They start up beside what the main thread does next.
-    this.#threads = new PacketThreads(workers, counters, {
+    this.#threads = new PacketThreads(thread, workers, counters, {
       failed: (error) => this.fail('packet thread failed', error),
       gone: (device, fd) => void this.#exclusively(() => this.#remake(device, fd)),
     });
@@ -180,6 +180,8 @@ export class Supervisor {
   }
 
   async #begin(): Promise<void> {
+    // Told to stop already, or a packet thread has failed.
+    if (this.#state !== 'starting') return;
     const { config, node } = this.#configuration;
     this.#monitor = new Monitor({
       ownDevices: () => this.#devices.names,

@@ -18,7 +18,7 @@ import { Poller } from '../linux/poll.js';
 import { Protocol41Port } from '../linux/protocol41.js';
 import { TunPort } from '../linux/tun.js';
 import { writerOf } from './counters.js';
-import type { Descriptors, FromWorker, ToWorker, WorkerStart } from './messages.js';
+import type { Descriptors, FromWorker, ToWorker } from './messages.js';
 
 /** Packets that one port hands over at a time. */
 const BATCH = 64;
@@ -30,9 +30,6 @@ const ROOM = HEADROOM + 65_536;
 const ARENA_SLACK = 1 << 20;
 /** Longest sleep, milliseconds: an upper bound on how late the process can end, whatever goes wrong. */
 const LONGEST_SLEEP = 1000;
-/** Steps after which a thread that stops gives up on what still waits. */
-const LAST_STEPS = 64;
-
 /** The ports over one set of descriptors, in an arena of their own. */
 class PortSet implements Ports {
   readonly descriptors: Descriptors;
@@ -81,46 +78,70 @@ class PortSet implements Ports {
   }
 }
 
-/** Runs until it is told to stop. */
-function runThread({ worker, counters, mail, bell }: WorkerStart, port: MessagePort): void {
-  const mailWaits = new Int32Array(mail);
-  const pipeline = new Pipeline({ counters: writerOf(counters, worker), random: (into) => void randomFillSync(into), owner: worker === 0 });
-  let ports: PortSet | null = null;
+/** The loop. */
+class PacketLoop {
+  /** 1 while a letter waits: looked at between any two steps, for which a look into the port would be too dear. */
+  readonly #mail: Int32Array;
+  readonly #port: MessagePort;
+  #bell = -1;
+  #pipeline: Pipeline | null = null;
+  #ports: PortSet | null = null;
+  readonly #reportDeleted = (name: string, fd: number): void => this.#post({ kind: 'gone', interface: name, fd });
 
-  const post = (message: FromWorker): void => port.postMessage(message);
-  const reportDeleted = (name: string, fd: number): void => post({ kind: 'gone', interface: name, fd });
-  const configure = ({ node, descriptors }: ToWorker & { kind: 'configure' }): void => {
-    const before = ports;
-    if (before === null || !sameDescriptors(before.descriptors, descriptors)) ports = new PortSet(descriptors, bell);
-    pipeline.configure(node, ports as PortSet, performance.now());
-    if (before !== ports) before?.unmap();
-    post({ kind: 'configured' });
-  };
+  constructor(mail: Int32Array, port: MessagePort) {
+    this.#mail = mail;
+    this.#port = port;
+  }
+
+  /** Runs until it is told to stop. */
+  run(): void {
+    while (Atomics.exchange(this.#mail, 0, 0) === 0 || this.#takeMail()) {
+      const pipeline = this.#pipeline;
+      const ports = this.#ports;
+      if (pipeline === null || ports === null) {
+        Atomics.wait(this.#mail, 0, 0, LONGEST_SLEEP);
+        continue;
+      }
+      if (pipeline.step(performance.now()) > 0) continue;
+      ports.eachDeleted(this.#reportDeleted);
+      ports.poller.wait(Math.min(pipeline.nextTimeout() - performance.now(), LONGEST_SLEEP));
+    }
+    this.#pipeline?.withdraw(performance.now());
+  }
+
   /** False once it is time to end. */
-  const takeMail = (): boolean => {
-    drain(bell);
-    for (let letter = receiveMessageOnPort(port); letter !== undefined; letter = receiveMessageOnPort(port)) {
+  #takeMail(): boolean {
+    if (this.#pipeline !== null) drain(this.#bell);
+    for (let letter = receiveMessageOnPort(this.#port); letter !== undefined; letter = receiveMessageOnPort(this.#port)) {
       const message = letter.message as ToWorker;
       if (message.kind === 'stop') return false;
-      configure(message);
+      if (message.kind === 'begin') this.#begin(message);
+      else this.#configure(message);
     }
     return true;
-  };
-  const sleep = (): void => {
-    if (ports === null) {
-      Atomics.wait(mailWaits, 0, 0, LONGEST_SLEEP);
-      return;
-    }
-    ports.eachDeleted(reportDeleted);
-    ports.poller.wait(Math.min(pipeline.nextTimeout() - performance.now(), LONGEST_SLEEP));
-  };
-
-  for (;;) {
-    if (Atomics.exchange(mailWaits, 0, 0) === 1 && !takeMail()) break;
-    if (pipeline.step(performance.now()) === 0) sleep();
   }
-  pipeline.withdraw(performance.now());
-  for (let i = 0; i < LAST_STEPS && pipeline.step(performance.now()) > 0; i++);
+
+  #begin({ worker, counters, bell }: ToWorker & { kind: 'begin' }): void {
+    this.#bell = bell;
+    this.#pipeline = new Pipeline({
+      counters: writerOf(counters, worker),
+      random: (into) => void randomFillSync(into),
+      owner: worker === 0,
+    });
+  }
+
+  #configure({ node, descriptors }: ToWorker & { kind: 'configure' }): void {
+    const before = this.#ports;
+    const ports = before !== null && sameDescriptors(before.descriptors, descriptors) ? before : new PortSet(descriptors, this.#bell);
+    this.#pipeline?.configure(node, ports, performance.now());
+    this.#ports = ports;
+    if (before !== ports) before?.unmap();
+    this.#post({ kind: 'configured' });
+  }
+
+  #post(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
 }
 
 function sameDescriptors(a: Descriptors, b: Descriptors): boolean {
@@ -128,4 +149,4 @@ function sameDescriptors(a: Descriptors, b: Descriptors): boolean {
   return flat(a) === flat(b);
 }
 
-if (parentPort !== null) runThread(workerData as WorkerStart, parentPort);
+if (parentPort !== null) new PacketLoop(workerData as Int32Array, parentPort).run();

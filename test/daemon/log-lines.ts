@@ -1,5 +1,6 @@
 /** A log that tests can read. */
-import { type Log, type LogLevel, openLog } from '../../src/daemon/log.js';
+import { type Log, openLog } from '../../src/daemon/log.js';
+import type { LogLevel } from '../../src/daemon/log-level.js';
 
 /** A log, its lines, and the hand of its clock. */
 export function makeLog(options: { level?: LogLevel; pretty?: boolean } = {}): { log: Log; lines: string[]; clock: { now: number } } {

@@ -56,7 +56,7 @@ test('a packet thread that throws ends the service: stack in the log, everything
   );
   expect([status, changed]).toEqual([Exit.failed, false]);
   expect(log).toContainEqual(
-    expect.objectContaining({ msg: 'packet thread failed', stack: expect.stringMatching(/^Error: planted\n.* at runThread /s) }),
+    expect.objectContaining({ msg: 'packet thread failed', stack: expect.stringMatching(/^Error: planted\n.* at PacketLoop\.run /s) }),
   );
   expect(log.at(-1)).toMatchObject({ msg: 'stopped', status: 1 });
 });

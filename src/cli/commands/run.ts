@@ -1,7 +1,8 @@
 /** `run`: the service in the foreground. */
 import { Command, Option } from 'commander';
-import { LOG_LEVELS, type LogLevel, openLog } from '../../daemon/log.js';
-import { Supervisor } from '../../daemon/supervisor.js';
+import { LOG_LEVELS, type LogLevel } from '../../daemon/log-level.js';
+import { PacketThread } from '../../daemon/packet-thread.js';
+import type { Supervisor } from '../../daemon/supervisor.js';
 import { configOption } from '../argument.js';
 import type { Io } from '../io.js';
 
@@ -10,9 +11,8 @@ export function runCommand(_io: Io): Command {
   return new Command('run')
     .addOption(configOption())
     .addOption(new Option('--log-level <level>', 'least important lines that are written').choices(LOG_LEVELS).default('info'))
-    .action(async ({ config: file, logLevel }: { config: string; logLevel: LogLevel }) => {
-      const log = openLog({ level: logLevel, pretty: process.stderr.isTTY === true, now: () => performance.now() });
-      const service = Supervisor.prepare(file, log);
+    .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
+      const service = await prepare(config, logLevel);
       for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void service.stop());
       process.on('SIGHUP', () => void service.reload().catch(() => {}));
       for (const kind of ['uncaughtException', 'unhandledRejection'] as const) process.on(kind, (thrown) => service.fail(kind, thrown));
@@ -20,4 +20,17 @@ export function runCommand(_io: Io): Command {
       await service.begin();
       process.exitCode = await service.ended;
     });
+}
+
+/** A service has one packet thread at least, which takes its time to boot: it does so while the rest is loaded and the configuration read. */
+async function prepare(config: string, level: LogLevel): Promise<Supervisor> {
+  const thread = new PacketThread(0);
+  try {
+    const [{ openLog }, { Supervisor }] = await Promise.all([import('../../daemon/log.js'), import('../../daemon/supervisor.js')]);
+    const log = openLog({ level, pretty: process.stderr.isTTY === true, now: () => performance.now() });
+    return Supervisor.prepare(config, log, thread);
+  } catch (thrown) {
+    await thread.cutOff();
+    throw thrown;
+  }
 }
