@@ -33,11 +33,15 @@ export function labEnvironment(): NodeJS.ProcessEnv {
 
 /** A Failure that names what is not installed of `programs`, and how to get it. */
 export function requirePrograms(programs: readonly string[]): void {
-  const folders = (labEnvironment().PATH ?? '').split(delimiter);
-  const missing = programs.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))));
+  const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => PACKAGES[program] ?? program))].join(' ');
   throw new Failure(Exit.failed, `${missing.join(', ')} not found; on Debian: apt-get install ${packages}`);
+}
+
+/** Whether a program is to be found. */
+export function isInstalled(program: string): boolean {
+  return (labEnvironment().PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)));
 }
 
 function isExecutable(path: string): boolean {

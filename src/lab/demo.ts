@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../daemon/failure.js';
 import type { Topology, Words } from '../topology/topology.js';
 import { checkPaths, type Network, type PathReport, works } from './check.js';
-import { requirePrograms } from './command.js';
+import { isInstalled, requirePrograms } from './command.js';
 import { startKeeper } from './keeper.js';
 import { Lab } from './lab.js';
 import { namespaceOf } from './plan.js';
@@ -182,12 +182,14 @@ function introduce({ title, picture, story }: Topology, screen: Screen): void {
 /** Lines to copy. */
 function hints({ topology, id }: Network, { program }: DemoOptions, screen: Screen): string[] {
   const [path] = topology.paths;
+  const toWeb = topology.paths.find(({ to }) => topology.nodes.some((node) => node.name === to && node.serves !== undefined));
   const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
   const inside = (node: string, command: string): string => `  ${program} lab exec ${id} ${node} ${command}`;
   return [
     screen.say({ en: 'Look inside, from another terminal:', ja: '別の端末から中を見るには:' }),
     ...(path === undefined ? [] : [inside(path.from, `ping -c 3 ${path.to}`)]),
     ...(path === undefined ? [] : [inside(path.from, 'ip -6 route')]),
+    ...(toWeb === undefined || !isInstalled('curl') ? [] : [inside(toWeb.from, `curl http://${toWeb.to}/`)]),
     ...(daemon === undefined ? [] : [inside(daemon, 'tcpdump -n -i eth0 proto 41'), inside(daemon, 'bash')]),
   ];
 }

@@ -32,7 +32,7 @@ export interface KeeperOptions {
 }
 
 /** Milliseconds that a keeper has to remove its lab. */
-const DOWN_PATIENCE = 20_000;
+const DOWN_PATIENCE = 10_000;
 /** Milliseconds between two looks whether it has. */
 const LOOK = 50;
 

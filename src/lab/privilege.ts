@@ -2,7 +2,7 @@
  * Who may make namespaces. Root may. Anybody else may where the kernel lets them make a user namespace
  * of their own: there they are root over what they make, and all of it goes with its last process.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { Exit, Failure } from '../daemon/failure.js';
 import { run } from './command.js';
 
@@ -29,6 +29,9 @@ export function isPrivate(env: NodeJS.ProcessEnv = process.env): boolean {
 
 /** Finds out how a lab can be made. A Failure with status 4 names what is missing and the remedy. */
 export async function labAccess(): Promise<Access> {
+  if (!existsSync('/proc/sys/net/ipv6')) {
+    throw new Failure(Exit.privilege, 'this kernel has no IPv6: load the module (modprobe ipv6), or boot without ipv6.disable=1');
+  }
   requireTun();
   if (hasCapabilities(readFileSync('/proc/self/status', 'utf8'))) return 'direct';
   const { status, stderr } = await run([...UNSHARE, 'true']);
@@ -53,23 +56,18 @@ export function hasCapabilities(status: string): boolean {
   return (effective & NEEDED) === NEEDED;
 }
 
-/** The switches of this kernel that forbid it. */
+/** What may forbid it, and the value that does not. Which of them there are depends on the kernel. */
+const SWITCHES = {
+  'kernel/unprivileged_userns_clone': 1,
+  'kernel/apparmor_restrict_unprivileged_userns': 0,
+  'user/max_user_namespaces': 10_000,
+} as const;
+
 function switches(): string {
-  const found = ['kernel/unprivileged_userns_clone', 'kernel/apparmor_restrict_unprivileged_userns', 'user/max_user_namespaces'].filter(
-    (path) => {
-      try {
-        accessSync(`/proc/sys/${path}`, constants.F_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    },
-  );
-  const remedies = found.map((path) => {
-    const value = path.endsWith('clone') ? 1 : path.startsWith('user/') ? 10_000 : 0;
-    return `${path.replace('/', '.')}=${value}`;
-  });
-  return remedies.join(' or ');
+  return Object.entries(SWITCHES)
+    .filter(([path]) => existsSync(`/proc/sys/${path}`))
+    .map(([path, value]) => `${path.replace('/', '.')}=${value}`)
+    .join(' or ');
 }
 
 function requireTun(): void {

@@ -26,7 +26,7 @@ const NONE = '-';
 /** The table, then what does not work, then the addresses of the relays. */
 export function reportLines(reports: readonly PathReport[], style: ReportStyle): string[] {
   const { language, colours } = style;
-  const headings = HEADINGS.map((heading) => paint(colours, 'bold', heading[language]));
+  const headings = HEADINGS.map((heading) => (heading[language] === '' ? '' : paint(colours, 'bold', heading[language])));
   const relays = new Map<string, Set<string>>();
   for (const { relay } of reports) if (relay !== null) relays.set(relay.node, (relays.get(relay.node) ?? new Set()).add(relay.address));
   return [

@@ -1,6 +1,6 @@
 /** The executable as a user runs it, with a run directory of its own so that tests see no other labs. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,9 +30,10 @@ export interface Result {
 export class Labs {
   readonly run = mkdtempSync(join(tmpdir(), 'tsunagi-lab-test-'));
 
-  /** `tsunagi lab …` to its end. */
-  lab(args: readonly string[], input = ''): Result {
-    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [EXECUTABLE, 'lab', ...args], {
+  /** `tsunagi lab …` to its end, run by `wrapper` if there is one. */
+  lab(args: readonly string[], input = '', wrapper: readonly string[] = []): Result {
+    const [program, ...rest] = [...wrapper, process.execPath, EXECUTABLE, 'lab', ...args];
+    const { status, signal, stdout, stderr } = spawnSync(program, rest, {
       env: this.#environment,
       input,
       encoding: 'utf8',
@@ -68,12 +69,45 @@ export class Labs {
 
   /** Removes what a test has left. */
   close(): void {
+    chownSync(this.run, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
     for (const { id } of this.list()) this.lab(['down', id]);
     rmSync(this.run, { recursive: true, force: true });
   }
 
   get #environment(): NodeJS.ProcessEnv {
     return { ...process.env, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TSUNAGI_LAB_DIR: this.run };
+  }
+}
+
+/** The user `nobody`, for whom the TUN device is as udev makes it, whatever it is here. */
+export class OrdinaryUser {
+  /** Why there can be none here; null when there can. */
+  readonly reason: string | null;
+  /** Runs a command as that user. */
+  readonly wrapper: readonly string[];
+
+  /** `run` becomes theirs; `mode` is that of the TUN device. */
+  constructor(run: string, mode = 0o666) {
+    const device = `tun=$(mktemp -u) && mknod -m ${mode.toString(8)} "$tun" c 10 200 && mount --bind "$tun" /dev/net/tun && rm "$tun"`;
+    const become = 'setpriv --reuid=65534 --regid=65534 --clear-groups';
+    this.wrapper = ['unshare', '--mount', 'sh', '-c', `${device} && exec ${become} "$0" "$@"`];
+    chownSync(run, 65534, 65534);
+    const [program, ...rest] = [
+      ...this.wrapper,
+      'unshare',
+      '--user',
+      '--map-root-user',
+      '--net',
+      '--mount',
+      process.execPath,
+      '--check',
+      EXECUTABLE,
+    ];
+    const { status, stderr } = spawnSync(program, rest, { encoding: 'utf8' });
+    this.reason =
+      status === 0
+        ? null
+        : `the user nobody can have no user namespace here, or cannot read this checkout: ${stderr.trim().split('\n').at(-1)}`;
   }
 }
 

@@ -13,6 +13,7 @@ import { reportData, reportLines } from '../../src/lab/report.js';
 import type { Topology } from '../../src/topology/topology.js';
 import { tsharkMissing } from '../wire/tshark.js';
 import { namespacesOf, withoutLabs } from './command-line.js';
+import { dissect, ERROR, GOOD } from './dissection.js';
 import { THREE_NETWORKS } from './plain-topology.js';
 
 const reason = withoutLabs();
@@ -120,44 +121,6 @@ test('captures hold what a wire would carry: right checksums, nothing longer tha
     expect(Math.max(...packets.flatMap(({ severities }) => severities)), link).toBeLessThan(ERROR);
   }
 });
-
-/** A checksum that tshark has verified, and the severity of an error; epan/expert.h of Wireshark. */
-const GOOD = '1';
-const ERROR = 0x800000;
-
-interface Packet {
-  /** Octets of the frame, and of TCP's data in it. */
-  readonly frame: number;
-  readonly octets: number;
-  readonly icmp: string;
-  readonly checksums: readonly string[];
-  readonly malformed: string;
-  readonly severities: readonly number[];
-}
-
-/** What tshark makes of a capture, TCP's checksums verified too. */
-function dissect(file: string): Packet[] {
-  const fields = [
-    'frame.len',
-    'tcp.len',
-    'icmpv6.type',
-    'tcp.checksum.status',
-    'icmpv6.checksum.status',
-    '_ws.malformed',
-    '_ws.expert.severity',
-  ];
-  const options = ['-n', '-o', 'tcp.check_checksum:TRUE', '-T', 'fields', ...fields.flatMap((field) => ['-e', field])];
-  const text = execFileSync('tshark', [...options, '-r', file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const [frame, octets, icmp, tcpSum, icmpSum, malformed, severities] = line.split('\t');
-      // After a comma stands what an ICMPv6 error quotes, cut as it may be.
-      const checksums = [tcpSum, icmpSum].map((statuses) => statuses.split(',')[0]).filter((status) => status !== '');
-      return { frame: Number(frame), octets: Number(octets), icmp, checksums, malformed, severities: severities.split(',').map(Number) };
-    });
-}
 
 test('two labs of one network stand side by side and do not hear each other', async () => {
   const [one, two] = await Promise.all([up(THREE_NETWORKS), up(THREE_NETWORKS)]);

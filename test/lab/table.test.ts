@@ -57,6 +57,21 @@ test('wrapped text keeps every character in order and stays within the columns, 
       for (const line of lines) if (/\s/.test(line.trim())) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
     }),
   );
+  const words = fc.array(fc.constantFrom('a', 'of', 'the', 'tunnel', '経', '路'), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(words, fc.integer({ min: 6, max: 40 }), (parts, columns) => {
+      const lines = wrap(parts.join(' '), columns);
+      expect(lines.join(' ')).toBe(parts.join(' '));
+      for (const [i, line] of lines.entries()) {
+        expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+        const next = lines
+          .at(i + 1)
+          ?.split(' ')
+          .at(0);
+        if (next !== undefined) expect(displayWidth(`${line} ${next}`)).toBeGreaterThan(columns);
+      }
+    }),
+  );
   expect(wrap('one two three', 7)).toEqual(['one two', 'three']);
   expect(wrap('東京と大阪には。', 8)).toEqual(['東京と大', '阪には。']);
 });

@@ -1,6 +1,6 @@
 /** The lab's web server, on the loopback of this machine: its page in both languages, and what it makes of bad visitors. */
 import { createHash } from 'node:crypto';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -155,6 +155,31 @@ test('a visit brings all of it together', async () => {
   } finally {
     loopback.closeAllConnections();
     loopback.close();
+  }
+});
+
+test('a transfer that is cut, longer, or differs in one bit is no whole one', async () => {
+  const one = (change: (b: Uint8Array) => Uint8Array): Server =>
+    createServer((request, response) => {
+      request.resume();
+      const b = content(1 << 20);
+      if (request.url === '/json') response.end('{}');
+      else if (request.method === 'POST') response.end(JSON.stringify({ octets: change(b).length, sha256: digestOf(change(b)) }));
+      else response.setHeader('Repr-Digest', `sha-256=:${digestOf(b)}:`).end(change(b));
+    });
+  const flip = (b: Uint8Array): Uint8Array => b.map((octet, i) => (i === 4711 ? octet ^ 1 : octet));
+  for (const [change, isWhole] of [
+    [(b: Uint8Array) => b, true],
+    [(b: Uint8Array) => b.subarray(1), false],
+    [(b: Uint8Array) => Buffer.concat([b, Buffer.of(0)]), false],
+    [flip, false],
+  ] as const) {
+    const bad = one(change);
+    await new Promise<void>((resolve) => bad.listen({ host: '::1', port: 0 }, resolve));
+    const { download, upload } = await visit('::1', (bad.address() as AddressInfo).port);
+    expect([download.isWhole, upload.isWhole]).toEqual([isWhole, isWhole]);
+    bad.closeAllConnections();
+    bad.close();
   }
 });
 
