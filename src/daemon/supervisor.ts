@@ -231,6 +231,8 @@ export class Supervisor {
     const http = moved ? await this.#listen(next.config.http) : this.#http;
     const changes = compareNodes(this.#node, next.node);
     const old = this.#node;
+    // Whoever reloads may have taken something away by hand: every step is made sure of.
+    this.#host.distrust();
     try {
       await this.#become(next.node);
     } catch (thrown) {

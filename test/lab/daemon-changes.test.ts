@@ -64,6 +64,17 @@ test('a reload that the host refuses half-way is taken back', async ({ net }) =>
   expect(net.reaches()).toBe(true);
 });
 
+test('a reload sets again what somebody has taken away', async ({ net }) => {
+  const { hostConfig } = await net.services();
+  const before = net.snapshot(net.host);
+  net.exec(net.host, 'ip link set tun6to4 down');
+  net.exec(net.host, 'ip -6 route flush type unreachable');
+  expect(net.reaches()).toBe(false);
+  expect(net.ask(hostConfig, 'reload')).toMatchObject({ unchanged: ['home'] });
+  expect(net.snapshot(net.host)).toBe(before);
+  expect(net.reaches()).toBe(true);
+});
+
 test('what only a restart can do is said by a reload', async ({ net }) => {
   const { hostConfig } = await net.services();
   writeFileSync(hostConfig, `workers = 2\n${read(hostConfig)}`);

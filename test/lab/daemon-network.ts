@@ -148,7 +148,11 @@ export class Network {
 
   /** Runs a command, its words without spaces, and returns what it prints. Throws when it fails. */
   exec(namespace: Namespace, command: string): string {
-    return execFileSync('nsenter', [`--net=${namespace.path}`, ...command.split(' ')], { encoding: 'utf8', timeout: PATIENCE });
+    return execFileSync('nsenter', [`--net=${namespace.path}`, ...command.split(' ')], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: PATIENCE,
+    });
   }
 
   /** The path of a file in the folder of this network. */
