@@ -6,6 +6,7 @@ import { dissect, tsharkMissing } from '../wire/tshark.js';
 import { hex } from './compose.js';
 import { comparable, loadVectors, vectorNames } from './load.js';
 import { nodeOf } from './node.js';
+import { expectedOutcome, type Outcome } from './outcome.js';
 import { checks } from './sixtofour/checks.js';
 import { congestion } from './sixtofour/congestion.js';
 import { headers } from './sixtofour/headers.js';
@@ -39,7 +40,7 @@ const vectors = existsSync(FOLDER) ? loadVectors('6to4') : [];
 const REMARKS = ['Routing header type is deprecated', '"Time To Live" only 1'];
 
 /** Runs a vector over the engine: what becomes of its packet, in the words of the file. */
-function run(vector: Vector): Partial<Vector> {
+function run(vector: Vector): Outcome {
   const explainer = new Explainer(nodeOf(vector.config));
   for (const step of vector.state ?? []) explainer.explain(step.from, hex(step.in), step.now);
   const { verdict, reason, out, answers } = explainer.explain(vector.from, hex(vector.in), vector.now);
@@ -51,17 +52,8 @@ function run(vector: Vector): Partial<Vector> {
   };
 }
 
-function expected({ verdict, reason, out, answers }: Vector): Partial<Vector> {
-  return {
-    verdict,
-    ...(reason !== undefined && { reason }),
-    ...(out !== undefined && { out: comparable(out) }),
-    ...(answers !== undefined && { answers: answers.map(({ to, octets }) => ({ to, octets: comparable(octets) })) }),
-  };
-}
-
 test.each(vectors.map((vector) => [vector.name, vector] as const))('the engine: %s', (_, vector) => {
-  expect(run(vector)).toEqual(expected(vector));
+  expect(run(vector)).toEqual(expectedOutcome(vector));
 });
 
 /** Every reason that a 6to4 node gives of itself; the others are other technologies', the ports', or the LANs'. */

@@ -1,0 +1,176 @@
+/**
+ * The vectors over the simulator: a daemon on a host, with the host's own IPv4 stack in front of it.
+ *
+ *   stranger ---- wire ---- eth0 [ IPv4 stack -> sockets -> daemon -> device ]
+ *
+ * `v4` packets come over the wire. `v6` packets are put into the device, and what comes out of it is caught there,
+ * where a capture would show both: what the host's IPv6 stack thinks of them is no business of the tunnel's.
+ */
+import { describe, expect, test, vi } from 'vitest';
+import { readStatus } from '../../src/daemon/status.js';
+import { SIZE4 } from '../../src/sim/address.js';
+import { Daemon } from '../../src/sim/daemon.js';
+import type { Interface } from '../../src/sim/interface.js';
+import type { EventName } from '../../src/sim/trace.js';
+import { formatIpv4 } from '../../src/wire/address.js';
+import { IPV4_DST, IPV4_LEN, IPV4_SRC } from '../../src/wire/ipv4.js';
+import { hex } from '../vectors/compose.js';
+import { loadVectors } from '../vectors/load.js';
+import { configOf, hostAddresses } from '../vectors/node.js';
+import { countedSince, expectedOutcome, judgementOf, outcomeOf, type Sent, type Tally, tallyOf } from '../vectors/outcome.js';
+import type { Vector } from '../vectors/vector.js';
+import { resolve } from './resolve.js';
+import { node, worldOf } from './worlds.js';
+
+/** Octets on the wire, more than any packet of a vector has. */
+const WIRE_MTU = 9000;
+
+const vectors = loadVectors('6to4');
+
+/** What does not get as far as the tunnel, by how it ends on the host: its stack takes it, refuses it, or passes it by. */
+const DECIDED_BY_THE_HOST: Partial<Record<EventName, readonly string[]>> = {
+  malformed: [
+    'host-receives-a-header-length-of-16',
+    'host-receives-a-header-longer-than-the-packet',
+    'host-receives-a-packet-cut-by-one-octet',
+    'host-receives-a-total-length-of-0',
+    'host-receives-half-an-ipv4-header',
+    'host-receives-nothing',
+    'host-receives-outer-version-5',
+  ],
+  bad_source: [
+    'host-receives-an-outer-source-in-0-8',
+    'host-receives-an-outer-source-in-240-4',
+    'host-receives-from-loopback-127-0-0-0',
+    'host-receives-from-loopback-127-255-255-255',
+    'host-receives-from-multicast-224-0-0-0',
+    'host-receives-from-multicast-239-255-255-255',
+    'host-receives-from-reserved-240-0-0-0',
+    'host-receives-from-reserved-255-255-255-255',
+    'host-receives-from-this-network-0-0-0-0',
+    'host-receives-from-this-network-0-255-255-255',
+    'relay-receives-an-outer-source-in-0-8',
+    'relay-receives-an-outer-source-in-240-4',
+    'router-receives-an-outer-source-in-0-8',
+    'router-receives-an-outer-source-in-240-4',
+  ],
+  wrong_host: ['host-receives-a-packet-for-a-group'],
+  no_neighbour: ['host-receives-a-packet-for-another-host'],
+  collected: ['host-receives-a-first-fragment', 'host-receives-a-later-fragment'],
+  no_port: ['host-receives-another-protocol'],
+  delivered: ['an-echo-request-goes-no-further', 'source-quench-goes-no-further'],
+  down: ['host-sends-while-it-has-no-ipv4-address'],
+};
+
+/** A link of the simulator knows families by the version of a packet: this one would be a native packet on it. */
+const NOT_TO_BE_SET_UP = ['host-receives-ipv6-without-an-outer-header'];
+
+/** The node of one vector, alone with strangers. */
+class VectorNode {
+  readonly #world;
+  readonly #host;
+  readonly #eth0: Interface;
+  readonly #daemon: Daemon;
+  readonly #stranger;
+  /** What has come out of tunnel devices. */
+  readonly #arrived: Uint8Array[] = [];
+
+  constructor(toml: string) {
+    const addresses = hostAddresses(configOf(toml)).map((addr) => `${formatIpv4(addr)}/24`);
+    const machine = node('node', { eth0: ['wire', ...addresses] }, {}, { forwards: true });
+    this.#world = worldOf([machine], [{ name: 'wire', mtu: WIRE_MTU }]);
+    this.#stranger = this.#world.probe('wire');
+    this.#host = this.#world.host('node');
+    this.#eth0 = this.#host.interface('eth0');
+    this.#host.routes4.add({ to: { addr: new Uint8Array(4), len: 0 }, via: null, interface: this.#eth0, metric: 0, until: Infinity });
+    this.#daemon = new Daemon(this.#host, (facts, slots) => resolve(toml, facts, machine, slots));
+    this.#daemon.start();
+    for (const device of this.#devices()) {
+      vi.spyOn(device, 'arrive').mockImplementation((packet) => void this.#arrived.push(packet));
+    }
+  }
+
+  /** A stranger has the IPv4 address at `outer[at..)`, if there is a whole one. */
+  meet(outer: Uint8Array, at: number): void {
+    if (outer.length >= IPV4_LEN) this.#stranger.claim(outer.slice(at, at + SIZE4));
+  }
+
+  /** Shows the node a packet at `now`, and returns what it sends because of it. */
+  show(now: number, from: Vector['from'], packet: Uint8Array): Sent[] {
+    this.#world.run(now);
+    const wire = this.#world.link('wire');
+    const before = wire.packets().length;
+    if (from === 'v4') this.#stranger.send(packet, this.#eth0.linkLocal ?? packet);
+    else this.#enter(this.#devices()[0], packet);
+    this.#world.run(now);
+    const sent = wire.packets().slice(before);
+    return [
+      ...sent.filter((octets) => octets !== packet).map((octets) => ({ to: 'v4' as const, octets })),
+      ...this.#arrived.splice(0).map((octets) => ({ to: 'v6' as const, octets })),
+    ];
+  }
+
+  /** Everything that the daemon has counted. */
+  tally(): Tally {
+    const { node: spec, counters } = this.#daemon;
+    if (spec === null) throw new Error('the daemon does not run');
+    return tallyOf(readStatus({ name: '', version: '', state: 'running', uptime: 0, node: spec, rows: [counters.row] }));
+  }
+
+  /** How often each event has happened on the host. */
+  events(): Tally {
+    return new Map(Object.entries(this.#host.account.counts()));
+  }
+
+  /** As a routed packet enters it. */
+  #enter(device: Interface, packet: Uint8Array): void {
+    const ending = device.send(packet, packet);
+    if (ending !== null) this.#host.account.note(ending);
+  }
+
+  #devices(): Interface[] {
+    return (this.#daemon.node?.tunnels ?? []).map((tunnel) => this.#host.interface(tunnel.interface));
+  }
+}
+
+/** A vector that was played: what became of its packet, and how often each event has happened on the host because of it. */
+function play({ config, state = [], now, from, in: octets, out, answers = [] }: Vector) {
+  const subject = new VectorNode(config);
+  const packet = hex(octets);
+  if (from === 'v4') subject.meet(packet, IPV4_SRC);
+  for (const sent of [{ to: other(from), octets: out ?? '' }, ...answers]) if (sent.to === 'v4') subject.meet(hex(sent.octets), IPV4_DST);
+  for (const step of state) subject.show(step.now, step.from, hex(step.in));
+  const [tally, events] = [subject.tally(), subject.events()];
+  const sent = subject.show(now, from, packet);
+  const judgement = judgementOf(countedSince(tally, subject.tally()));
+  return { judgement, outcome: outcomeOf(from, judgement, sent), events: countedSince(events, subject.events()) };
+}
+
+function other(side: Vector['from']): Vector['from'] {
+  return side === 'v4' ? 'v6' : 'v4';
+}
+
+const decidedByTheHost = Object.entries(DECIDED_BY_THE_HOST).flatMap(([ending, names]) => names.map((name) => [name, ending] as const));
+const others = new Set([...decidedByTheHost.map(([name]) => name), ...NOT_TO_BE_SET_UP]);
+const decidedByTheTunnel = vectors.filter(({ name }) => !others.has(name));
+
+describe('the tunnel decides', () => {
+  test.each(decidedByTheTunnel.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
+    expect(play(vector).outcome).toEqual(expectedOutcome(vector));
+  });
+});
+
+describe('the host decides', () => {
+  test.each(decidedByTheHost)('%s: %s', (name, ending) => {
+    const vector = vectors.find((candidate) => candidate.name === name);
+    if (vector === undefined) throw new Error('there is no such vector any more');
+    const { judgement, events } = play(vector);
+    expect(judgement).toEqual({});
+    expect(events.get(ending)).toBe(1);
+  });
+});
+
+test(`${decidedByTheTunnel.length} of ${vectors.length} vectors are decided by the tunnel`, () => {
+  expect(vectors.map(({ name }) => name)).toEqual(expect.arrayContaining([...others]));
+  expect(decidedByTheTunnel.length).toBeGreaterThanOrEqual(401);
+});
