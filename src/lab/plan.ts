@@ -49,7 +49,7 @@ const DEFAULT_METRIC = 100;
 const BRIDGE = 'br0';
 
 /** Prefix of everything that a lab names on this machine. */
-export const NAMESPACE_PREFIX = 'tsn-';
+const NAMESPACE_PREFIX = 'tsn-';
 
 /** The namespace of a node, or of a link that is a bridge, in the lab `id`. */
 export function namespaceOf(id: string, name: string): string {

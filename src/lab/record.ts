@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Exit, Failure, reasonOf } from '../daemon/failure.js';
+import { namespaceOf } from './plan.js';
 import { bootId, isRunning, type ProcessName } from './process.js';
 
 /** A program that a lab runs in one of its namespaces. */
@@ -120,7 +121,7 @@ function entries(run: string): string[] {
 function readRecord(run: string, id: string): LabRecord | null {
   try {
     const record = JSON.parse(readFileSync(join(run, id, RECORD), 'utf8')) as LabRecord;
-    return record.id === id && record.namespaces.every((name) => name.startsWith(`tsn-${id}-`)) ? record : null;
+    return record.id === id && record.namespaces.every((name) => name.startsWith(namespaceOf(id, ''))) ? record : null;
   } catch {
     return null;
   }
