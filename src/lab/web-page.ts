@@ -41,9 +41,10 @@ export const STYLE = `
 :root { color-scheme: light dark; --ink: #1d2733; --paper: #fbfaf7; --faint: #66707c; --line: #d9d6cd; --mark: #b3402a; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e0; --paper: #15191e; --faint: #98a1ab; --line: #333a42; --mark: #ff8f75; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-content: center; padding: 2rem 1.25rem; background: var(--paper); color: var(--ink);
+body { margin: 0; min-height: 100vh; display: grid; grid-template-columns: min(44rem, 100%);
+  place-content: center; padding: 2rem 1.25rem; background: var(--paper); color: var(--ink);
   font: 1.0625rem/1.7 system-ui, "Hiragino Sans", "Noto Sans CJK JP", "Noto Sans JP", sans-serif; }
-main { width: min(44rem, 100%); }
+:lang(ja) { word-break: auto-phrase; }
 h1 { margin: 0 0 2.5rem; font-size: 1rem; font-weight: 600; letter-spacing: .04em; color: var(--faint); }
 h1 b { color: var(--mark); }
 .address { margin: 0; font: clamp(1.25rem, 5.2vw, 2.25rem)/1.3 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
