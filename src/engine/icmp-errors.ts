@@ -82,7 +82,7 @@ export class IcmpErrors {
     this.#count--;
     this.#counters.icmp(this.#slot, this.#kind[at]);
     out.fill(b, off, end);
-    out.remote.addr = remote.addr;
+    out.remote.bits = remote.bits;
     return this.#to[at];
   }
 }

@@ -11,7 +11,6 @@
 import type { Millis } from '../core/clock.js';
 import { type Counters, IcmpKind } from '../core/counters.js';
 import { Drop } from '../core/drop.js';
-import { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
@@ -38,6 +37,7 @@ import {
   writeIpv4,
 } from '../wire/ipv4.js';
 import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6, trafficClass6 } from '../wire/ipv6.js';
+import { i32 } from '../wire/octets.js';
 import { IcmpErrors } from './icmp-errors.js';
 import type { NodeContext } from './node.js';
 import { makeRole } from './roles.js';
@@ -62,9 +62,8 @@ export class Tunnel {
   readonly #node: NodeContext;
   readonly #counters: Counters;
   readonly #role: Role;
-  /** `spec.local`; numbers in a typed array are read without a box. */
-  readonly #local: Uint32Array;
-  readonly #asked = new Endpoint();
+  /** `spec.local`, as `Endpoint.bits`. */
+  readonly #local: Int32Array;
   readonly #outer = new Outer();
   readonly #errors: IcmpErrors;
   readonly #pathMtu: PathMtu | null;
@@ -77,7 +76,7 @@ export class Tunnel {
     this.spec = spec;
     this.#node = node;
     this.#counters = counters;
-    this.#local = Uint32Array.from(spec.local);
+    this.#local = Int32Array.from(spec.local);
     this.#role = makeRole(spec, { node, random, before, now });
     this.#errors = new IcmpErrors(spec.slot, spec.icmpRate, counters);
     this.#pathMtu = spec.pathMtuDiscovery ? new PathMtu() : null;
@@ -89,9 +88,8 @@ export class Tunnel {
   /** True when what is sent to the IPv4 address at `b[off..)` is for this tunnel. */
   isLocal(b: Uint8Array, off: number): boolean {
     const local = this.#local;
-    const asked = this.#asked;
-    asked.read(b, off);
-    for (let i = 0; i < local.length; i++) if (local[i] === asked.addr) return true;
+    const addr = i32(b, off);
+    for (let i = 0; i < local.length; i++) if (local[i] === addr) return true;
     return false;
   }
 
@@ -204,7 +202,7 @@ export class Tunnel {
   }
 
   #isOwn(b: Uint8Array, off: number): boolean {
-    return this.#role.isOwn(b, off) || this.#node.isOwn(b, off);
+    return this.#role.isOwn(b, off) || this.#node.own6.has(b, off);
   }
 
   /** Puts the outer header in front of the packet in `frame`, between the endpoints that the role found. */
@@ -214,9 +212,8 @@ export class Tunnel {
     const traffic = trafficClass6(b, frame.off);
     const tos = this.#fixedTos | (traffic & this.#dscpMask) | (traffic & this.#ecnMask);
     const at = frame.push(IPV4_LEN);
-    // `| 0`: the same 32 bits as a small integer, which V8 hands over without a box.
-    writeIpv4(b, at, frame.end - at, tos, flags, this.spec.ttl, Protocol.ipv6, outer.local.addr | 0, outer.remote.addr | 0);
-    frame.remote.addr = outer.remote.addr;
+    writeIpv4(b, at, frame.end - at, tos, flags, this.spec.ttl, Protocol.ipv6, outer.local.bits, outer.remote.bits);
+    frame.remote.bits = outer.remote.bits;
   }
 
   /** Readies an ICMPv6 error for the carrier; false when the role does not let it pass. */

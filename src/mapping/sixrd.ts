@@ -7,7 +7,7 @@
  */
 import type { Endpoint } from '../core/endpoint.js';
 import { mask4, type Prefix6 } from '../wire/address.js';
-import { i32, put32, u32 } from '../wire/octets.js';
+import { i32, put32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
 
 /** One 6rd domain. */
@@ -17,11 +17,15 @@ export class SixRd implements Mapping {
   readonly ipv4MaskLen: number;
   /** Bits in a delegated prefix. */
   readonly delegatedLen: number;
-  /** The shared leading bits, the rest zero. */
+  readonly #prefixLen: number;
+  /** The shared leading bits, the rest zero; signed, as `Endpoint.bits`. */
   readonly #common: number;
   readonly #carriedLen: number;
-  readonly #words = new Uint32Array(4);
-  readonly #masks = new Uint32Array(4);
+  /** The prefix and its mask in words; the first, which most packets are decided by, once more beside them. */
+  readonly #words = new Int32Array(4);
+  readonly #masks = new Int32Array(4);
+  readonly #firstWord: number;
+  readonly #firstMask: number;
 
   /**
    * `common` is any IPv4 address of the domain; its first `ipv4MaskLen` bits are the shared ones.
@@ -36,24 +40,22 @@ export class SixRd implements Mapping {
     this.ipv4MaskLen = ipv4MaskLen;
     this.delegatedLen = delegatedLen;
     this.#carriedLen = 32 - ipv4MaskLen;
-    this.#common = (common & mask4(ipv4MaskLen)) >>> 0;
+    this.#prefixLen = prefix.len;
+    this.#common = common & mask4(ipv4MaskLen);
     for (let i = 0; i < 4; i++) {
       this.#masks[i] = mask4(Math.min(32, Math.max(0, prefix.len - 32 * i)));
-      this.#words[i] = u32(prefix.addr, 4 * i) & this.#masks[i];
+      this.#words[i] = i32(prefix.addr, 4 * i) & this.#masks[i];
     }
+    this.#firstWord = this.#words[0];
+    this.#firstMask = this.#masks[0];
   }
 
   /** See {@link Mapping}; `ep.port` becomes 0, protocol 41 has none. */
   endpointOf(b: Uint8Array, off: number, ep: Endpoint): boolean {
-    const words = this.#words;
-    const masks = this.#masks;
-    if (((i32(b, off) ^ words[0]) & masks[0]) !== 0) return false;
-    if (this.prefix.len > 32) {
-      for (let i = 1; i < 4; i++) if (((i32(b, off + 4 * i) ^ words[i]) & masks[i]) !== 0) return false;
-    }
+    if (((i32(b, off) ^ this.#firstWord) & this.#firstMask) !== 0) return false;
+    if (this.#prefixLen > 32 && !this.#hasLongPrefix(b, off)) return false;
     ep.port = 0;
-    ep.addr = this.#common;
-    if (this.#carriedLen !== 0) this.#addCarried(b, off, ep);
+    ep.bits = this.#common | (this.#carriedLen === 0 ? 0 : this.#bitsAfterPrefix(b, off) >>> this.ipv4MaskLen);
     return true;
   }
 
@@ -68,13 +70,18 @@ export class SixRd implements Mapping {
     if (shift !== 0 && word < 3) put32(b, off + 4 * word + 4, carried << (32 - shift));
   }
 
-  /** Adds the IPv4 bits that the address carries: the upper `carriedLen` of the 32 bits that follow the prefix. */
-  #addCarried(b: Uint8Array, off: number, ep: Endpoint): void {
-    const word = this.prefix.len >>> 5;
-    const shift = this.prefix.len & 31;
-    const high = i32(b, off + 4 * word) << shift;
-    const low = shift > 0 && word < 3 ? i32(b, off + 4 * word + 4) >>> (32 - shift) : 0;
-    ep.addr |= (high | low) >>> this.ipv4MaskLen;
+  /** Compares a prefix of more than 32 bits behind its first word. */
+  #hasLongPrefix(b: Uint8Array, off: number): boolean {
+    for (let i = 1; i < 4; i++) if (((i32(b, off + 4 * i) ^ this.#words[i]) & this.#masks[i]) !== 0) return false;
+    return true;
+  }
+
+  /** The 32 bits that follow the prefix, signed; the upper `carriedLen` of them are IPv4. */
+  #bitsAfterPrefix(b: Uint8Array, off: number): number {
+    const word = off + ((this.#prefixLen >>> 5) << 2);
+    const shift = this.#prefixLen & 31;
+    const high = i32(b, word);
+    return shift === 0 ? high : (high << shift) | (word < off + 12 ? i32(b, word + 4) >>> (32 - shift) : 0);
   }
 }
 

@@ -24,36 +24,54 @@ const NOT_UNIQUE: readonly Prefix4[] = [
 
 /** The node's IPv4 addresses. */
 export class OwnAddresses {
-  readonly #addrs: Uint32Array;
+  readonly #addrs: Int32Array;
   /** Those that mean this node wherever they are met. */
-  readonly #unique: Uint32Array;
+  readonly #unique: Int32Array;
   readonly #carried = new Endpoint();
 
   /** `addrs`: every IPv4 address of the node. */
   constructor(addrs: readonly number[]) {
-    this.#addrs = Uint32Array.from(addrs);
+    this.#addrs = Int32Array.from(addrs);
     this.#unique = this.#addrs.filter((addr) => !NOT_UNIQUE.some((prefix) => in4(addr, prefix)));
   }
 
   /** True when the address of `ep` is one of them. */
   has(ep: Endpoint): boolean {
-    return holds(this.#addrs, ep);
+    return holds(this.#addrs, ep.bits);
   }
 
   /** True when the IPv6 address at `b[off..)` carries one of the unique ones: as 6to4, ISATAP (either u bit) or Teredo. */
   carriedBy(b: Uint8Array, off: number): boolean {
-    const carried = this.#carried;
-    if ((i32(b, off + 8) & 0xfdffffff) === 0x00005efe) {
-      carried.read(b, off + 12);
-      if (holds(this.#unique, carried)) return true;
-    }
-    if (i32(b, off) === 0x20010000) carried.addr = ~i32(b, off + 12);
-    else if (!sixToFour.endpointOf(b, off, carried)) return false;
-    return holds(this.#unique, carried);
+    const unique = this.#unique;
+    if ((i32(b, off + 8) & 0xfdffffff) === 0x00005efe && holds(unique, i32(b, off + 12))) return true;
+    if (i32(b, off) === 0x20010000) return holds(unique, ~i32(b, off + 12));
+    return sixToFour.endpointOf(b, off, this.#carried) && holds(unique, this.#carried.bits);
   }
 }
 
-function holds(addrs: Uint32Array, { addr }: Endpoint): boolean {
+function holds(addrs: Int32Array, addr: number): boolean {
   for (let i = 0; i < addrs.length; i++) if (addrs[i] === addr) return true;
   return false;
+}
+
+const WORDS = 4;
+
+/** IPv6 addresses of the node. */
+export class OwnAddresses6 {
+  readonly #words: Int32Array;
+
+  /** `addresses`: sixteen octets each. */
+  constructor(addresses: readonly Uint8Array[]) {
+    this.#words = Int32Array.from(addresses.flatMap((address) => [0, 4, 8, 12].map((off) => i32(address, off))));
+  }
+
+  /** True when the address at `b[off..)` is one of them. */
+  has(b: Uint8Array, off: number): boolean {
+    const words = this.#words;
+    for (let i = 0; i < words.length; i += WORDS) {
+      const samePrefix = words[i] === i32(b, off) && words[i + 1] === i32(b, off + 4);
+      if (samePrefix && words[i + 2] === i32(b, off + 8) && words[i + 3] === i32(b, off + 12)) return true;
+    }
+    return false;
+  }
 }

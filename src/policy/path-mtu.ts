@@ -21,34 +21,35 @@ export const Fit = { clearDf: 0, setDf: 1, tooBig: 2 } as const;
 
 /** Learned path MTUs. */
 export class PathMtu {
-  readonly #addr = new Uint32Array(ROWS * WAYS);
+  readonly #addr = new Int32Array(ROWS * WAYS);
   readonly #mtu = new Uint16Array(ROWS * WAYS);
   readonly #expires = new Float64Array(ROWS * WAYS);
 
   /** An error said that packets to `addr` must not exceed `mtu` octets, outer header included. Never raises a value. */
   learn(addr: number, mtu: number, now: Millis): void {
+    const bits = addr | 0;
     const value = Math.max(MIN_MTU4, mtu);
-    const row = rowOf(addr);
+    const row = rowOf(bits);
     let at = row;
     for (let i = row; i < row + WAYS; i++) {
-      if (this.#addr[i] === addr && this.#expires[i] > now) {
-        if (value < this.#mtu[i]) this.#set(i, addr, value, now);
+      if (this.#addr[i] === bits && this.#expires[i] > now) {
+        if (value < this.#mtu[i]) this.#set(i, bits, value, now);
         return;
       }
       if (this.#expires[i] < this.#expires[at]) at = i;
     }
-    this.#set(at, addr, value, now);
+    this.#set(at, bits, value, now);
   }
 
   /** Octets, outer header included, that reach the endpoint unfragmented; `unknown` when nothing was learned. */
-  get({ addr }: Endpoint, unknown: number, now: Millis): number {
-    const row = rowOf(addr);
-    for (let i = row; i < row + WAYS; i++) if (this.#addr[i] === addr && this.#expires[i] > now) return this.#mtu[i];
+  get({ bits }: Endpoint, unknown: number, now: Millis): number {
+    const row = rowOf(bits);
+    for (let i = row; i < row + WAYS; i++) if (this.#addr[i] === bits && this.#expires[i] > now) return this.#mtu[i];
     return unknown;
   }
 
-  #set(i: number, addr: number, mtu: number, now: Millis): void {
-    this.#addr[i] = addr;
+  #set(i: number, bits: number, mtu: number, now: Millis): void {
+    this.#addr[i] = bits;
     this.#mtu[i] = mtu;
     this.#expires[i] = now + PATH_MTU_LIFETIME;
   }
@@ -66,6 +67,6 @@ export function advertisedMtu(pathMtu: number): number {
   return Math.max(MIN_MTU, pathMtu - IPV4_LEN);
 }
 
-function rowOf(addr: number): number {
-  return (Math.imul(addr, 0x9e3779b1) >>> 22) * WAYS;
+function rowOf(bits: number): number {
+  return (Math.imul(bits, 0x9e3779b1) >>> 22) * WAYS;
 }

@@ -108,27 +108,28 @@ const PASSES = 0;
 const REFUSED = 1;
 const MIXED = 2;
 
+/** A rule of a policy as three 32-bit numbers: the bits of a prefix, its mask, and whether it is refused. */
+const RULE = 3;
+
 /** Which IPv4 addresses may be tunnel endpoints. */
 export class EndpointPolicy {
   readonly #allow: readonly Prefix4[];
-  readonly #broadcasts: readonly number[];
   readonly #byFirstOctet = new Uint8Array(256);
+  /** The first that fits decides: broadcasts, exceptions, the registry. */
+  readonly #rules: Int32Array;
   readonly #asked = new Endpoint();
 
   /** `allow`: ranges accepted all the same; `broadcasts`: directed broadcasts of the node's own subnets (RFC 3964 section 5.3.1). */
   constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = []) {
     this.#allow = allow;
-    this.#broadcasts = broadcasts;
-    for (const { prefix, refused } of SPECIAL_IPV4) {
-      const spans = 1 << Math.max(0, 8 - prefix.len);
-      for (let i = 0; i < spans; i++) {
-        const octet = (prefix.addr >>> 24) + i;
-        if (prefix.len > 8) this.#byFirstOctet[octet] = MIXED;
-        else if (refused) this.#byFirstOctet[octet] = REFUSED;
-      }
-    }
-    for (const { addr, len } of allow) for (let i = 0; i < 1 << Math.max(0, 8 - len); i++) this.#byFirstOctet[(addr >>> 24) + i] = MIXED;
-    for (const addr of broadcasts) this.#byFirstOctet[addr >>> 24] = MIXED;
+    const registry = SPECIAL_IPV4.map(({ prefix, refused }) => ({ ...prefix, refused }));
+    const exceptions = allow.map((prefix) => ({ ...prefix, refused: false }));
+    const own = broadcasts.map((addr) => ({ addr, len: 32, refused: true }));
+    this.#rules = Int32Array.from(
+      [...own, ...exceptions, ...registry].flatMap(({ addr, len, refused }) => [addr, mask4(len), Number(refused)]),
+    );
+    for (const { addr, len, refused } of registry) this.#mark(addr, len, len > 8 ? MIXED : refused ? REFUSED : PASSES);
+    for (const { addr, len } of [...exceptions, ...own]) this.#mark(addr, len, MIXED);
   }
 
   /** True when `addr` must not be a tunnel endpoint. For cold paths. */
@@ -138,9 +139,9 @@ export class EndpointPolicy {
   }
 
   /** True when the address of `ep` must not be a tunnel endpoint. */
-  refuses(ep: Endpoint): boolean {
-    const octet = this.#byFirstOctet[ep.addr >>> 24];
-    return octet === PASSES ? false : octet === REFUSED ? true : this.#judge(ep);
+  refuses({ bits }: Endpoint): boolean {
+    const octet = this.#byFirstOctet[bits >>> 24];
+    return octet === PASSES ? false : octet === REFUSED ? true : this.#judge(bits);
   }
 
   /** The range that refuses `addr`; null when it is accepted. A directed broadcast is refused without a range. */
@@ -150,16 +151,14 @@ export class EndpointPolicy {
     return range?.refused === true ? range : null;
   }
 
-  #judge({ addr }: Endpoint): boolean {
-    for (let i = 0; i < this.#broadcasts.length; i++) if (this.#broadcasts[i] === addr) return true;
-    for (let i = 0; i < this.#allow.length; i++) {
-      const prefix = this.#allow[i];
-      if (((addr ^ prefix.addr) & mask4(prefix.len)) === 0) return false;
-    }
-    for (let i = 0; i < SPECIAL_IPV4.length; i++) {
-      const { prefix, refused } = SPECIAL_IPV4[i];
-      if (((addr ^ prefix.addr) & mask4(prefix.len)) === 0) return refused;
-    }
+  #mark(addr: number, len: number, answer: number): void {
+    const first = addr >>> 24;
+    this.#byFirstOctet.fill(answer, first, first + (1 << Math.max(0, 8 - len)));
+  }
+
+  #judge(bits: number): boolean {
+    const rules = this.#rules;
+    for (let i = 0; i < rules.length; i += RULE) if (((bits ^ rules[i]) & rules[i + 1]) === 0) return rules[i + 2] !== 0;
     return false;
   }
 }

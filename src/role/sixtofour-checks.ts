@@ -59,8 +59,8 @@ export class SixToFourChecks {
     if (this.node.own.has(outer.remote)) return Drop.loop;
     const verdict = this.read(b, off);
     if (verdict !== Drop.none) return verdict;
-    if (this.sourceIs6to4 && this.source.addr !== outer.remote.addr) return Drop.source_mismatch;
-    if (this.destinationIs6to4 && this.destination.addr !== outer.local.addr) return Drop.destination_mismatch;
+    if (this.sourceIs6to4 && this.source.bits !== outer.remote.bits) return Drop.source_mismatch;
+    if (this.destinationIs6to4 && this.destination.bits !== outer.local.bits) return Drop.destination_mismatch;
     return Drop.none;
   }
 }

@@ -9,8 +9,8 @@
 import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
 import { sixToFour } from '../mapping/sixrd.js';
+import { OwnAddresses6 } from '../policy/own-addresses.js';
 import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
-import { same } from '../wire/octets.js';
 import { type AdvertisedLan, type Outer, type Role, TransmitTo } from './role.js';
 import { SixToFourChecks, type SixToFourNode } from './sixtofour-checks.js';
 
@@ -30,11 +30,14 @@ export class SixToFourRelay implements Role {
   readonly errorSource: Uint8Array;
   readonly carrierErrorSource: Uint8Array;
   readonly #checks: SixToFourChecks;
-  readonly #addresses: readonly Uint8Array[];
+  readonly #own6: OwnAddresses6;
+  /** The usual outer source, as `Endpoint.bits`. */
+  readonly #local: number;
 
   constructor(options: RelayOptions) {
     this.#checks = new SixToFourChecks(options);
-    this.#addresses = options.addresses;
+    this.#local = (options.local[0] ?? 0) | 0;
+    this.#own6 = new OwnAddresses6(options.addresses);
     this.errorSource = options.identity ?? options.addresses[0] ?? UNSPECIFIED;
     // A native source passes the checks of every site, from any relay (RFC 3964 section 5.2).
     this.carrierErrorSource = this.errorSource;
@@ -49,12 +52,12 @@ export class SixToFourRelay implements Role {
     if (checks.node.own.has(checks.destination)) return Drop.loop;
     if (checks.sourceIs6to4) {
       if (!checks.isLocal(checks.source)) return Drop.source_mismatch;
-      outer.local.addr = checks.source.addr;
+      outer.local.bits = checks.source.bits;
     } else {
       if (checks.node.own.carriedBy(b, off + IPV6_SRC)) return Drop.loop;
-      outer.local.addr = checks.node.local[0];
+      outer.local.bits = this.#local;
     }
-    outer.remote.addr = checks.destination.addr;
+    outer.remote.bits = checks.destination.bits;
     return Drop.none;
   }
 
@@ -75,9 +78,7 @@ export class SixToFourRelay implements Role {
 
   /** See {@link Role}. */
   isOwn(b: Uint8Array, off: number): boolean {
-    const addresses = this.#addresses;
-    for (let i = 0; i < addresses.length; i++) if (same(addresses[i], 0, b, off, 16)) return true;
-    return false;
+    return this.#own6.has(b, off);
   }
 
   /** A relay has no LANs. */

@@ -11,10 +11,10 @@ import type { Frame } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
 import { sixToFour } from '../mapping/sixrd.js';
+import { OwnAddresses6 } from '../policy/own-addresses.js';
 import type { Prefix6 } from '../wire/address.js';
 import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
 import { isRouterSolicitation } from '../wire/ndisc.js';
-import { same } from '../wire/octets.js';
 import { LanAdvertiser } from './lan-advertiser.js';
 import { type AdvertisedLan, type Outer, type Role, TransmitTo } from './role.js';
 import { SixToFourChecks, type SixToFourNode } from './sixtofour-checks.js';
@@ -49,15 +49,16 @@ export class SixToFourSite implements Role {
   /** A foreign identity would not survive the checks of other sites: the source must carry the outer source. */
   readonly carrierErrorSource: Uint8Array;
   readonly #checks: SixToFourChecks;
+  /** As `Endpoint.bits`. */
   readonly #relay: number | null;
-  readonly #addresses: readonly Uint8Array[];
+  readonly #own6: OwnAddresses6;
   readonly #lans: readonly LanAdvertiser[];
   readonly #lanNames: readonly string[];
 
   constructor(options: SiteOptions, random: Random, now: Millis) {
     this.#checks = new SixToFourChecks(options);
-    this.#relay = options.relay;
-    this.#addresses = options.addresses;
+    this.#relay = options.relay === null ? null : options.relay | 0;
+    this.#own6 = new OwnAddresses6(options.addresses);
     this.carrierErrorSource = options.addresses[0] ?? UNSPECIFIED;
     this.errorSource = options.identity ?? this.carrierErrorSource;
     this.#lanNames = options.lans.map((lan) => lan.interface);
@@ -70,14 +71,14 @@ export class SixToFourSite implements Role {
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.sourceIs6to4 || !checks.isLocal(checks.source)) return Drop.source_mismatch;
-    outer.local.addr = checks.source.addr;
+    outer.local.bits = checks.source.bits;
     if (checks.destinationIs6to4) {
       if (checks.node.own.has(checks.destination)) return Drop.loop;
-      outer.remote.addr = checks.destination.addr;
+      outer.remote.bits = checks.destination.bits;
       return Drop.none;
     }
     if (this.#relay === null) return Drop.no_endpoint;
-    outer.remote.addr = this.#relay;
+    outer.remote.bits = this.#relay;
     return Drop.none;
   }
 
@@ -96,9 +97,7 @@ export class SixToFourSite implements Role {
 
   /** See {@link Role}. */
   isOwn(b: Uint8Array, off: number): boolean {
-    const addresses = this.#addresses;
-    for (let i = 0; i < addresses.length; i++) if (same(addresses[i], 0, b, off, 16)) return true;
-    return false;
+    return this.#own6.has(b, off);
   }
 
   /** See {@link Role}. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Endpoint } from '../../src/core/endpoint.js';
-import { OwnAddresses } from '../../src/policy/own-addresses.js';
+import { OwnAddresses, OwnAddresses6 } from '../../src/policy/own-addresses.js';
 import { parseIpv4, parseIpv6 } from '../../src/wire/address.js';
 
 const ip = (text: string) => parseIpv4(text) ?? expect.fail(text);
@@ -66,3 +66,23 @@ function isUnique(addr: number): boolean {
   const privateUse = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168);
   return !(shared || privateUse || a === 127 || (a === 169 && b === 254));
 }
+
+test('an IPv6 address is own when all of its octets are', () => {
+  const addresses = fc.array(fc.uint8Array({ minLength: 16, maxLength: 16, max: 1 }), { maxLength: 4 });
+  fc.assert(
+    fc.property(addresses, fc.uint8Array({ minLength: 16, maxLength: 16, max: 1 }), fc.nat(16), fc.nat(20), (own6, other, flip, off) => {
+      const b = new Uint8Array(40).fill(0xa5);
+      const has = (address: Uint8Array) => {
+        b.set(address, off);
+        return new OwnAddresses6(own6).has(b, off);
+      };
+      const texts = own6.map((address) => address.join());
+      for (const address of own6) {
+        expect(has(address)).toBe(true);
+        const near = address.with(flip % 16, 2);
+        expect(has(near)).toBe(false);
+      }
+      expect(has(other)).toBe(texts.includes(other.join()));
+    }),
+  );
+});
