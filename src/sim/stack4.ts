@@ -239,7 +239,8 @@ function broadcastOf({ addr, len }: { readonly addr: Uint8Array; readonly len: n
   return len >= 31 ? 0 : (u32(addr, 0) | (0xffffffff >>> len)) >>> 0;
 }
 
-/** True for sources that no host has: 0.0.0.0/8, loopback, multicast, reserved. */
+/** True for sources that no host has: none, loopback, multicast, broadcast. As on Linux, the rest of 0.0.0.0/8 and reserved ones may be. */
 function isBadSource(packet: Uint8Array): boolean {
-  return packet[IPV4_SRC] === 0 || packet[IPV4_SRC] >= 224 || isLoopback(packet, IPV4_SRC, SIZE4);
+  const addr = src4(packet, 0);
+  return addr === 0 || addr === LIMITED_BROADCAST || isLoopback(packet, IPV4_SRC, SIZE4) || isMulticast(packet, IPV4_SRC, SIZE4);
 }

@@ -2,6 +2,7 @@
 import { AF, bind, close, ifNameToIndex, int32, must, readInto, SO, SOCK, SOL, sendto, setsockopt, socket } from '../../src/linux/libc.js';
 
 const NON_BLOCKING = SOCK.NONBLOCK | SOCK.CLOEXEC;
+const ETH_P_IPV4 = 0x0800;
 const ETH_P_IPV6 = 0x86dd;
 const IP_HDRINCL = 3;
 const IP_MTU_DISCOVER = 10;
@@ -36,16 +37,16 @@ export abstract class FarEnd {
   }
 }
 
-/** IPv6 packets on an interface, below the stack. */
-export class IPv6Link extends FarEnd {
+/** Packets of one family on an interface, below the stack: any octets at all are sent as such. */
+abstract class PacketLink extends FarEnd {
   readonly #address = new Uint8Array(20);
 
   /** `mac`: where frames go, six octets; null on a link without such. */
-  constructor(name: string, mac: readonly number[] | null) {
+  constructor(name: string, etherType: number, mac: readonly number[] | null) {
     super(must(socket(AF.PACKET, SOCK.DGRAM | NON_BLOCKING, 0), 'socket', 'AF_PACKET'));
     const view = new DataView(this.#address.buffer);
     view.setUint16(0, AF.PACKET, true);
-    view.setUint16(2, ETH_P_IPV6);
+    view.setUint16(2, etherType);
     view.setInt32(4, ifNameToIndex(name), true);
     view.setUint8(11, mac?.length ?? 0);
     this.#address.set(mac ?? [], 12);
@@ -54,6 +55,20 @@ export class IPv6Link extends FarEnd {
 
   send(packet: Uint8Array): void {
     must(sendto(this.fd, packet, packet.length, 0, this.#address, 20), 'sendto', `${packet.length} octets`);
+  }
+}
+
+/** IPv6 packets on an interface. */
+export class IPv6Link extends PacketLink {
+  constructor(name: string, mac: readonly number[] | null) {
+    super(name, ETH_P_IPV6, mac);
+  }
+}
+
+/** IPv4 packets on an interface. */
+export class IPv4Link extends PacketLink {
+  constructor(name: string, mac: readonly number[] | null) {
+    super(name, ETH_P_IPV4, mac);
   }
 }
 

@@ -1,0 +1,189 @@
+/**
+ * The node of one configuration in a namespace, with the real service on it, watched from outside.
+ *
+ *   wire namespace                         node's own namespace
+ *   packet socket on tvnN ---- veth ---- tvn0 [ IPv4 stack -> service -> TUN ] packet socket on TUN
+ *
+ * Packets are put on the veth, and into the TUN, below the stacks: any octets at all, exactly as they are. One
+ * packet is shown at a time, and marks follow it until the service has counted them: by then it has counted the
+ * packet too, or the kernel has kept it.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ControlClient } from '../../src/daemon/control-client.js';
+import type { Status } from '../../src/daemon/status.js';
+import { SystemError } from '../../src/linux/libc.js';
+import { formatIpv4 } from '../../src/wire/address.js';
+import { Reassembly4 } from '../../src/wire/fragment4.js';
+import { DF, fragment4 } from '../../src/wire/ipv4.js';
+import { IPv4Link, IPv6Link } from '../linux/far-end.js';
+import type { Namespace } from '../linux/namespace.js';
+import { hex, ipv4 } from '../vectors/compose.js';
+import { configOf, hostAddresses } from '../vectors/node.js';
+import { countedSince, judgementOf, type Outcome, outcomeOf, type Sent, type Tally, tallyOf } from '../vectors/outcome.js';
+import type { Vector } from '../vectors/vector.js';
+import { Run } from './daemon-network.js';
+
+/** Octets on veth and TUN, more than any packet of a vector has. */
+const MTU = 9000;
+const MAC = [2, 0, 0, 0, 0, 1];
+/** Milliseconds until a mark that was not counted is lost. */
+const PATIENCE = 5000;
+/** Where marks come from. */
+const MARKER = '9.9.9.9';
+
+/** What is sent behind a packet, so that the service is known to be through with it. */
+interface Mark {
+  readonly counted: string;
+  readonly payload: Uint8Array;
+}
+
+const NOT_IPV6: Mark = { counted: 'drop not_ipv6', payload: Uint8Array.of(0) };
+const TRUNCATED: Mark = { counted: 'drop truncated', payload: Uint8Array.of(0x60) };
+
+/** What became of a vector's packet. */
+export interface Played {
+  /** Empty: the kernel kept it from the service. */
+  readonly judgement: Outcome;
+  readonly outcome: Outcome;
+  /** True when the kernel sent it in fragments, which are put together here as the far end would. */
+  readonly fragmented: boolean;
+}
+
+/** One node. */
+export class VectorNode {
+  readonly #run: Run;
+  readonly #client: ControlClient;
+  readonly #wire: IPv4Link;
+  /** One a tunnel. */
+  readonly #devices: readonly IPv6Link[];
+  readonly #local: string | null;
+
+  private constructor(run: Run, client: ControlClient, wire: IPv4Link, devices: readonly IPv6Link[], local: string | null) {
+    this.#run = run;
+    this.#client = client;
+    this.#wire = wire;
+    this.#devices = devices;
+    this.#local = local;
+  }
+
+  /** Makes the host that `vectors/README.md` describes of `node`, and starts the service. `name` is unique in `wire` and `folder`. */
+  static async start(name: string, toml: string, node: Namespace, wire: Namespace, folder: string): Promise<VectorNode> {
+    const addresses = hostAddresses(configOf(toml)).map(formatIpv4);
+    node.run(() => {
+      ip([
+        `link add tvn0 address ${MAC.map((octet) => octet.toString(16)).join(':')} type veth peer name ${name} netns ${wire.path}`,
+        `link set dev tvn0 mtu ${MTU} arp off up`,
+        ...addresses.map((address) => `address add ${address}/24 dev tvn0`),
+        'route add default dev tvn0',
+      ]);
+      sysctl('ipv4', { 'all/rp_filter': 0, 'tvn0/rp_filter': 0 });
+      // Left out is forwarding: with it the kernel speaks of its groups into the TUN, and the service counts that too.
+      sysctl('ipv6', { 'all/disable_ipv6': 0, 'default/disable_ipv6': 0, 'tvn0/disable_ipv6': 1 });
+    });
+    const far = wire.run(() => {
+      ip([`link set dev ${name} mtu ${MTU} arp off up`]);
+      return new IPv4Link(name, MAC);
+    });
+    const home = join(folder, name);
+    mkdirSync(home);
+    const control = join(home, 'control.sock');
+    writeFileSync(join(home, 'tsunagi.toml'), located(toml, `control = "${control}"\nstate = "${home}"`));
+    const run = new Run(node, ['run', '--config', join(home, 'tsunagi.toml')]);
+    try {
+      await run.line('ready');
+      const client = await ControlClient.connect(control);
+      const { tunnels } = (await client.ask({ command: 'status' })) as Status;
+      const devices = node.run(() => {
+        ip(tunnels.map((tunnel) => `link set dev ${tunnel.interface} mtu ${MTU}`));
+        // What comes out of a TUN goes no further: an answer of this host would go back into it.
+        ip(['rule add pref 0 blackhole', 'rule delete pref 0 lookup local'], '-6');
+        return tunnels.map((tunnel) => new IPv6Link(tunnel.interface, null));
+      });
+      return new VectorNode(run, client, far, devices, tunnels[0].local);
+    } catch (error) {
+      run.child.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** Shows the node everything that a vector has. */
+  async play({ from, in: octets, reason, state = [] }: Vector): Promise<Played> {
+    for (const step of state) await this.#show(step.from, hex(step.in), NOT_IPV6);
+    const fragments = new Reassembly4();
+    const { counted, sent } = await this.#show(from, hex(octets), reason === 'not_ipv6' ? TRUNCATED : NOT_IPV6);
+    const judgement = judgementOf(counted);
+    const whole = sent.flatMap((packet) => assembled(packet, fragments));
+    return { judgement, outcome: outcomeOf(from, judgement, whole), fragmented: whole.length < sent.length };
+  }
+
+  /** Ends the service. */
+  async stop(): Promise<void> {
+    this.#client.close();
+    for (const link of [this.#wire, ...this.#devices]) link.close();
+    await this.#run.stop();
+  }
+
+  /** Shows one packet; what was counted and sent because of it. */
+  async #show(from: Vector['from'], packet: Uint8Array, mark: Mark): Promise<{ counted: Tally; sent: readonly Sent[] }> {
+    const before = await this.#tally();
+    if (!accepts(from === 'v4' ? this.#wire : this.#devices[0], packet)) return { counted: new Map(), sent: [] };
+    // One step of the service may count the first mark before it has dealt with the packet. The second comes in a later step.
+    for (let sent = 1; sent <= 2; sent++) {
+      this.#wire.send(ipv4({ src: MARKER, dst: this.#local ?? MARKER }, mark.payload));
+      await this.#until(mark.counted, (before.get(mark.counted) ?? 0) + sent);
+    }
+    const counted = new Map(countedSince(before, await this.#tally()));
+    counted.set(mark.counted, (counted.get(mark.counted) ?? 0) - 2);
+    if (counted.get(mark.counted) === 0) counted.delete(mark.counted);
+    const sent = [
+      ...this.#wire.take().map((octets) => ({ to: 'v4' as const, octets })),
+      ...this.#devices.flatMap((device) => device.take()).map((octets) => ({ to: 'v6' as const, octets })),
+    ];
+    return { counted, sent };
+  }
+
+  async #until(what: string, n: number): Promise<void> {
+    const deadline = performance.now() + PATIENCE;
+    while (((await this.#tally()).get(what) ?? 0) < n) {
+      if (performance.now() > deadline) throw new Error(`a mark was not counted as ${what} within ${PATIENCE} ms`);
+    }
+  }
+
+  async #tally(): Promise<Tally> {
+    return tallyOf((await this.#client.ask({ command: 'status' })) as Status);
+  }
+}
+
+/** The packet when it is whole, or the one that it was the last fragment of; nothing as long as others are missing. */
+function assembled(packet: Sent, fragments: Reassembly4): Sent[] {
+  const { to, octets } = packet;
+  if (to === 'v6' || (fragment4(octets, 0) & ~DF) === 0) return [packet];
+  const whole = fragments.add(octets, 0, octets.length, 0);
+  return whole === null ? [] : [{ to, octets: whole }];
+}
+
+/** False when the kernel refuses to send the packet over the interface at all. */
+function accepts(link: IPv4Link | IPv6Link, packet: Uint8Array): boolean {
+  try {
+    link.send(packet);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.code === 'ENETDOWN') return false;
+    throw error;
+  }
+}
+
+/** A configuration with lines more in its `[node]`. */
+function located(toml: string, lines: string): string {
+  return toml.startsWith('[node]\n') ? toml.replace('[node]\n', `[node]\n${lines}\n`) : `[node]\n${lines}\n${toml}`;
+}
+
+function ip(lines: readonly string[], ...options: readonly string[]): void {
+  execFileSync('ip', [...options, '-batch', '-'], { input: lines.join('\n') });
+}
+
+function sysctl(family: 'ipv4' | 'ipv6', values: Readonly<Record<string, number>>): void {
+  for (const [key, value] of Object.entries(values)) writeFileSync(`/proc/sys/net/${family}/conf/${key}`, String(value));
+}

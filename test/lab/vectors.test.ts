@@ -1,0 +1,125 @@
+/** The vectors through the real service, in namespaces: what it counts, and what it sends. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { describeInNamespaces, Namespace } from '../linux/namespace.js';
+import { loadVectors } from '../vectors/load.js';
+import { expectedOutcome } from '../vectors/outcome.js';
+import type { Vector } from '../vectors/vector.js';
+import { type Played, VectorNode } from './vector-node.js';
+
+/** Nodes at a time: starting one is work for a processor, showing it packets is mostly waiting. */
+const AT_A_TIME = 4;
+/** Milliseconds after its start at which a node may be shown a packet; what comes later needs virtual time. */
+const SOON = 1000;
+
+const vectors = loadVectors('6to4');
+const soon = vectors.filter(({ now }) => now <= SOON);
+
+/** What the kernel keeps from the service, by how it does. */
+const DECIDED_BY_THE_KERNEL = {
+  'the outer header is malformed, or cut off': [
+    'host-receives-a-header-length-of-16',
+    'host-receives-a-header-longer-than-the-packet',
+    'host-receives-a-packet-cut-by-one-octet',
+    'host-receives-a-total-length-of-0',
+    'host-receives-half-an-ipv4-header',
+    'host-receives-ipv6-without-an-outer-header',
+    'host-receives-nothing',
+    'host-receives-outer-version-5',
+  ],
+  'the source is a martian': [
+    'host-receives-from-loopback-127-0-0-0',
+    'host-receives-from-loopback-127-255-255-255',
+    'host-receives-from-multicast-224-0-0-0',
+    'host-receives-from-multicast-239-255-255-255',
+    'host-receives-from-reserved-255-255-255-255',
+    'host-receives-from-this-network-0-0-0-0',
+    'host-receives-its-own-outer-source',
+  ],
+  'the other fragments are waited for': ['host-receives-a-first-fragment', 'host-receives-a-later-fragment'],
+  'it is for another host': ['host-receives-a-packet-for-another-host'],
+  'it is for another protocol': ['host-receives-another-protocol'],
+  'it is no ICMP error that the socket asks for': ['an-echo-request-goes-no-further', 'source-quench-goes-no-further'],
+  'the device is down': ['host-sends-while-it-has-no-ipv4-address'],
+} as const;
+
+/** DF is clear, and the kernel has heard what the path takes: it sends what the tunnel decided in fragments. */
+const IN_FRAGMENTS = [
+  'path-mtu-of-0-about-a-small-packet-is-no-mtu-of-0',
+  'path-mtu-of-68-still-carries-1280-octets',
+  'path-of-1280-takes-1280-octets',
+  'path-of-1299-takes-1280-octets',
+  'path-of-576-takes-1280-octets',
+  'static-mtu-learns-nothing',
+];
+
+/**
+ * Vectors by the node that they share: all of one configuration, but each that needs a state has a node of its own.
+ * ICMP comes last, since what it says is remembered.
+ */
+function groups(): Vector[][] {
+  const isIcmp = ({ from, in: octets }: Vector): boolean => from === 'v4' && octets.slice(18, 20) === '01';
+  const shared = new Map<string, Vector[]>();
+  for (const vector of soon.filter(({ state }) => state === undefined))
+    shared.set(vector.config, [...(shared.get(vector.config) ?? []), vector]);
+  const ordered = [...shared.values()].map((group) => [...group.filter((v) => !isIcmp(v)), ...group.filter(isIcmp)]);
+  return [...ordered, ...soon.filter(({ state }) => state !== undefined).map((vector) => [vector])];
+}
+
+const decidedByTheKernel = Object.entries(DECIDED_BY_THE_KERNEL).flatMap(([why, names]) => names.map((name) => [name, why] as const));
+const kept = new Set<string>(decidedByTheKernel.map(([name]) => name));
+const decidedByTheService = soon.filter(({ name }) => !kept.has(name));
+
+describeInNamespaces('vectors through the service', () => {
+  const played = new Map<string, Played>();
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tvn-'));
+    const wire = new Namespace();
+    const waiting = groups().map((group, i) => ({ name: `tvn${i + 1}`, group }));
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await playAll(next.name, next.group);
+    };
+    const playAll = async (name: string, group: readonly Vector[]): Promise<void> => {
+      const namespace = new Namespace();
+      const node = await VectorNode.start(name, group[0].config, namespace, wire, folder);
+      try {
+        for (const vector of group) played.set(vector.name, await node.play(vector));
+      } finally {
+        await node.stop();
+        namespace.close();
+      }
+    };
+    // All of them end before what they share is removed, whatever one of them meets.
+    const ends = await Promise.allSettled(Array.from({ length: AT_A_TIME }, work));
+    wire.close();
+    rmSync(folder, { recursive: true });
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  });
+
+  test.each(decidedByTheService.map((vector) => [vector.name, vector] as const))('the service decides: %s', (name, vector) => {
+    expect(played.get(name)?.outcome).toEqual(expectedOutcome(vector));
+  });
+
+  test.each(decidedByTheKernel)('the kernel decides: %s: %s', (name) => {
+    expect(played.get(name)?.judgement).toEqual({});
+  });
+
+  test('the kernel fragments where DF is clear and it knows the path, and nowhere else', () => {
+    expect(
+      [...played]
+        .filter(([, { fragmented }]) => fragmented)
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual(IN_FRAGMENTS);
+  });
+
+  const counts = { service: decidedByTheService.length, kernel: decidedByTheKernel.length, virtualTime: vectors.length - soon.length };
+  test(`${counts.service} vectors are decided by the service, ${counts.kernel} by the kernel, ${counts.virtualTime} need virtual time`, () => {
+    expect(soon.map(({ name }) => name)).toEqual(expect.arrayContaining(decidedByTheKernel.map(([name]) => name)));
+    expect(counts.service).toBeGreaterThanOrEqual(407);
+    expect(counts.virtualTime).toBeLessThanOrEqual(2);
+  });
+});
