@@ -19,7 +19,7 @@ interface Lan {
 export class Devices {
   readonly #workers: number;
   readonly #protocol41: readonly number[];
-  readonly #icmp4: number;
+  readonly #icmp4: readonly number[];
   /** Queues by interface, one a packet thread. */
   readonly #tuns = new Map<string, readonly number[]>();
   readonly #lans = new Map<string, Lan>();
@@ -30,7 +30,8 @@ export class Devices {
   constructor(workers: number) {
     this.#workers = workers;
     this.#protocol41 = Array.from({ length: workers }, (_, worker) => privileged(() => openProtocol41({ worker, workers })));
-    this.#icmp4 = privileged(openIcmp4);
+    // Each thread has path MTUs of its own, so each hears what routers say of them.
+    this.#icmp4 = Array.from({ length: workers }, () => privileged(openIcmp4));
   }
 
   /** TUN devices that are ours. */
@@ -72,7 +73,7 @@ export class Devices {
     const lans = owner ? node.tunnels.flatMap((tunnel) => tunnel.lans.map((lan) => lan.interface)) : [];
     return {
       protocol41: this.#protocol41[worker],
-      icmp4: owner ? this.#icmp4 : null,
+      icmp4: this.#icmp4[worker],
       tunnels: new Map(node.tunnels.map(({ interface: name }) => [name, this.#tuns.get(name)?.[worker] ?? -1])),
       lans: new Map(lans.map((name) => [name, this.#lans.get(name)?.fd ?? -1])),
     };
@@ -82,7 +83,7 @@ export class Devices {
   closeAll(): void {
     for (const fd of [
       ...this.#protocol41,
-      this.#icmp4,
+      ...this.#icmp4,
       ...[...this.#tuns.values()].flat(),
       ...[...this.#lans.values()].map((lan) => lan.fd),
     ])

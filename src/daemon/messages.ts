@@ -4,8 +4,8 @@ import type { NodeSpec } from '../engine/spec.js';
 /** The descriptors that one packet thread reads and writes; the main thread opens and closes them. */
 export interface Descriptors {
   readonly protocol41: number;
-  /** null: another thread hears ICMP errors. */
-  readonly icmp4: number | null;
+  /** A socket of its own: each thread hears every ICMP error. */
+  readonly icmp4: number;
   /** One TUN queue of each interface, by name. */
   readonly tunnels: ReadonlyMap<string, number>;
   /** LANs, by interface name; empty in every thread but the owner. */
@@ -17,7 +17,7 @@ export type ToWorker =
   /** The first letter: which thread it is, and what it has for life. */
   | {
       readonly kind: 'begin';
-      /** 0 is the owner: it hears ICMP errors and speaks to LANs. */
+      /** 0 is the owner: it translates ICMP errors, counts them, and speaks to LANs. */
       readonly worker: number;
       /** The rows of all threads; this one writes its own. */
       readonly counters: SharedArrayBuffer;

@@ -34,7 +34,7 @@ const LONGEST_SLEEP = 1000;
 class PortSet implements Ports {
   readonly descriptors: Descriptors;
   readonly protocol41: Protocol41Port;
-  readonly icmp4: Icmp4Port | null;
+  readonly icmp4: Icmp4Port;
   readonly tunnels: ReadonlyMap<string, TunPort>;
   readonly lans: ReadonlyMap<string, LanPort>;
   readonly poller: Poller;
@@ -48,9 +48,9 @@ class PortSet implements Ports {
     const arena = new Arena(ARENA_SLACK + frames * arenaStride(ROOM));
     this.descriptors = descriptors;
     this.#arena = arena;
-    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, ...(icmp4 === null ? [] : [icmp4]), ...lans.values()]);
+    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, icmp4, ...lans.values()]);
     this.protocol41 = new Protocol41Port(arena, protocol41, BATCH, ROOM);
-    this.icmp4 = icmp4 === null ? null : new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
+    this.icmp4 = new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
     this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM)]));
     this.lans = new Map([...lans].map(([name, fd]) => [name, new LanPort(arena, fd, SMALL_BATCH, ROOM)]));
   }

@@ -4,7 +4,7 @@
  * counted and what was sent. So it is the truth, state included: what one packet teaches (a path MTU,
  * a rate that is used up) holds for the next.
  *
- * Timers do not run: a node that is only asked does not speak of its own accord. Cold: it allocates.
+ * It has no LANs to speak to: a node that is only asked says nothing of its own accord. Cold: it allocates.
  */
 import type { Millis } from '../core/clock.js';
 import {
@@ -54,7 +54,7 @@ export interface Explanation {
 /** A node that can be asked. */
 export class Explainer {
   readonly #counters = new Counters();
-  readonly #pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: false });
+  readonly #pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: true });
   readonly #sent: Answer[] = [];
   readonly #protocol41 = new MemoryPort('protocol-41', 'v4', this.#sent);
   readonly #icmp4 = new MemoryPort('icmp4', 'v4', this.#sent);

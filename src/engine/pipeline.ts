@@ -258,7 +258,7 @@ export class Pipeline {
       // Errors about other traffic of this host come here too, and are none of a tunnel's business.
       for (let k = 0; k < this.#lanes.length; k++) {
         const { tunnel } = this.#lanes[k];
-        if (tunnel.isLocal(frame.b, frame.off + IPV4_DST)) tunnel.fromIcmp4(frame, now);
+        if (tunnel.isLocal(frame.b, frame.off + IPV4_DST)) tunnel.fromIcmp4(frame, now, this.#owner);
       }
     }
     return n;

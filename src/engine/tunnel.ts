@@ -153,11 +153,12 @@ export class Tunnel {
 
   /**
    * Takes a whole IPv4 packet with an ICMPv4 error. Acted on only if it quotes a packet that this
-   * tunnel would send: forged errors are counted and forgotten. `consumed`, always.
+   * tunnel would send: forged errors are counted and forgotten. Every thread learns path MTUs from
+   * it; one of them `speaks`: it counts, and translates. `consumed`, always.
    */
-  fromIcmp4(frame: Frame, now: Millis): number {
-    const kind = this.#hearIcmp4(frame.b, frame.off, now);
-    if (kind !== TRANSLATED) this.#counters.icmp(this.spec.slot, kind);
+  fromIcmp4(frame: Frame, now: Millis, speaks: boolean): number {
+    const kind = this.#hearIcmp4(frame.b, frame.off, now, speaks);
+    if (speaks && kind !== TRANSLATED) this.#counters.icmp(this.spec.slot, kind);
     return Verdict.consumed;
   }
 
@@ -229,7 +230,7 @@ export class Tunnel {
   }
 
   /** Acts on the ICMPv4 packet at `b[off..)`. Says what it turned out to be: an `IcmpKind`, or `TRANSLATED`. */
-  #hearIcmp4(b: Uint8Array, off: number, now: Millis): number {
+  #hearIcmp4(b: Uint8Array, off: number, now: Millis, speaks: boolean): number {
     const icmp = off + headerLen4(b, off);
     const end = off + totalLen4(b, off);
     if (protocol4(b, off) !== Protocol.icmp || !isIcmp4Error(b, icmp, end)) return IcmpKind.received_unrelated;
@@ -250,7 +251,8 @@ export class Tunnel {
     const sent = this.#role.encapsulate(b, inner, outer, now) === Drop.none;
     if (!sent || outer.remote.addr !== dst4(b, quoted) || outer.local.addr !== src4(b, quoted)) return IcmpKind.received_unrelated;
     const innerEnd = Math.min(end, inner + totalLen6(b, inner));
-    this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
+    if (speaks)
+      this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
     return TRANSLATED;
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Counters, IcmpKind, type IcmpKindName, icmpEvents } from '../../src/core/counters.js';
+import { Drop } from '../../src/core/drop.js';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { NodeContext } from '../../src/engine/node.js';
@@ -36,7 +37,7 @@ function site(more = ''): { tunnel: Tunnel; counters: Counters } {
 /** Shows `error` to a fresh site: what it says to IPv6, and what it counted. */
 function hear(error: Uint8Array): { said: string[]; counted: IcmpKindName[] } {
   const { tunnel, counters } = site();
-  expect(tunnel.fromIcmp4(frameOf(error), 0)).toBe(Verdict.consumed);
+  expect(tunnel.fromIcmp4(frameOf(error), 0, true)).toBe(Verdict.consumed);
   const [out] = makeBatch(1, HEADROOM + 1300);
   const said: string[] = [];
   for (let to = tunnel.pollTransmit(out, 0); to !== TransmitTo.nowhere; to = tunnel.pollTransmit(out, 0)) {
@@ -104,4 +105,16 @@ test.each<[string, Uint8Array]>([
 test('no error about an error, RFC 4443 section 2.4 e', () => {
   const { said, counted } = hear(hostUnreachable(sent(unreachable6(INNER.src, echoRequest({ src: INNER.dst, dst: INNER.src })))));
   expect({ said, counted }).toEqual({ said: [], counted: ['suppressed'] });
+});
+
+test('a thread that does not speak learns path MTUs all the same: its packets take the same path, RFC 1191 section 6.3', () => {
+  const { tunnel, counters } = site('path-mtu-discovery = true');
+  expect(tunnel.fromIcmp4(frameOf(packet('icmp4_frag_needed')), 0, false)).toBe(Verdict.consumed);
+  expect(tunnel.fromIcmp4(frameOf(packet('icmp4_host_unreachable')), 0, false)).toBe(Verdict.consumed);
+  const [out] = makeBatch(1, HEADROOM + 1300);
+  expect(tunnel.pollTransmit(out, 0)).toBe(TransmitTo.nowhere);
+  expect(counters.row.every((count) => count === 0)).toBe(true);
+
+  const large = echoRequest({ src: '2002:c000:22a::1', dst: '3fff:0:1::80' }, vectors.icmp_translation.icmp4_frag_needed_mtu);
+  expect(tunnel.fromV6(frameOf(large), 0)).toBe(Drop.too_big);
 });
