@@ -22,6 +22,7 @@ interface SharedVectors {
   readonly icmp_translation: {
     icmp6_ptb_for_1400_byte_packet: string;
     icmp6_addr_unreachable_from_3_1: string;
+    icmp4_frag_needed_mtu: number;
     cases: readonly { v4_path_mtu: number; packet: number; action: string }[];
   };
   readonly decap_checks: readonly { mechanism: string; v4src: string; v4dst: string; v6src: string; v6dst: string; why: string }[];
