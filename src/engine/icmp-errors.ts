@@ -26,6 +26,8 @@ export class IcmpErrors {
   readonly #slot: number;
   readonly #counters: Counters;
   readonly #rate: RateLimit;
+  /** Tokens that are kept for Packet Too Big, which must not starve: RFC 6343 section 4.4. */
+  readonly #reserve: number;
   readonly #frames = makeBatch(MAX_PENDING, HEADROOM + MIN_MTU);
   readonly #to = new Uint8Array(MAX_PENDING);
   readonly #kind = new Uint8Array(MAX_PENDING);
@@ -36,6 +38,7 @@ export class IcmpErrors {
   constructor(slot: number, rate: number, counters: Counters) {
     this.#slot = slot;
     this.#rate = new RateLimit(rate);
+    this.#reserve = this.#rate.burst < 2 ? 0 : this.#rate.burst / 2;
     this.#counters = counters;
   }
 
@@ -54,7 +57,7 @@ export class IcmpErrors {
     end: number,
     now: Millis,
   ): Frame | null {
-    if (this.#count === MAX_PENDING || !mayAnswer6(b, off, end) || !this.#rate.take(now)) {
+    if (this.#count === MAX_PENDING || !mayAnswer6(b, off, end) || !this.#rate.take(now, type === Icmp6.tooBig ? 0 : this.#reserve)) {
       this.#counters.icmp(this.#slot, IcmpKind.suppressed);
       return null;
     }

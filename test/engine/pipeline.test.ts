@@ -340,6 +340,24 @@ describe('what a tunnel originates', () => {
     expect(counted['0 sent_time_exceeded']).toBe(errors);
   });
 
+  test('a flood of other errors does not starve Packet Too Big, without which nothing large gets through (RFC 6343 section 4.4)', () => {
+    const bench = new Bench(withIdentity(toml(tunnel('relay', '192.88.99.1', 'icmp-rate = 100'))), { batch: 8 });
+    const spent = arriving(udp6({ src: PEER6, dst: WEB, hopLimit: 1 }), PEER, '192.88.99.1');
+    const large = udp6({ src: WEB, dst: PEER6 }, 1281);
+    let [asked, told, others] = [0, 0, 0];
+    for (; bench.now < 10_000; bench.now += 10) {
+      bench.fromV4(spent, spent, spent, spent, spent);
+      others += bench.ports.protocol41.take().length;
+      if (bench.now % 20 > 0) continue;
+      asked++;
+      bench.fromV6(large);
+      told += bench.tun().take().length;
+    }
+    expect(told).toBe(asked);
+    expect(others + told).toBeLessThanOrEqual(10 + 100 * 10);
+    expect(others).toBeGreaterThan(400);
+  });
+
   test('a single batch cannot fill memory: at most 64 errors wait, and nothing is lost without being counted', () => {
     const bench = new Bench(withIdentity(toml(tunnel('relay', '192.88.99.1', 'icmp-rate = 1000000'))), { batch: 200 });
     const spent = arriving(udp6({ src: PEER6, dst: WEB, hopLimit: 1 }), PEER, '192.88.99.1');

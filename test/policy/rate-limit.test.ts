@@ -51,3 +51,15 @@ test('a rate of 0 grants nothing, ever', () => {
 test('the first is granted at once, whatever the clock says', () => {
   for (const start of [0, 1, 1e9]) expect(taken(1, start, [0])).toEqual([start]);
 });
+
+test('what is kept in reserve is there for whoever asks without one, and the rate is still the rate', () => {
+  const limit = new RateLimit(100);
+  let [plain, modest] = [0, 0];
+  for (let now = 0; now < 10_000; now += 10) {
+    for (let i = 0; i < 5; i++) if (limit.take(now, 5)) modest++;
+    if (now % 40 === 0 && limit.take(now)) plain++;
+  }
+  expect(plain).toBe(250);
+  expect(modest).toBeGreaterThan(740);
+  expect(plain + modest).toBeLessThanOrEqual(10 + 1000);
+});
