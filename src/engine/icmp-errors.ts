@@ -13,6 +13,8 @@ import { MIN_MTU } from '../wire/ipv6.js';
 
 /** Errors that wait at a time; a batch that provokes more gets no more. */
 const MAX_PENDING = 64;
+/** Of these, what errors other than Packet Too Big may take: that one must not starve (RFC 6343 section 4.4). */
+const MAX_OTHERS_PENDING = 32;
 
 /** Under which kind an error is counted when it leaves. */
 const KIND_OF: Readonly<Record<number, number>> = {
@@ -26,7 +28,7 @@ export class IcmpErrors {
   readonly #slot: number;
   readonly #counters: Counters;
   readonly #rate: RateLimit;
-  /** Tokens that are kept for Packet Too Big, which must not starve: RFC 6343 section 4.4. */
+  /** Tokens that are left to Packet Too Big. */
   readonly #reserve: number;
   readonly #frames = makeBatch(MAX_PENDING, HEADROOM + MIN_MTU);
   readonly #to = new Uint8Array(MAX_PENDING);
@@ -57,7 +59,9 @@ export class IcmpErrors {
     end: number,
     now: Millis,
   ): Frame | null {
-    if (this.#count === MAX_PENDING || !mayAnswer6(b, off, end) || !this.#rate.take(now, type === Icmp6.tooBig ? 0 : this.#reserve)) {
+    const isTooBig = type === Icmp6.tooBig;
+    const isFull = this.#count >= (isTooBig ? MAX_PENDING : MAX_OTHERS_PENDING);
+    if (isFull || !mayAnswer6(b, off, end) || !this.#rate.take(now, isTooBig ? 0 : this.#reserve)) {
       this.#counters.icmp(this.#slot, IcmpKind.suppressed);
       return null;
     }

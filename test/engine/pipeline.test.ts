@@ -358,12 +358,20 @@ describe('what a tunnel originates', () => {
     expect(others).toBeGreaterThan(400);
   });
 
-  test('a single batch cannot fill memory: at most 64 errors wait, and nothing is lost without being counted', () => {
+  test('a single batch cannot fill memory: at most 64 errors wait, half of them for Packet Too Big alone, and none is lost without being counted', () => {
     const bench = new Bench(withIdentity(toml(tunnel('relay', '192.88.99.1', 'icmp-rate = 1000000'))), { batch: 200 });
     const spent = arriving(udp6({ src: PEER6, dst: WEB, hopLimit: 1 }), PEER, '192.88.99.1');
-    bench.fromV4(...Array.from({ length: 200 }, () => spent));
-    expect(bench.ports.protocol41.take()).toHaveLength(64);
-    expect(bench.counted()).toEqual({ '0 decapsulate hop_limit': 200, '0 sent_time_exceeded': 64, '0 suppressed': 136 });
+    bench.ports.protocol41.inbound.push(...Array.from({ length: 200 }, () => spent));
+    bench.tun().inbound.push(...Array.from({ length: 200 }, () => udp6({ src: WEB, dst: PEER6 }, 1281)));
+    bench.pipeline.step(0);
+    expect([bench.ports.protocol41.take().length, bench.tun().take().length]).toEqual([32, 32]);
+    expect(bench.counted()).toEqual({
+      '0 decapsulate hop_limit': 200,
+      '0 encapsulate too_big': 200,
+      '0 sent_time_exceeded': 32,
+      '0 sent_packet_too_big': 32,
+      '0 suppressed': 336,
+    });
   });
 
   test.each([
