@@ -141,6 +141,8 @@ export class Network {
       this.exec(namespace, `ip address add ${ipv4}/24 dev ${device}`);
       this.exec(namespace, `ip address add ${ipv6}/64 dev ${device} nodad`);
     }
+    // A cable is ready a moment after its ends are up; what the kernel adds by itself then is there when this is answered.
+    this.exec(this.host, 'ping -6 -q -c 1 -w 5 fe80::b%tdmh');
     this.exec(this.host, `ip route add default via ${RELAY}`);
     this.exec(this.relay, 'sysctl -qw net.ipv6.conf.all.forwarding=1');
     this.exec(this.relay, `ip address add ${FAR}/128 dev lo`);
