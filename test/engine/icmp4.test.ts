@@ -118,3 +118,10 @@ test('a thread that does not speak learns path MTUs all the same: its packets ta
   const large = echoRequest({ src: '2002:c000:22a::1', dst: '3fff:0:1::80' }, vectors.icmp_translation.icmp4_frag_needed_mtu);
   expect(tunnel.fromV6(frameOf(large), 0)).toBe(Drop.too_big);
 });
+
+test('an error that quotes one of our addresses before an inner packet of another of them is none of ours', () => {
+  const about = ipv4({ src: '198.51.100.7', dst: RELAY }, udp6(INNER));
+  const { tunnel, counters } = site('accept = ["198.51.100.7"]');
+  tunnel.fromIcmp4(frameOf(icmp4Error({ src: HOP, dst: '198.51.100.7' }, 3, 1, 0, about)), 0, true);
+  expect(icmpEvents([counters.row], 0, IcmpKind.received_unrelated)).toBe(1);
+});
