@@ -107,6 +107,7 @@ class PacketLoop {
       ports.poller.wait(Math.min(pipeline.nextTimeout() - performance.now(), LONGEST_SLEEP));
     }
     this.#pipeline?.withdraw(performance.now());
+    this.#ports?.unmap();
   }
 
   /** False once it is time to end. */
