@@ -125,3 +125,9 @@ test('an error that quotes one of our addresses before an inner packet of anothe
   tunnel.fromIcmp4(frameOf(icmp4Error({ src: HOP, dst: '198.51.100.7' }, 3, 1, 0, about)), 0, true);
   expect(icmpEvents([counters.row], 0, IcmpKind.received_unrelated)).toBe(1);
 });
+
+test('what an error quotes behind the packet, padding or extensions of RFC 4884, is not passed on', () => {
+  const about = sent(udp6(INNER));
+  const error = icmp4Error({ src: HOP, dst: ME }, 11, 0, 0, join(about, filler(40)));
+  expect(hear(error).said).toEqual([toHex(unreachable6(ROUTER6, about.subarray(20)))]);
+});

@@ -4,7 +4,7 @@ import { Frame, HEADROOM, makeBatch } from '../../src/core/frame.js';
 import type { Ports } from '../../src/engine/pipeline.js';
 import type { Port, PortKind } from '../../src/engine/port.js';
 import type { NodeSpec } from '../../src/engine/spec.js';
-import { src4 } from '../../src/wire/ipv4.js';
+import { dst4, src4 } from '../../src/wire/ipv4.js';
 
 /** What slots hold before a packet comes into them. */
 export const DIRT = 0xa5;
@@ -44,6 +44,8 @@ export class MemoryPort implements Port {
     const taken = Math.min(n, this.room);
     for (let i = 0; i < taken; i++) {
       const frame = frames[i];
+      const outer = this.kind === 'protocol-41' ? dst4(frame.b, frame.off) : 0;
+      if (outer !== 0 && outer !== frame.remote.addr) throw new RangeError(`a packet to ${outer} goes to ${frame.remote.addr}`);
       frame.fate = this.fateOf(frame);
       if (frame.fate === Drop.none) this.sent.push(frame.b.slice(frame.off, frame.end));
     }

@@ -340,6 +340,14 @@ describe('what a tunnel originates', () => {
     expect(counted['0 sent_time_exceeded']).toBe(errors);
   });
 
+  test('an error that the checks of the tunnel itself refuse is not sent, and counted as not sent', () => {
+    const foreign = toml(tunnel('relay', '192.88.99.1')).replace(/^/, '[node]\nidentity = "2002:909:909::1"\n');
+    const bench = new Bench(foreign);
+    bench.fromV4(arriving(udp6({ src: PEER6, dst: WEB, hopLimit: 1 }), PEER, '192.88.99.1'));
+    expect(bench.ports.protocol41.take()).toEqual([]);
+    expect(bench.counted()).toEqual({ '0 decapsulate hop_limit': 1, '0 suppressed': 1 });
+  });
+
   test('a flood of other errors does not starve Packet Too Big, without which nothing large gets through (RFC 6343 section 4.4)', () => {
     const bench = new Bench(withIdentity(toml(tunnel('relay', '192.88.99.1', 'icmp-rate = 100'))), { batch: 8 });
     const spent = arriving(udp6({ src: PEER6, dst: WEB, hopLimit: 1 }), PEER, '192.88.99.1');

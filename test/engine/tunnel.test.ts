@@ -139,6 +139,12 @@ describe('static MTU, RFC 4213 section 3.2.1', () => {
     expect(fromV6(t, toB(most + 1))).toBe('too_big');
   });
 
+  test('with path MTU discovery a path of which nothing is known takes what the device takes, more than 1500 octets too', () => {
+    const t = tunnel('host', A.ipv4, 'mtu = 4000\npath-mtu-discovery = true');
+    expect(fromV6(t, toB(4000))).toEqual(ipv4({ src: A.ipv4, dst: B.ipv4, flags: 0x4000 }, toB(4000)));
+    expect(fromV6(t, toB(4001))).toBe('too_big');
+  });
+
   test('a packet of 1500 octets in an outer one of 1520 is received: the IPv6 MRU is no smaller than RFC 4213 section 3.6 asks', () => {
     const inner = udp6({ src: `${A.prefix}:1`, dst: `${B.prefix}:1` }, 1500);
     expect(fromV4(tunnel('host', B.ipv4), ipv4({ src: A.ipv4, dst: B.ipv4 }, inner))).toEqual(inner);
