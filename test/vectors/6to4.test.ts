@@ -90,19 +90,18 @@ test('every check of RFC 3964 is shown both ways: by a packet that passes and on
   }
 });
 
-test.skipIf(tsharkMissing !== null)(
-  `tshark has no complaint about what they expect${tsharkMissing === null ? '' : ` (skipped: ${tsharkMissing})`}`,
-  () => {
-    const packets = vectors.flatMap(({ name, out, answers }) => [
-      ...(out === undefined ? [] : [{ name, octets: out }]),
-      ...(answers ?? []).map(({ octets }) => ({ name, octets })),
-    ]);
-    const quotes = packets.map(({ name, octets }) => ({ name, octets: hex(octets) }));
-    const complaints = dissect(
-      quotes.map(({ octets }) => octets),
-      [],
-      REMARKS,
-    ).map((seen, i) => ({ name: quotes[i].name, complaints: seen.complaints }));
-    expect(complaints.filter((seen) => seen.complaints.length > 0)).toEqual([]);
-  },
-);
+test('tshark has no complaint about what they expect', { timeout: 60_000 }, (ctx) => {
+  if (tsharkMissing !== null) ctx.skip(tsharkMissing);
+  expect(vectors.length).toBeGreaterThan(0);
+  const packets = vectors.flatMap(({ name, out, answers }) => [
+    ...(out === undefined ? [] : [{ name, octets: out }]),
+    ...(answers ?? []).map(({ octets }) => ({ name, octets })),
+  ]);
+  const quotes = packets.map(({ name, octets }) => ({ name, octets: hex(octets) }));
+  const complaints = dissect(
+    quotes.map(({ octets }) => octets),
+    [],
+    REMARKS,
+  ).map((seen, i) => ({ name: quotes[i].name, complaints: seen.complaints }));
+  expect(complaints.filter((seen) => seen.complaints.length > 0)).toEqual([]);
+});
