@@ -34,15 +34,39 @@ test.each([
   expect(own('203.0.113.3').carriedBy(ip6(address), 0)).toBe(false);
 });
 
-test.each(['10.0.0.1', '172.16.0.1', '192.168.1.1', '100.64.0.1', '127.0.0.1', '169.254.1.1'])(
-  '%s is in many networks at once: carried by a foreign address it says nothing, RFC 6324 section 3.3.1',
-  (text) => {
-    const isatap = ip6(`2001:db8:15:1:0:5efe:${text}`);
-    const node = own('203.0.113.3', text);
-    expect(node.carriedBy(isatap, 0)).toBe(false);
-    expect(node.has(Object.assign(new Endpoint(), { addr: ip(text) }))).toBe(true);
-  },
-);
+test.each([
+  '10.0.0.1',
+  '10.255.255.254',
+  '172.16.0.1',
+  '172.31.255.254',
+  '192.168.255.254',
+  '100.64.0.1',
+  '100.127.255.254',
+  '127.0.0.1',
+  '169.254.255.254',
+])('%s is in many networks at once: carried by a foreign address it says nothing, RFC 6324 section 3.3.1', (text) => {
+  const isatap = ip6(`2001:db8:15:1:0:5efe:${text}`);
+  const node = own('203.0.113.3', text);
+  expect(node.carriedBy(isatap, 0)).toBe(false);
+  expect(node.has(Object.assign(new Endpoint(), { addr: ip(text) }))).toBe(true);
+});
+
+test.each([
+  '9.255.255.254',
+  '11.0.0.1',
+  '172.15.255.254',
+  '172.32.0.1',
+  '192.167.255.254',
+  '192.169.0.1',
+  '100.63.255.254',
+  '100.128.0.1',
+  '126.0.0.1',
+  '128.0.0.1',
+  '169.253.0.1',
+  '169.255.0.1',
+])('%s is nobody else’s', (text) => {
+  expect(own(text).carriedBy(ip6(`2001:db8:15:1:0:5efe:${text}`), 0)).toBe(true);
+});
 
 test('an address carries exactly the IPv4 address that was written into it, at any offset of dirty octets', () => {
   fc.assert(
