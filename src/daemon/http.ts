@@ -1,11 +1,12 @@
 /**
  * `[http]`: the status page, the JSON API and `/metrics`. Read only, no client's address in any of them.
  *
- * It stands in nobody's way: connections, headers and waiting are bounded, and what it serves is read
+ * It stands in nobody's way: connections, headers, requests under way and waiting are bounded, and what it serves is read
  * from the counters at that moment.
  */
-import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { Exit, Failure, reasonOf } from './failure.js';
@@ -16,8 +17,10 @@ import { statusPage } from './status-page.js';
 
 /** Connections at a time. */
 const MAX_CONNECTIONS = 64;
-/** Milliseconds for a request to arrive whole. */
-const REQUEST_TIMEOUT = 10_000;
+/** Milliseconds for a request to arrive whole, for the next one to begin, and for a client to read anything of an answer. */
+const PATIENCE = 10_000;
+/** How often it is looked for requests that take too long, milliseconds. */
+const LOOK = 1000;
 
 /** The routes, without a server: `app.request(path)` answers. */
 export function httpApp(view: ServiceView, log: Log): Hono {
@@ -65,15 +68,24 @@ export async function serveHttp(
   listen: { readonly host: string; readonly port: number },
   log: Log,
 ): Promise<HttpService> {
-  const server = createAdaptorServer({
-    fetch: httpApp(view, log).fetch,
-    serverOptions: {
-      maxHeaderSize: 8192,
-      requestTimeout: REQUEST_TIMEOUT,
-      headersTimeout: REQUEST_TIMEOUT,
-      keepAliveTimeout: REQUEST_TIMEOUT,
-    },
-  }) as Server;
+  const answer = getRequestListener(httpApp(view, log).fetch);
+  const busy = new WeakSet<Socket>();
+  const options = {
+    maxHeaderSize: 8192,
+    requestTimeout: PATIENCE,
+    headersTimeout: PATIENCE,
+    keepAliveTimeout: PATIENCE,
+    connectionsCheckingInterval: LOOK,
+  };
+  const server = createServer(options, (request, response) => {
+    const { socket } = request;
+    // A request sent ahead of an answer: thousands fit into one segment, and all their answers would have to wait here.
+    if (busy.has(socket)) return void socket.destroy();
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
+    return void answer(request, response);
+  });
+  server.setTimeout(PATIENCE);
   server.maxConnections = MAX_CONNECTIONS;
   const { host, port } = listen;
   await new Promise<void>((resolve, reject) => {

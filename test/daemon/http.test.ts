@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { httpApp, serveHttp } from '../../src/daemon/http.js';
 import { readStatus } from '../../src/daemon/status.js';
@@ -66,6 +67,51 @@ test('it listens, answers over TCP, and closes; a port that is taken is named', 
   }
   await expect(fetch(`http://127.0.0.1:${service.port}/`)).rejects.toThrow();
 });
+
+test('one request of a connection at a time: those that are sent ahead of an answer end it, so that answers cannot pile up', async () => {
+  const service = await serveHttp(makeView().view, { host: '127.0.0.1', port: 0 }, log);
+  try {
+    const ahead = await exchange(service.port, 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000));
+    expect(ahead.split('HTTP/1.1 200 OK').length - 1, 'answers to a thousand requests in one go').toBeLessThanOrEqual(1);
+    expect(await oneAfterTheOther(service.port, 3), 'requests that wait for their answers, on one connection').toEqual([200, 200, 200]);
+  } finally {
+    service.close();
+  }
+});
+
+/** All that the server says to `text` before it hangs up. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.on('error', () => {}).on('close', () => resolve(answer));
+  });
+}
+
+/** Status of each of `count` requests that share one connection. */
+async function oneAfterTheOther(port: number, count: number): Promise<(number | undefined)[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ports = new Set<number | undefined>();
+  const statuses: (number | undefined)[] = [];
+  for (let i = 0; i < count; i++) {
+    statuses.push(
+      await new Promise((resolve, reject) => {
+        request({ host: '127.0.0.1', port, path: '/metrics', agent }, (response) => {
+          ports.add(response.socket.localPort);
+          response.resume().on('end', () => resolve(response.statusCode));
+        })
+          .on('error', reject)
+          .end();
+      }),
+    );
+  }
+  agent.destroy();
+  expect(ports.size).toBe(1);
+  return statuses;
+}
 
 function headersOf(port: number, padding: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
