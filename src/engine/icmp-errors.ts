@@ -1,7 +1,7 @@
 /**
  * ICMPv6 errors that one tunnel originates: made where a packet is refused, sent when the batch is
  * done. Bounded three ways: by what may be answered at all (RFC 4443 section 2.4 e), by rate (f), and
- * by the queue. Each error that is not sent is counted as `suppressed`.
+ * by the queue. Each error that these keep back is counted as `suppressed`.
  */
 import type { Millis } from '../core/clock.js';
 import { type Counters, IcmpKind } from '../core/counters.js';

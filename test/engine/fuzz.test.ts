@@ -16,7 +16,7 @@ import { sixToFourAddress } from '../../src/engine/plan.js';
 import type { Port, PortKind } from '../../src/engine/port.js';
 import type { NodeSpec } from '../../src/engine/spec.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
-import { echoRequest, hex, ipv4 } from '../vectors/compose.js';
+import { echoRequest, hex, icmp6, ipv4 } from '../vectors/compose.js';
 import { loadVectors } from '../vectors/load.js';
 import { nodeOf } from '../vectors/node.js';
 import { Chance, LONGEST, PacketSource } from './packet-source.js';
@@ -233,7 +233,7 @@ function corpus(kind: PortKind, spec: NodeSpec): readonly Uint8Array[] {
   return [...others, ...others.map((_, i) => good[i % good.length])];
 }
 
-const solicitation = hex('6000000000083afffe800000000000000000000000000002ff0200000000000000000000000000028500' + '7b360000' + '0000');
+const solicitation = icmp6({ src: 'fe80::2', dst: 'ff02::2', hopLimit: 255 }, 133, 0, new Uint8Array(4));
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
