@@ -9,6 +9,7 @@
  */
 import { hostPlan } from '../engine/plan.js';
 import type { NodeSpec } from '../engine/spec.js';
+import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
 import { notify } from '../linux/notify.js';
 import { missingPrivilege } from '../linux/privilege.js';
@@ -254,6 +255,7 @@ export class Supervisor {
     if (this.#state === 'stopping') return;
     clearTimeout(this.#retryTimer ?? undefined);
     const before = this.#node;
+    this.#raise();
     try {
       const next = this.#configuration.again(this.#slots());
       await this.#become(next.node);
@@ -265,6 +267,15 @@ export class Supervisor {
     } catch (thrown) {
       this.#log.error('cannot follow a change of the host', { reason: reasonOf(thrown), retryMs: RETRY });
       this.#retryTimer = setTimeout(() => void this.#exclusively(() => this.#follow()), RETRY);
+    }
+  }
+
+  /** TUN devices that somebody took down, and with them the routes through them, are to be set up again. */
+  #raise(): void {
+    for (const { interface: device, configure, down } of this.#node.tunnels) {
+      if (!configure || down !== null || !isDown(device)) continue;
+      this.#log.warn('interface was taken down by somebody, it is set up again', { interface: device });
+      this.#host.distrust();
     }
   }
 

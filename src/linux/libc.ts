@@ -56,6 +56,12 @@ export const close: (fd: number) => number = lib.func('int close(int fd)');
 export const ioctl: (fd: number, request: number, argument: Uint8Array) => number = lib.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
+/** The same for requests whose argument is a number. */
+export const ioctlValue: (fd: number, request: number, argument: number) => number = lib.func('ioctl', 'int', [
+  'int',
+  'unsigned long',
+  'unsigned long',
+]);
 export const socket: (family: number, type: number, protocol: number) => number = lib.func(
   'int socket(int family, int type, int protocol)',
 );

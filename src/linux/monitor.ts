@@ -15,12 +15,14 @@ const COMMAND = ['setpriv', '--pdeathsig', 'KILL', 'ip', '-oneline', 'monitor', 
 
 /** `3: eth0    inet 192.0.2.1/24 …`, `Deleted 3: eth0@if2: …`: a link or an address of the interface named. */
 const INTERFACE = /^(?:Deleted )?\d+: ([^\s:@]+)/;
+/** `9: tun6to4: <POINTOPOINT,NOARP> …`: the flags of a link. */
+const LINK = /^\d+: [^\s:@]+(?:@[^\s:]+)?: <([A-Z0-9_,-]*)>/;
 /** `default via 192.0.2.1 dev eth0 …`. Of all routes only this kind is a fact. */
 const DEFAULT_ROUTE = /^(?:Deleted )?default .*\bdev (\S+)/;
 
 /** What a monitor tells, and asks. */
 export interface MonitorListener {
-  /** The TUN devices whose changes are our own doing. */
+  /** The TUN devices whose changes are our own doing, but for their being taken down. */
   readonly ownDevices: () => ReadonlySet<string>;
   /** Addresses, links or default routes changed, or may have: it is told so once at the start, too. */
   readonly changed: () => void;
@@ -82,8 +84,11 @@ export class Monitor {
   }
 }
 
-/** True when a line of `ip -oneline monitor` is about a fact of the host. */
+/** True when a line of `ip -oneline monitor` is about a fact of the host, or says that a device of our own is down. */
 export function concerns(line: string, ownDevices: ReadonlySet<string>): boolean {
   const device = (INTERFACE.exec(line) ?? DEFAULT_ROUTE.exec(line))?.[1];
-  return device !== undefined && !ownDevices.has(device);
+  if (device === undefined) return false;
+  if (!ownDevices.has(device)) return true;
+  const flags = LINK.exec(line)?.[1];
+  return flags !== undefined && !flags.split(',').includes('UP');
 }

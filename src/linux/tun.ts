@@ -9,11 +9,12 @@ import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { Port } from '../engine/port.js';
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
-import { close, Errno, errno, ioctl, must, O, open, read, SystemError, write } from './libc.js';
+import { close, Errno, errno, ioctl, ioctlValue, must, O, open, read, SystemError, write } from './libc.js';
 import { WriteRing } from './ring.js';
 
 const DEVICE = '/dev/net/tun';
 const TUNSETIFF = 0x400454ca;
+const TUNSETOWNER = 0x400454cc;
 const IFF = { TUN: 0x0001, MULTI_QUEUE: 0x0100, NO_PI: 0x1000, TUN_EXCL: 0x8000 } as const;
 /** struct ifreq: a name of at most fifteen octets, zero-terminated, then the flags. */
 const IFREQ_LEN = 40;
@@ -21,12 +22,14 @@ const FLAGS = 16;
 const MAX_NAME_LEN = 15;
 
 /**
- * Makes the TUN device `name` and opens `queues` queues of it: descriptors for `TunPort`. Throws
+ * Makes the TUN device `name`, this user's own, and opens `queues` queues of it: descriptors for `TunPort`. Throws
  * `SystemError`: EBUSY when there is an interface of this name (see `tunHolder`), EPERM without CAP_NET_ADMIN.
  */
 export function openTun(name: string, { queues }: { queues: number }): number[] {
   const fds = [openQueue(name, IFF.TUN_EXCL)];
   try {
+    // Without an owner, whoever may open /dev/net/tun, everybody on most hosts, may add a queue and share in all packets.
+    must(ioctlValue(fds[0], TUNSETOWNER, process.geteuid?.() ?? 0), 'ioctl', `TUNSETOWNER ${name}`);
     while (fds.length < queues) fds.push(addTunQueue(name));
   } catch (error) {
     fds.forEach(close);

@@ -160,3 +160,14 @@ test('a TUN device that somebody deletes is made again, with all that was on it,
   expect(net.snapshot(net.host)).toBe(before);
   expect(host.log.slice(since).map(({ msg }) => msg)).toEqual(['interface was deleted by somebody, it is made again']);
 });
+
+test('a TUN device that somebody takes down is set up again, with all that was on it, and said once', async ({ net }) => {
+  const { host } = await net.services();
+  const before = net.snapshot(net.host);
+  const since = host.log.length;
+  net.exec(net.host, 'ip link set dev tun6to4 down');
+  await host.line('interface was taken down by somebody, it is set up again', since);
+  await expect.poll(() => net.reaches(), { timeout: 5000 }).toBe(true);
+  expect(net.snapshot(net.host)).toBe(before);
+  expect(host.log.slice(since).map(({ msg }) => msg)).toEqual(['interface was taken down by somebody, it is set up again']);
+});

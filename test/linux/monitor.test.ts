@@ -22,6 +22,8 @@ test.each([
   [true, 'default proto static metric 1024 \\\tnexthop via 192.0.2.1 dev eth0 weight 1 '],
   [false, '9: tun6to4    inet6 2002:c000:205::1/128 scope global nodad \\       valid_lft forever preferred_lft forever'],
   [false, 'Deleted 9: tun6to4: <POINTOPOINT,NOARP> mtu 1480 qdisc mq state DOWN group default \\    link/none '],
+  [true, '9: tun6to4: <POINTOPOINT,NOARP> mtu 1480 qdisc mq state DOWN group default \\    link/none '],
+  [false, '9: tun6to4: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1480 qdisc mq state UNKNOWN group default \\    link/none '],
   [false, 'default via 2002:c058:6301:: dev tun6to4 metric 1029 pref medium'],
   [false, '10.9.0.0/16 via 10.1.1.2 dev eth0 '],
   [false, 'local 192.0.2.1 dev eth0 table local proto kernel scope host src 192.0.2.1 '],
