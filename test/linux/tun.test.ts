@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { HEADROOM } from '../../src/core/frame.js';
@@ -56,6 +57,13 @@ describeInNamespaces('a TUN device', () => {
     for (const port of ports)
       for (let n = port.receive(); n > 0; n = port.receive()) got.push(...port.batch.slice(0, n).map(({ b, off }) => b[off + 23]));
     expect(got.sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, flow) => flow));
+  });
+
+  test('belongs to the user who made it: no other may add a queue to it', () => {
+    const where = namespace();
+    device(where, 1);
+    const [link] = JSON.parse(where.run(() => ip('-json -details link show dev tlx0')));
+    expect(link.linkinfo.info_data.user).toBe(userInfo().username);
   });
 
   test('leaves with its last queue', () => {
