@@ -18,7 +18,8 @@ import { AF, close, Errno, errno, int32, MSG, must, readInto, SO, SOCK, SOL, sen
 import { type Addressing, IOVEC_LEN, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
 
 const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10, TRANSPARENT: 19 } as const;
-const PMTUDISC_DONT = 0;
+/** DF is ours to set, packets are cut to fit the device alone, and ICMP errors, which anybody can forge, teach the kernel nothing. */
+const PMTUDISC_OMIT = 5;
 
 /** Octets that may wait in the socket, each way: some 10 ms of small packets at a million a second. */
 const SOCKET_BUFFER = 8 << 20;
@@ -44,7 +45,7 @@ export function openProtocol41(share: WorkerShare): number {
     }
     must(setsockopt(fd, SOL.IP, IP.HDRINCL, int32(1), 4), 'setsockopt', `socket ${fd}, IP_HDRINCL`);
     must(setsockopt(fd, SOL.IP, IP.TRANSPARENT, int32(1), 4), 'setsockopt', `socket ${fd}, IP_TRANSPARENT`);
-    must(setsockopt(fd, SOL.IP, IP.MTU_DISCOVER, int32(PMTUDISC_DONT), 4), 'setsockopt', `socket ${fd}, IP_MTU_DISCOVER`);
+    must(setsockopt(fd, SOL.IP, IP.MTU_DISCOVER, int32(PMTUDISC_OMIT), 4), 'setsockopt', `socket ${fd}, IP_MTU_DISCOVER`);
     enlargeBuffers(fd, SOCKET_BUFFER);
     return fd;
   } catch (error) {

@@ -7,7 +7,8 @@ import { Poller } from '../../src/linux/poll.js';
 import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
 import { parseIpv4 } from '../../src/wire/address.js';
 import { checksum } from '../../src/wire/checksum.js';
-import { dst4, fragment4, identification4, src4, tos4, totalLen4, ttl4, writeIpv4 } from '../../src/wire/ipv4.js';
+import { FRAGMENTATION_NEEDED, Icmp4, writeIcmp4Error } from '../../src/wire/icmp4.js';
+import { dst4, fragment4, identification4, Protocol, src4, tos4, totalLen4, ttl4, writeIpv4 } from '../../src/wire/ipv4.js';
 import { type FarEnd, IPv4Host, Tap } from './far-end.js';
 import { Cable, describeInNamespaces, ip } from './namespace.js';
 
@@ -100,6 +101,22 @@ describeInNamespaces('protocol 41 on a cable', () => {
       [120, 9, 0],
       [100, 8, 4],
     ]);
+  });
+
+  test('an ICMP error about a path MTU, which anybody can forge, has no packet cut', async () => {
+    const wire = cable();
+    const { port, arena } = portIn(wire);
+    const tap = farEnd(wire, () => new Tap('tlxb', ETH_P_IP));
+    const forger = farEnd(wire, () => new IPv4Host(Protocol.icmp, { withHeader: true }));
+    outer(port.batch[0], 100);
+    outer(port.batch[1], 1400);
+    const error = new Uint8Array(576);
+    const { b, off, end } = port.batch[0];
+    const last = writeIcmp4Error(error, 0, THERE, Icmp4.unreachable, FRAGMENTATION_NEEDED, 552, b, off, end);
+    forger.send(error.subarray(0, last));
+    expect(port.send(port.batch.slice(1), 1)).toBe(1);
+    const packets = (await arrived(tap.fd, arena, () => tap.take(), 1)).map((frame) => frame.subarray(ETHERNET_LEN));
+    expect(packets.map((packet) => totalLen4(packet, 0))).toEqual([1400]);
   });
 
   test('a source that the host does not have is sent from all the same, whole or in fragments', async () => {
