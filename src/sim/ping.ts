@@ -63,7 +63,7 @@ function resultOf(sequence: number, answer: EchoAnswer | undefined, sentAt: Mill
 /** Farthest hop that a trace asks. */
 const MOST_HOPS = 30;
 /** Requests to one hop before it is passed over. */
-const TRIES = 3;
+const TRIES = 8;
 
 /** The hops from a host to an address, one result for each hop limit, the last one being what ended the trace. */
 export function traceRoute(scheduler: Scheduler, from: Host, to: Address): PingResult[] {
