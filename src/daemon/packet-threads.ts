@@ -45,7 +45,8 @@ export class PacketThreads {
       this.#waiting = { resolve, reject };
     });
     this.#behind = new Set(this.#threads);
-    for (const [i, thread] of this.#threads.entries()) post(thread, { kind: 'configure', node, descriptors: descriptorsOf(i) });
+    const share = shareOf(node, this.#threads.length);
+    for (const [i, thread] of this.#threads.entries()) post(thread, { kind: 'configure', node: share, descriptors: descriptorsOf(i) });
     await settled;
   }
 
@@ -90,6 +91,11 @@ export class PacketThreads {
     this.#behind.delete(thread);
     if (this.#behind.size === 0) this.#waiting?.resolve();
   }
+}
+
+/** What each of `threads` threads has of a node: all of it, but of what its tunnels may say a part. */
+function shareOf(node: NodeSpec, threads: number): NodeSpec {
+  return { ...node, tunnels: node.tunnels.map((tunnel) => ({ ...tunnel, icmpRate: tunnel.icmpRate / threads })) };
 }
 
 function post({ thread, bell }: Thread, message: ToWorker): void {

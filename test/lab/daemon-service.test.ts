@@ -3,6 +3,9 @@ import { statSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
+import { Protocol } from '../../src/wire/ipv4.js';
+import { IPv4Host } from '../linux/far-end.js';
+import { ipv4, udp6 } from '../vectors/compose.js';
 import { Echoes, HOST, HOST_TUNNEL, RELAY, RELAY_TUNNEL, read, residentMemory, test } from './daemon-network.js';
 
 test('once both are ready, a 6to4 host reaches the IPv6 internet through the relay, and both count it', async ({ net }) => {
@@ -42,6 +45,33 @@ test('two packet threads share the work of one node', async ({ net }) => {
   const { sent, received } = await echoes.stop();
   expect(received).toBe(sent);
   expect(net.ask(hostConfig, 'status')).toMatchObject({ workers: 2, tunnels: [{ dropped: {} }], dropped: {} });
+});
+
+/** An address that is not the relay's own. */
+const BEYOND = '2001:db8:80::81';
+
+test('several packet threads say together no more than `icmp-rate` allows', async ({ net }) => {
+  const relayConfig = net.configure('relay', `${RELAY_TUNNEL}icmp-rate = 40`);
+  writeFileSync(relayConfig, `workers = 4\n${read(relayConfig)}`);
+  await net.service(net.relay, relayConfig);
+  const sites = net.host.run(() => new IPv4Host(Protocol.ipv6, { withHeader: true }));
+  try {
+    const began = performance.now();
+    for (let round = 0; round < 50; round++) {
+      for (let site = 100; site < 120; site++) {
+        const inner = udp6({ src: `2002:c000:2${site.toString(16)}::1`, dst: BEYOND, hopLimit: 1 });
+        sites.send(ipv4({ src: `192.0.2.${site}`, dst: RELAY }, inner));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const [{ icmp, dropped }] = (net.ask(relayConfig, 'status') as Status).tunnels;
+    const seconds = (performance.now() - began) / 1000;
+    expect(dropped.hop_limit).toBe(1000);
+    expect(icmp.sent_time_exceeded).toBeGreaterThan(4);
+    expect(icmp.sent_time_exceeded).toBeLessThanOrEqual(40 * (seconds + 0.1));
+  } finally {
+    sites.close();
+  }
 });
 
 test('the control socket is for its user and group only', async ({ net }) => {
