@@ -5,7 +5,8 @@
  * `BURST` times in `WINDOW` milliseconds, so that no traffic fills a disk; the first line of a kind
  * after that tells in `suppressed` how many were left out.
  */
-import { type DestinationStream, destination, pino, stdTimeFunctions } from 'pino';
+import { writeFileSync } from 'node:fs';
+import { type DestinationStream, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from './log-level.js';
 
 /** Lines of one kind in one window. */
@@ -31,15 +32,26 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** Short lines for people rather than JSON. */
   readonly pretty: boolean;
-  /** Where lines go; default: stderr, written at once so that the last line before an exit is not lost. */
+  /** Where lines go; default: stderr. */
   readonly stream?: DestinationStream;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
 
+/** Standard error. A line is written at once, so that the last before an exit is not lost. */
+const STDERR: DestinationStream = {
+  write(line) {
+    try {
+      writeFileSync(2, line);
+    } catch {
+      // The disk is full, or the reader slow or gone: the line is lost, and packets go on.
+    }
+  },
+};
+
 /** Opens the log. */
 export function openLog(options: LogOptions): Log {
-  const stderr = options.stream ?? destination({ fd: 2, sync: true });
+  const stderr = options.stream ?? STDERR;
   const stream = options.pretty ? { write: (line: string) => stderr.write(formatLine(line)) } : stderr;
   const writer = pino(
     { level: options.level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },

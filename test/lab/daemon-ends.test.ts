@@ -82,6 +82,16 @@ test('an exception or a rejection of the main thread ends the service: stack in 
   }
 });
 
+test('a log that cannot be written is no reason to end: the service starts, goes on and stops as ever', async ({ net }) => {
+  const before = net.snapshot(net.host);
+  const config = net.configure('host', HOST_TUNNEL);
+  const run = net.run(net.host, ['run', '--config', config], ['sh', '-c', 'exec "$@" 2>/dev/full', 'sh']);
+  await expect.poll(() => existsSync(net.file('host.sock')), { timeout: 10_000 }).toBe(true);
+  for (let i = 0; i < 3; i++) expect(net.ask(config, 'reload')).toMatchObject({ unchanged: ['home'] });
+  expect(await run.stop()).toBe(Exit.done);
+  expect(net.snapshot(net.host)).toBe(before);
+});
+
 test('a process that ends by any other way still undoes what it has set', async ({ net }) => {
   const { status, changed } = await faulty(net, 'if (isMainThread) setTimeout(() => process.exit(7), 1500);');
   expect([status, changed]).toEqual([7, false]);
