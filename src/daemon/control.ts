@@ -20,6 +20,8 @@ export const MAX_REQUEST = 1024;
 export const MAX_CLIENTS = 16;
 /** A client that says nothing for so long is hung up on, milliseconds. */
 export const IDLE = 60_000;
+/** A client that was refused has so long to read why, milliseconds. */
+const FAREWELL = 1000;
 /** Longest drain that can be asked for, seconds: a day. */
 export const MAX_DRAIN = 86_400;
 /** A Unix socket's path has at most this many octets on Linux. */
@@ -145,8 +147,9 @@ class Client {
     this.#socket.removeAllListeners('data');
     this.#socket.resume();
     this.#socket.end(`${JSON.stringify(reply)}\n`);
-    // Whoever keeps its side open does not keep ours.
-    this.#socket.setTimeout(1000, () => this.#socket.destroy());
+    // Whoever keeps its side open, or goes on sending, does not keep ours.
+    const timer = setTimeout(() => this.#socket.destroy(), FAREWELL);
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   #read(chunk: Buffer): void {

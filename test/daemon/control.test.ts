@@ -140,6 +140,18 @@ test('clients beyond the bound are told so, and those inside it still are served
   await expect.poll(() => talk('{"command":"status"}\n', 1)).toMatchObject([{ ok: true }]);
 });
 
+test('a client that was refused and goes on sending is hung up on all the same', async () => {
+  await serve(echo);
+  const socket = connect({ path, allowHalfOpen: true });
+  const chatter = setInterval(() => socket.write('x'), 100);
+  open.push({ close: () => clearInterval(chatter) }, { close: () => socket.destroy() });
+  socket.write('no request\n');
+  socket.resume().on('error', () => {});
+  const before = performance.now();
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(performance.now() - before).toBeLessThan(3000);
+});
+
 test('a failure reaches the client with its details, and an error of ours does not end the service', async () => {
   let turn = 0;
   await serve(async () => {
