@@ -30,6 +30,8 @@ const GONE =
 /** ip ends its words about a command with its number, counted from 1. */
 const FAILED = /^Command failed -:(\d+)$/;
 const TIMEOUT = 10_000;
+/** Octets that ip may say: some 150 an address, and hosts there are with a hundred thousand of them. */
+const MOST_OUTPUT = 64 << 20;
 
 /** Applies `steps` in order. Throws `IpError` at the first that fails: those before it are done, those after it are not. */
 export function applySteps(steps: readonly PlanStep[]): void {
@@ -153,7 +155,13 @@ export interface IpRun {
 export function runBatch(options: readonly string[], lines: readonly string[]): IpRun {
   if (lines.length === 0) return { output: '', failures: [] };
   const args = [...options, '-batch', '-'];
-  const { error, status, signal, stdout, stderr } = spawnSync('ip', args, { input: lines.join('\n'), encoding: 'utf8', timeout: TIMEOUT });
+  const input = lines.join('\n');
+  const { error, status, signal, stdout, stderr } = spawnSync('ip', args, {
+    input,
+    encoding: 'utf8',
+    timeout: TIMEOUT,
+    maxBuffer: MOST_OUTPUT,
+  });
   if (error !== undefined) throw new IpError(args.join(' '), `${error.message}; is the package iproute2 installed?`);
   const failures = failuresIn(stderr, lines);
   if (status !== 0 && failures.length === 0)

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HostFacts } from '../../src/engine/spec.js';
 import { readFacts } from '../../src/linux/facts.js';
-import { applySteps } from '../../src/linux/ip-batch.js';
+import { applySteps, runBatch } from '../../src/linux/ip-batch.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
 import { HostFixture, ROUTER_PLAN } from './host-fixture.js';
 import { describeInNamespaces, ip } from './namespace.js';
@@ -48,6 +48,12 @@ describeInNamespaces('facts of a host', () => {
     host.namespace.run(() => applySteps(ROUTER_PLAN.filter((step) => step.interface !== 'tlxa')));
     expect(read()).toEqual(before);
     expect(host.namespace.run(() => readFacts(new Set())).ipv4.map(({ addr }) => formatIpv4(addr))).toContain('192.88.99.1');
+  });
+
+  test('a host may have thousands of addresses', () => {
+    const lines = Array.from({ length: 8000 }, (_, i) => `address add ${formatIpv4(0xc6120000 + i)}/32 dev tlxa`);
+    host.namespace.run(() => runBatch([], lines));
+    expect(read().ipv4.filter(({ interface: name }) => name === 'tlxa').length).toBe(8000);
   });
 
   test('the source of the default route is what the kernel chooses', () => {
