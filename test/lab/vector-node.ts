@@ -15,8 +15,6 @@ import { ControlClient } from '../../src/daemon/control-client.js';
 import type { Status } from '../../src/daemon/status.js';
 import { SystemError } from '../../src/linux/libc.js';
 import { formatIpv4 } from '../../src/wire/address.js';
-import { Reassembly4 } from '../../src/wire/fragment4.js';
-import { DF, fragment4 } from '../../src/wire/ipv4.js';
 import { IPv4Link, IPv6Link } from '../linux/far-end.js';
 import type { Namespace } from '../linux/namespace.js';
 import { hex, ipv4 } from '../vectors/compose.js';
@@ -47,8 +45,6 @@ export interface Played {
   /** Empty: the kernel kept it from the service. */
   readonly judgement: Outcome;
   readonly outcome: Outcome;
-  /** True when the kernel sent it in fragments, which are put together here as the far end would. */
-  readonly fragmented: boolean;
 }
 
 /** One node. */
@@ -111,11 +107,9 @@ export class VectorNode {
   /** Shows the node everything that a vector has. */
   async play({ from, in: octets, reason, state = [] }: Vector): Promise<Played> {
     for (const step of state) await this.#show(step.from, hex(step.in), NOT_IPV6);
-    const fragments = new Reassembly4();
     const { counted, sent } = await this.#show(from, hex(octets), reason === 'not_ipv6' ? TRUNCATED : NOT_IPV6);
     const judgement = judgementOf(counted);
-    const whole = sent.flatMap((packet) => assembled(packet, fragments));
-    return { judgement, outcome: outcomeOf(from, judgement, whole), fragmented: whole.length < sent.length };
+    return { judgement, outcome: outcomeOf(from, judgement, sent) };
   }
 
   /** Ends the service. */
@@ -154,14 +148,6 @@ export class VectorNode {
   async #tally(): Promise<Tally> {
     return tallyOf((await this.#client.ask({ command: 'status' })) as Status);
   }
-}
-
-/** The packet when it is whole, or the one that it was the last fragment of; nothing as long as others are missing. */
-function assembled(packet: Sent, fragments: Reassembly4): Sent[] {
-  const { to, octets } = packet;
-  if (to === 'v6' || (fragment4(octets, 0) & ~DF) === 0) return [packet];
-  const whole = fragments.add(octets, 0, octets.length, 0);
-  return whole === null ? [] : [{ to, octets: whole }];
 }
 
 /** False when the kernel refuses to send the packet over the interface at all. */

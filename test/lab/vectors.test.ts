@@ -45,16 +45,6 @@ const DECIDED_BY_THE_KERNEL = {
   'the device is down': ['host-sends-while-it-has-no-ipv4-address'],
 } as const;
 
-/** DF is clear, and the kernel has heard what the path takes: it sends what the tunnel decided in fragments. */
-const IN_FRAGMENTS = [
-  'path-mtu-of-0-about-a-small-packet-is-no-mtu-of-0',
-  'path-mtu-of-68-still-carries-1280-octets',
-  'path-of-1280-takes-1280-octets',
-  'path-of-1299-takes-1280-octets',
-  'path-of-576-takes-1280-octets',
-  'static-mtu-learns-nothing',
-];
-
 /**
  * Vectors by the node that they share: all of one configuration, but each that needs a state has a node of its own.
  * ICMP comes last, since what it says is remembered.
@@ -105,15 +95,6 @@ describeInNamespaces('vectors through the service', () => {
 
   test.each(decidedByTheKernel)('the kernel decides: %s: %s', (name) => {
     expect(played.get(name)?.judgement).toEqual({});
-  });
-
-  test('the kernel fragments where DF is clear and it knows the path, and nowhere else', () => {
-    expect(
-      [...played]
-        .filter(([, { fragmented }]) => fragmented)
-        .map(([name]) => name)
-        .sort(),
-    ).toEqual(IN_FRAGMENTS);
   });
 
   const counts = { service: decidedByTheService.length, kernel: decidedByTheKernel.length, virtualTime: vectors.length - soon.length };
