@@ -17,8 +17,8 @@ export class HostConfiguration {
   /** True when some of it may not be: a step failed, or a device left and took its addresses along. */
   #uncertain = false;
   #undone = false;
-  /** The commands in the journal. */
-  #noted: readonly string[] = [];
+  /** The commands in the journal; null: there is none of ours. */
+  #noted: readonly string[] | null = null;
 
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
@@ -55,7 +55,7 @@ export class HostConfiguration {
     if (this.#undone) return;
     this.#undone = true;
     undoSteps(this.#steps);
-    removeJournal(this.#stateDir);
+    if (this.#noted !== null) removeJournal(this.#stateDir);
   }
 
   /** On disk, unless it is there already: a write waits for the disk. */
