@@ -60,7 +60,7 @@ export class HostConfiguration {
 
   /** On disk, unless it is there already: a write waits for the disk. */
   #note(steps: readonly PlanStep[]): void {
-    const undo = undoCommands(steps);
+    const undo = [...new Set(undoCommands(steps))];
     if (sameSpec(undo, this.#noted)) return;
     writeJournal(this.#stateDir, undo);
     this.#noted = undo;

@@ -1,5 +1,5 @@
 /** The service while things change: its configuration, its host, its devices. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
@@ -62,6 +62,20 @@ test('a reload that the host refuses half-way is taken back', async ({ net }) =>
   expect(net.snapshot(net.host)).toBe(before);
   expect((net.ask(hostConfig, 'status') as Status).tunnels.map(({ name }) => name)).toEqual(['home']);
   expect(net.reaches()).toBe(true);
+});
+
+test('a reload whose undoing cannot be noted on disk is taken back, and done once it can', async ({ net }) => {
+  const { hostConfig } = await net.services();
+  const before = net.snapshot(net.host);
+  const inTheWay = net.file('host.state/leftover.json.part');
+  mkdirSync(inTheWay);
+  writeFileSync(hostConfig, `${read(hostConfig)}${RELAY_TUNNEL.replace(RELAY, '192.0.2.3')}interface = "tunside"\n`);
+  expect(await net.tsunagi('reload', '--config', hostConfig)).toMatchObject({ status: Exit.failed });
+  expect(net.exec(net.host, 'ip -br link')).not.toContain('tunside');
+  expect(net.snapshot(net.host)).toBe(before);
+  expect(net.reaches()).toBe(true);
+  rmdirSync(inTheWay);
+  expect(net.ask(hostConfig, 'reload')).toMatchObject({ added: ['relay'], unchanged: ['home'] });
 });
 
 test('a reload sets again what somebody has taken away', async ({ net }) => {
