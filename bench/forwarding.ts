@@ -8,21 +8,20 @@
  *
  *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--json FILE]
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { AllocationTrace } from './allocation.js';
+import { FORWARDERS, type Forwarder, start } from './forwarder.js';
 import { BenchNetwork } from './network.js';
 import { type PacketKind, packet } from './packets.js';
 import { type BenchReport, type CaseResult, performancePage, reportTable } from './report.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** The source has one core, the daemon the other: what each does in the kernel on behalf of a packet counts as its own. */
+/** The source has this core, a program in the node the other: what each does in the kernel on behalf of a packet counts as its own. */
 const SOURCE_CPU = 0;
-const DAEMON_CPU = 1;
 /** Seconds of each case before a started daemon is measured. */
 const WARM_UP = 1;
 
@@ -32,79 +31,18 @@ interface Case {
   readonly kind: PacketKind;
   /** Where arriving packets are counted. */
   readonly counted: readonly [namespace: string, device: string];
-  /** Whether the daemon runs. */
-  readonly daemon: boolean;
+  /** What runs in the node meanwhile. */
+  readonly forwarder: Forwarder;
 }
 
 const CASES: readonly Case[] = [
-  { name: 'source', title: 'packet source alone, into the node', kind: 'discarded', counted: ['node', 'v0'], daemon: false },
-  { name: 'kernel', title: 'kernel, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], daemon: false },
-  { name: 'encapsulate', title: 'worker, IPv6 to 6to4', kind: 'to-6to4', counted: ['sink', 'v1'], daemon: true },
-  { name: 'decapsulate', title: 'worker, 6to4 to IPv6', kind: 'from-6to4', counted: ['sink', 'v1'], daemon: true },
+  { name: 'source', title: 'packet source alone, into the node', kind: 'discarded', counted: ['node', 'v0'], forwarder: 'none' },
+  { name: 'kernel', title: 'kernel, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], forwarder: 'none' },
+  { name: 'plain-encapsulate', title: 'plainest loop, IPv6 to 6to4', kind: 'to-6to4', counted: ['sink', 'v1'], forwarder: 'plain' },
+  { name: 'plain-decapsulate', title: 'plainest loop, 6to4 to IPv6', kind: 'from-6to4', counted: ['sink', 'v1'], forwarder: 'plain' },
+  { name: 'encapsulate', title: 'worker, IPv6 to 6to4', kind: 'to-6to4', counted: ['sink', 'v1'], forwarder: 'daemon' },
+  { name: 'decapsulate', title: 'worker, 6to4 to IPv6', kind: 'from-6to4', counted: ['sink', 'v1'], forwarder: 'daemon' },
 ];
-
-const CONFIG = (folder: string): string => `
-[node]
-name     = "bench"
-identity = "2001:db8:5::6404"
-control  = "${folder}/control.sock"
-state    = "${folder}/state"
-
-[[tunnel]]
-type  = "6to4"
-role  = "relay"
-local = "192.88.99.1"
-mtu   = 1480
-
-[policy]
-allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
-`;
-
-/** The daemon in the node's namespace, until `stop`. */
-class Daemon {
-  readonly #process: ChildProcess;
-  readonly #exited: Promise<unknown>;
-  readonly allocations = new AllocationTrace();
-  /** Milliseconds from exec to `ready`. */
-  readyAfter = Number.NaN;
-
-  constructor(namespace: string, folder: string) {
-    const config = join(folder, 'tsunagi.toml');
-    writeFileSync(config, CONFIG(folder));
-    mkdirSync(join(folder, 'state'), { recursive: true });
-    const command = ['netns', 'exec', namespace, 'taskset', '-c', String(DAEMON_CPU), process.execPath];
-    const args = ['--trace-gc', join(root, 'bin', 'tsunagi.js'), 'run', '--config', config];
-    this.#process = spawn('ip', [...command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#exited = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => this.allocations.add(text));
-  }
-
-  /** Resolves when packets flow; rejects with the daemon's log when it ends before. */
-  ready(): Promise<void> {
-    const began = performance.now();
-    return new Promise((resolve, reject) => {
-      let log = '';
-      this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        log += text;
-        if (!/"msg":"ready"/.test(log)) return;
-        if (Number.isNaN(this.readyAfter)) this.readyAfter = performance.now() - began;
-        resolve();
-      });
-      this.#process.once('exit', (code) => reject(new Error(`the daemon ended with ${code}:\n${log}`)));
-    });
-  }
-
-  /** Resident memory, MiB. */
-  residentMiB(): number {
-    const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#process.pid}/status`, 'utf8'));
-    return Number(kib?.[1] ?? Number.NaN) / 1024;
-  }
-
-  async stop(): Promise<void> {
-    this.#process.kill('SIGTERM');
-    await this.#exited;
-  }
-}
 
 /** Runs the source for `seconds`; answers with packets a second that were sent, and that were counted at the case's place. */
 async function measure(net: BenchNetwork, item: Case, seconds: number, octets: number): Promise<{ sent: number; arrived: number }> {
@@ -159,29 +97,30 @@ async function main(): Promise<void> {
   const starts: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const daemonRuns of [false, true]) {
-        const daemon = daemonRuns ? new Daemon(net.namespace('node'), folder) : null;
-        if (daemon !== null) {
-          await daemon.ready();
-          starts.push(daemon.readyAfter);
-          memory.push(daemon.residentMiB());
-          // Both directions run until they are compiled: what is measured is the long run.
-          for (const item of CASES) if (item.daemon) await measure(net, item, WARM_UP, octets);
-          daemon.allocations.restart();
-        }
+      for (const forwarder of FORWARDERS) {
+        const cases = CASES.filter((item) => item.forwarder === forwarder);
+        const program = start(forwarder, net.namespace('node'), folder);
         try {
-          for (const [i, item] of CASES.entries()) {
-            if (item.daemon !== daemonRuns) continue;
+          await program?.ready();
+          if (program !== null && forwarder === 'daemon') {
+            starts.push(program.readyMs);
+            memory.push(program.residentMiB());
+          }
+          // Both directions run until they are compiled: what is measured is the long run.
+          if (program !== null) for (const item of cases) await measure(net, item, WARM_UP, octets);
+          program?.allocations.restart();
+          for (const item of cases) {
             const { sent, arrived } = await measure(net, item, seconds, octets);
-            results[i].sent.push(sent);
-            results[i].arrived.push(arrived);
-            if (daemonRuns) carried += arrived * seconds;
+            const result = results[CASES.indexOf(item)];
+            result.sent.push(sent);
+            result.arrived.push(arrived);
+            if (forwarder === 'daemon') carried += arrived * seconds;
             process.stderr.write(`round ${round + 1}/${rounds}: ${item.title}: ${Math.round(arrived / 1000)} kpps\n`);
           }
         } finally {
-          await daemon?.stop();
+          await program?.stop();
         }
-        allocated += daemon?.allocations.octets ?? 0;
+        if (forwarder === 'daemon') allocated += program?.allocations.octets ?? 0;
       }
     }
   } finally {

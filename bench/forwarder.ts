@@ -1,0 +1,89 @@
+/** What forwards in the node while a case is measured: nothing but the kernel, a loop without any check, or the daemon. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AllocationTrace } from './allocation.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** The core that the packet source leaves free. */
+const CPU = 1;
+
+/** In the order in which they take turns. */
+export const FORWARDERS = ['none', 'plain', 'daemon'] as const;
+export type Forwarder = (typeof FORWARDERS)[number];
+
+const CONFIG = (folder: string): string => `
+[node]
+name     = "bench"
+identity = "2001:db8:5::6404"
+control  = "${folder}/control.sock"
+state    = "${folder}/state"
+
+[[tunnel]]
+type  = "6to4"
+role  = "relay"
+local = "192.88.99.1"
+mtu   = 1480
+
+[policy]
+allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
+`;
+
+/** Starts what is asked for in `namespace`; null: the kernel does it alone. Files go to `folder`. */
+export function start(forwarder: Forwarder, namespace: string, folder: string): NodeProgram | null {
+  switch (forwarder) {
+    case 'none':
+      return null;
+    case 'plain':
+      return new NodeProgram(namespace, ['--import', 'tsx', join(root, 'bench', 'plain-loop.ts')]);
+    case 'daemon': {
+      const config = join(folder, 'tsunagi.toml');
+      mkdirSync(join(folder, 'state'), { recursive: true });
+      writeFileSync(config, CONFIG(folder));
+      return new NodeProgram(namespace, [join(root, 'bin', 'tsunagi.js'), 'run', '--config', config]);
+    }
+  }
+}
+
+/** A program of Node's on a core of its own, until `stop`. */
+export class NodeProgram {
+  readonly allocations = new AllocationTrace();
+  /** Milliseconds from exec to `ready`, by its own account; NaN where it gives none. */
+  readyMs = Number.NaN;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<unknown>;
+
+  constructor(namespace: string, args: readonly string[]) {
+    const command = ['netns', 'exec', namespace, 'taskset', '-c', String(CPU), process.execPath, '--trace-gc', ...args];
+    this.#process = spawn('ip', command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#exited = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => this.allocations.add(text));
+  }
+
+  /** Resolves when packets flow; rejects with its log when it ends before. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let log = '';
+      this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        log += text;
+        if (!log.includes('"msg":"ready"')) return;
+        this.readyMs = Number(/"afterMs":(\d+)/.exec(log)?.[1] ?? Number.NaN);
+        resolve();
+      });
+      this.#process.once('exit', (code) => reject(new Error(`${this.#process.spawnargs.join(' ')} ended with ${code}:\n${log}`)));
+    });
+  }
+
+  /** Resident memory, MiB. */
+  residentMiB(): number {
+    const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#process.pid}/status`, 'utf8'));
+    return Number(kib?.[1] ?? Number.NaN) / 1024;
+  }
+
+  /** Ends it; resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.#process.kill('SIGTERM');
+    await this.#exited;
+  }
+}
