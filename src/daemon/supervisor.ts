@@ -11,7 +11,7 @@ import { hostPlan } from '../engine/plan.js';
 import type { NodeSpec } from '../engine/spec.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
-import { notify } from '../linux/notify.js';
+import { type Assignment, notify } from '../linux/notify.js';
 import { missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
 import { compareNodes, type NodeChanges, nodeEvents, restartNotes } from './changes.js';
@@ -131,7 +131,7 @@ export class Supervisor {
   async reload(): Promise<ReloadResult> {
     return this.#exclusively(async () => {
       if (this.#state !== 'running') throw new Failure(Exit.failed, `the service is ${this.#state}`);
-      notify(['RELOADING=1']);
+      this.#notify('RELOADING=1');
       try {
         return await this.#reload();
       } catch (thrown) {
@@ -142,7 +142,7 @@ export class Supervisor {
         });
         throw thrown;
       } finally {
-        notify(['READY=1']);
+        this.#notify('READY=1');
       }
     });
   }
@@ -202,7 +202,7 @@ export class Supervisor {
     for (const { name, down } of node.tunnels) if (down !== null) this.#log.warn('tunnel down', { tunnel: name, reason: down });
     if (this.#state !== 'starting') return;
     this.#state = 'running';
-    notify(['READY=1']);
+    this.#notify('READY=1');
     const up = node.tunnels.filter(({ down }) => down === null).map(({ name }) => name);
     this.#log.info('ready', {
       node: this.view.name,
@@ -320,7 +320,7 @@ export class Supervisor {
     let result = status;
     // Each of these is done whatever became of those before.
     const farewells = [
-      () => notify(['STOPPING=1']),
+      () => this.#notify('STOPPING=1'),
       () => within(FAREWELL, this.#queue),
       () => this.#threads.stop(FAREWELL),
       () => this.#host.undo(),
@@ -346,6 +346,15 @@ export class Supervisor {
 
   #tell(before: NodeSpec, after: NodeSpec): void {
     for (const { level, message, fields } of nodeEvents(before, after)) this.#log[level](message, fields);
+  }
+
+  /** Word to the service manager; that it does not listen is its own affair. */
+  #notify(assignment: Assignment): void {
+    try {
+      notify([assignment]);
+    } catch (thrown) {
+      this.#log.warn('service manager was not told', { reason: reasonOf(thrown) });
+    }
   }
 
   #exclusively<T>(change: () => Promise<T>): Promise<T> {

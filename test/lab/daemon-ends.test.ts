@@ -92,6 +92,21 @@ test('a log that cannot be written is no reason to end: the service starts, goes
   expect(net.snapshot(net.host)).toBe(before);
 });
 
+test('a service manager that does not listen is warned about, and changes nothing', async ({ net }) => {
+  const config = net.configure('host', HOST_TUNNEL);
+  const run = net.run(net.host, ['run', '--config', config], ['env', 'NOTIFY_SOCKET=/nobody/listens']);
+  await run.line('ready');
+  expect(net.ask(config, 'reload')).toMatchObject({ unchanged: ['home'] });
+  expect(await run.stop()).toBe(Exit.done);
+  expect(run.log).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      msg: 'service manager was not told',
+      reason: 'sendto(NOTIFY_SOCKET /nobody/listens): ENOENT',
+    }),
+  );
+});
+
 test('a process that ends by any other way still undoes what it has set', async ({ net }) => {
   const { status, changed } = await faulty(net, 'if (isMainThread) setTimeout(() => process.exit(7), 1500);');
   expect([status, changed]).toEqual([7, false]);
