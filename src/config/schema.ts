@@ -33,9 +33,9 @@ const nodeTable = z
 /** `[policy]`. */
 const policyTable = z
   .strictObject({
-    'allow-ipv4': z.array(value.prefix4()).prefault([]).register(keyDocs, {
+    'allow-ipv4': z.array(value.unicastPrefix4()).prefault([]).register(keyDocs, {
       about:
-        'Special-purpose IPv4 ranges to accept as tunnel endpoints all the same, for labs and carriers. 6to4 refuses every other range that IANA calls not globally reachable.',
+        'Special-purpose IPv4 ranges to accept as tunnel endpoints all the same, for labs and carriers. 6to4 refuses every other range that IANA calls not globally reachable. Loopback, multicast and the like cannot be allowed.',
     }),
   })
   .register(tableDocs, { about: 'What is let through.' });

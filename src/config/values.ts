@@ -6,7 +6,7 @@
  */
 import * as z from 'zod';
 import type { Prefix4 } from '../wire/address.js';
-import { formatPrefix4, in6, mask4, parseIpv4, parseIpv6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
+import { formatPrefix4, in4, in6, mask4, parseIpv4, parseIpv6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
 import { quote } from './problem.js';
 
 /** What a value has to be, as the end of a sentence that starts with "expected". */
@@ -87,12 +87,26 @@ export function ipv4OrNone() {
   );
 }
 
-/** An IPv4 prefix, or an address alone: a /32. */
-export function prefix4() {
-  return text('an IPv4 prefix such as "198.51.100.0/24"', (input) => parsePrefix4(input) ?? undefined, complainOfPrefix4);
+/** Ranges without a unicast address, RFC 3964 section 5.3.1: this network, loopback, multicast, limited broadcast. */
+const NO_UNICAST4 = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32'].flatMap((prefix) => parsePrefix4(prefix) ?? []);
+
+function holdsNoUnicast(prefix: Prefix4): Prefix4 | undefined {
+  return NO_UNICAST4.find(({ addr, len }) => in4(addr, { addr: prefix.addr, len: Math.min(len, prefix.len) }));
+}
+
+/** An IPv4 prefix of unicast addresses, or an address alone: a /32. */
+export function unicastPrefix4() {
+  const parse = (input: string): Prefix4 | undefined => {
+    const prefix = parsePrefix4(input);
+    return prefix === null || holdsNoUnicast(prefix) !== undefined ? undefined : prefix;
+  };
+  return text('an IPv4 prefix such as "198.51.100.0/24"', parse, complainOfPrefix4);
 }
 
 function complainOfPrefix4(input: string): string {
+  const prefix = parsePrefix4(input);
+  const held = prefix === null ? undefined : holdsNoUnicast(prefix);
+  if (held !== undefined) return `holds addresses of ${formatPrefix4(held)}, which are no unicast ones`;
   const [address, length, ...more] = input.split('/');
   const addr = parseIpv4(address);
   if (addr === null || more.length > 0 || !/^([0-9]|[12][0-9]|3[0-2])$/.test(length)) return 'is no IPv4 prefix';

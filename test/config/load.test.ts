@@ -445,6 +445,24 @@ test('an element of a list is refused where it stands', () => {
 });
 
 test.each([
+  ['0.0.0.0/0', '0.0.0.0/8'],
+  ['0.1.2.0/24', '0.0.0.0/8'],
+  ['127.0.0.1', '127.0.0.0/8'],
+  ['192.0.0.0/2', '224.0.0.0/4'],
+  ['239.255.0.0/16', '224.0.0.0/4'],
+  ['240.0.0.0/4', '255.255.255.255/32'],
+  ['255.255.255.255', '255.255.255.255/32'],
+])('no endpoint can be in %s, whatever a lab allows: RFC 3964 section 5.3.1', (range, held) => {
+  expect(problems(`[policy]\nallow-ipv4 = ["${range}"]`)).toEqual([
+    `2:15: policy.allow-ipv4[0]: "${range}" holds addresses of ${held}, which are no unicast ones; expected an IPv4 prefix such as "198.51.100.0/24"`,
+  ]);
+});
+
+test('a lab may allow the rest of the reserved addresses', () => {
+  expect(problems('[policy]\nallow-ipv4 = ["240.0.0.0/5", "1.0.0.0/8", "126.0.0.0/8", "128.0.0.0/2", "255.255.255.254"]')).toEqual([]);
+});
+
+test.each([
   ['[[tunnel]]\nmtuu = 1480\ntype = "6to4"\nrole = "host"', '2:1: tunnel[0].mtuu: unknown key; expected "mtu", the nearest known key'],
   [
     '[[tunnel]]\ntype = "6to4"\nrole = "host"\ninterface_id = "linux"',

@@ -122,10 +122,16 @@ test.each([
 
   const found = on(facts, tunnel('host'));
   expect([found.tunnels[0].down, found.tunnels[0].local, found.said]).toEqual([reason, [], []]);
-
-  const allowed = on(facts, `${tunnel('host')}[policy]\nallow-ipv4 = ["${text}"]`);
-  expect([allowed.tunnels[0].down, allowed.tunnels[0].local, allowed.said]).toEqual([null, [ip(text)], []]);
 });
+
+test.each(['10.0.0.5', '100.64.1.1', '169.254.9.9', '172.31.0.1', '192.0.2.1', '192.168.0.1', '198.18.0.1', '203.0.113.1', '240.0.0.1'])(
+  '%s is one where policy.allow-ipv4 says so',
+  (text) => {
+    const facts = { ipv4: [address(text, 32)], defaultSource: ip(text) };
+    const allowed = on(facts, `${tunnel('host')}[policy]\nallow-ipv4 = ["${text}"]`);
+    expect([allowed.tunnels[0].down, allowed.tunnels[0].local, allowed.said]).toEqual([null, [ip(text)], []]);
+  },
+);
 
 test('every special address that is written is an error at its own place', () => {
   const { said, tunnels } = on(
