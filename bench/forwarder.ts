@@ -30,23 +30,34 @@ mtu   = 1480
 allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
 `;
 
+/** On a core of its own, with V8's account of its collections: how a program is run to be measured. */
+const MEASURED = ['taskset', '-c', String(CPU), process.execPath, '--trace-gc'];
+
 /** Starts what is asked for in `namespace`; null: the kernel does it alone. Files go to `folder`. */
 export function start(forwarder: Forwarder, namespace: string, folder: string): NodeProgram | null {
   switch (forwarder) {
     case 'none':
       return null;
     case 'plain':
-      return new NodeProgram(namespace, ['--import', 'tsx', join(root, 'bench', 'plain-loop.ts')]);
-    case 'daemon': {
-      const config = join(folder, 'tsunagi.toml');
-      mkdirSync(join(folder, 'state'), { recursive: true });
-      writeFileSync(config, CONFIG(folder));
-      return new NodeProgram(namespace, [join(root, 'bin', 'tsunagi.js'), 'run', '--config', config]);
-    }
+      return new NodeProgram(namespace, [...MEASURED, '--import', 'tsx', join(root, 'bench', 'plain-loop.ts')]);
+    case 'daemon':
+      return new NodeProgram(namespace, [...MEASURED, ...daemon(folder)]);
   }
 }
 
-/** A program of Node's on a core of its own, until `stop`. */
+/** Starts the daemon as an operator would, with all cores to itself. */
+export function startDaemon(namespace: string, folder: string): NodeProgram {
+  return new NodeProgram(namespace, [process.execPath, ...daemon(folder)]);
+}
+
+function daemon(folder: string): string[] {
+  const config = join(folder, 'tsunagi.toml');
+  mkdirSync(join(folder, 'state'), { recursive: true });
+  writeFileSync(config, CONFIG(folder));
+  return [join(root, 'bin', 'tsunagi.js'), 'run', '--config', config];
+}
+
+/** A program of Node's in a namespace, until `stop`. */
 export class NodeProgram {
   readonly allocations = new AllocationTrace();
   /** Milliseconds from exec to `ready`, by its own account; NaN where it gives none. */
@@ -54,9 +65,8 @@ export class NodeProgram {
   readonly #process: ChildProcess;
   readonly #exited: Promise<unknown>;
 
-  constructor(namespace: string, args: readonly string[]) {
-    const command = ['netns', 'exec', namespace, 'taskset', '-c', String(CPU), process.execPath, '--trace-gc', ...args];
-    this.#process = spawn('ip', command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(namespace: string, command: readonly string[]) {
+    this.#process = spawn('ip', ['netns', 'exec', namespace, ...command], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exited = new Promise((resolve) => this.#process.once('exit', resolve));
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => this.allocations.add(text));
   }

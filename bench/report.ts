@@ -67,7 +67,7 @@ function remarks(report: BenchReport): string[] {
       ? 'The packet source is the bottleneck: figures near its own are lower bounds.'
       : 'The packet source is not the bottleneck: it sends more than any case lets through.',
     `Allocated by the daemon: ${report.allocatedPerPacket.toFixed(2)} octets a packet in the long run, all threads, from V8's collections.`,
-    `Ready ${median(report.readyMs).toFixed(0)} ms after exec; ${median(report.idleMiB).toFixed(0)} MiB resident with one worker.`,
+    `The daemon is ready ${median(report.readyMs).toFixed(0)} ms after exec (${Math.min(...report.readyMs)}..${Math.max(...report.readyMs)} in ${report.readyMs.length} starts), and then takes ${median(report.idleMiB).toFixed(0)} MiB with one worker.`,
   ];
 }
 
