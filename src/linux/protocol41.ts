@@ -21,8 +21,13 @@ const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10, TRANSPARE
 /** DF is ours to set, packets are cut to fit the device alone, and ICMP errors, which anybody can forge, teach the kernel nothing. */
 const PMTUDISC_OMIT = 5;
 
-/** Octets that may wait in the socket, each way: some 10 ms of small packets at a million a second. */
-const SOCKET_BUFFER = 8 << 20;
+/** Octets that may wait in the socket to be received: some 10 ms of small packets at a million a second. */
+const RECEIVE_BUFFER = 8 << 20;
+/**
+ * The same to be sent: as many as there can be. What waits here waits for neighbours that do not answer, up to
+ * 208 KiB each; a lower bound of ours would let packets for a hundred such keep everybody else's.
+ */
+const SEND_BUFFER = 0x3fffffff;
 
 /** Which of several packet threads a socket is for. */
 export interface WorkerShare {
@@ -46,7 +51,7 @@ export function openProtocol41(share: WorkerShare): number {
     must(setsockopt(fd, SOL.IP, IP.HDRINCL, int32(1), 4), 'setsockopt', `socket ${fd}, IP_HDRINCL`);
     must(setsockopt(fd, SOL.IP, IP.TRANSPARENT, int32(1), 4), 'setsockopt', `socket ${fd}, IP_TRANSPARENT`);
     must(setsockopt(fd, SOL.IP, IP.MTU_DISCOVER, int32(PMTUDISC_OMIT), 4), 'setsockopt', `socket ${fd}, IP_MTU_DISCOVER`);
-    enlargeBuffers(fd, SOCKET_BUFFER);
+    enlargeBuffers(fd);
     return fd;
   } catch (error) {
     close(fd);
@@ -62,11 +67,11 @@ function emptySocket(fd: number): void {
   for (let i = 0; i < MOST_EARLY && readInto(fd, scratch, 1) >= 0; i++);
 }
 
-/** Asks for `octets` of buffer each way: beyond the limits of the host where we may, else up to them. */
-function enlargeBuffers(fd: number, octets: number): void {
-  for (const [forced, plain] of [
-    [SO.RCVBUFFORCE, SO.RCVBUF],
-    [SO.SNDBUFFORCE, SO.SNDBUF],
+/** Asks for buffers beyond the limits of the host where we may, else up to them. */
+function enlargeBuffers(fd: number): void {
+  for (const [forced, plain, octets] of [
+    [SO.RCVBUFFORCE, SO.RCVBUF, RECEIVE_BUFFER],
+    [SO.SNDBUFFORCE, SO.SNDBUF, SEND_BUFFER],
   ]) {
     if (setsockopt(fd, SOL.SOCKET, forced, int32(octets), 4) === 0) continue;
     must(setsockopt(fd, SOL.SOCKET, plain, int32(octets), 4), 'setsockopt', `socket ${fd}, buffer of ${octets} octets`);

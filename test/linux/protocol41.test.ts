@@ -147,6 +147,20 @@ describeInNamespaces('protocol 41 on a cable', () => {
     expect(port.batch.slice(0, 8).map((frame) => frame.fate)).toEqual([...expected, ...expected]);
   });
 
+  test('packets for neighbours that do not answer keep nobody else from sending', ({ skip }) => {
+    const { port, fd } = portIn(cable());
+    const mayForce = setsockopt(fd, SOL.SOCKET, SO.RCVBUFFORCE, int32(8 << 20), 4) === 0;
+    skip(!mayForce, 'needs CAP_NET_ADMIN of the host, to exceed its limit of socket buffers');
+    for (let neighbour = 3; neighbour < 120; neighbour++) {
+      for (let burst = 0; burst < 2; burst++) {
+        for (const frame of port.batch) outer(frame, 1400, parseIpv4(`192.0.2.${neighbour}`) ?? 0);
+        port.send(port.batch, BATCH);
+      }
+    }
+    outer(port.batch[0], 1400);
+    expect([port.send(port.batch, 1), port.batch[0].fate]).toEqual([1, Drop.none]);
+  });
+
   test('a socket that is full handles what it took, and leaves the rest to the caller', () => {
     const { port, fd } = portIn(cable());
     must(setsockopt(fd, SOL.SOCKET, SO.SNDBUF, int32(4096), 4), 'setsockopt', 'SO_SNDBUF');
