@@ -87,8 +87,8 @@ export function performancePage(report: BenchReport): string {
   return `# Performance
 
 Written by \`npm run bench -- --page docs/performance.md\`; its JSON stays in \`bench/results/\`. Machines like the
-one this ran on are shared and noisy: read the column *of kernel*, a ratio taken round by round within one run,
-rather than the packets a second.
+one this ran on are shared and noisy: compare rows of one run rather than
+packets a second; *of kernel* is a ratio taken round by round.
 
 ${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
@@ -103,7 +103,8 @@ ${remarks(report)
 Three namespaces in a row. A source in the kernel (an XDP program on live frames) sends one packet over and
 over into the node with a core to itself; the daemon has the other core, with one worker. What the third
 namespace receives is counted by its interface. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
-all, over the same cables. *Plainest loop* reads and writes the same devices from JavaScript with a header pushed or pulled and
+all, over the same cables. Mind that it forwards on the source's core, beside the source, while a worker has a core of its own:
+the column *of kernel* flatters the worker by what the source costs. The plainest loop is the fair neighbour. *Plainest loop* reads and writes the same devices from JavaScript with a header pushed or pulled and
 not one check, counter or role: what the worker loses against it is what the product costs. All cases run under overload, which is what a relay meets on a bad day.
 
 A packet costs the worker two system calls' worth of kernel work, of which JavaScript is a small part: the
