@@ -44,6 +44,12 @@ export class PacketThread {
     Atomics.notify(this.#mail, 0);
   }
 
+  /** Ends it before it has begun. It may still boot, and to cut it off while it loads native code would abort the process. */
+  async dismiss(): Promise<void> {
+    this.post({ kind: 'stop' });
+    await this.ended;
+  }
+
   /** Ends it at once, without a farewell. */
   async cutOff(): Promise<void> {
     await this.#worker.terminate();

@@ -73,6 +73,14 @@ test('an invalid configuration does not start: status 3, every problem named', a
   expect(run.complaints.join('\n')).toMatch(/is invalid\n.*tunnel\[0\]\.role: .*\n.*tunnel\[0\]\.mtu: /);
 });
 
+test('a start that fails ends with its status, however far its packet thread has come', async ({ net }) => {
+  const config = net.configure('host', 'no TOML');
+  for (let round = 0; round < 3; round++) {
+    const runs = Array.from({ length: 8 }, () => net.run(net.host, ['run', '--config', config]));
+    expect(await Promise.all(runs.map((run) => run.ended))).toEqual(runs.map(() => Exit.configuration));
+  }
+});
+
 test('doctor sees what keeps a service from starting, and who has its interface', async ({ net }) => {
   const { host } = await net.services();
   const second = net.configure('second', HOST_TUNNEL.replace('1480', '1490'));

@@ -30,7 +30,7 @@ async function prepare(config: string, level: LogLevel): Promise<Supervisor> {
     const log = openLog({ level, pretty: process.stderr.isTTY === true, now: () => performance.now() });
     return Supervisor.prepare(config, log, thread);
   } catch (thrown) {
-    await thread.cutOff();
+    await thread.dismiss();
     throw thrown;
   }
 }
