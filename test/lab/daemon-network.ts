@@ -106,14 +106,15 @@ export class Echoes {
     });
   }
 
-  /** Ends them, and says how many were sent and how many answered. */
+  /** Ends them, and says how many were sent and how many answered. The last one does not count when its answer was still to come. */
   async stop(): Promise<{ sent: number; received: number }> {
     const ended = new Promise((resolve) => this.#ping.once('close', resolve));
     this.#ping.kill('SIGINT');
     await ended;
     const counts = /(\d+) packets transmitted, (\d+) received/.exec(this.#text);
     if (counts === null) throw new Error(`ping said: ${this.#text}`);
-    return { sent: Number(counts[1]), received: Number(counts[2]) };
+    const received = Number(counts[2]);
+    return { sent: Math.max(Number(counts[1]) - 1, received), received };
   }
 }
 
