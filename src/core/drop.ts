@@ -32,6 +32,9 @@ export const Drop = {
   send_refused: 22,
   tunnel_down: 23,
   malformed_nd: 24,
+  malformed_dhcp: 25,
+  malformed_option_212: 26,
+  neighbor_unreachable: 27,
 } as const;
 
 /** The name of a reason, as metrics and status print it. */
@@ -72,6 +75,9 @@ const MEANINGS: Record<DropName, readonly [meaning: string, rfc: string]> = {
   send_refused: ['The kernel refused the packet, by firewall or policy.', 'RFC 4213 3.4'],
   tunnel_down: ['The tunnel has no usable IPv4 address, or its interface is down.', 'RFC 3056 3'],
   malformed_nd: ['A neighbor discovery message is malformed, or was not sent on the link.', 'RFC 4861 6.1.1'],
+  malformed_dhcp: ['A DHCPv4 message is malformed, or answers nothing that was asked.', 'RFC 2131 4.1'],
+  malformed_option_212: ['The 6rd option of a DHCPv4 lease is invalid, and ignored.', 'RFC 5969 7.1.1'],
+  neighbor_unreachable: ['The next hop in the tunnel does not answer neighbor solicitations.', 'RFC 4861 7.2.2'],
 };
 
 /** Every reason in order of its code. */
