@@ -4,7 +4,10 @@
  * `daemon/resolve.ts` makes it from the configuration and the facts of the host (addresses, default
  * route); the simulator makes the same from its own world. Everything is a number, octets or a name.
  */
-import type { Prefix4 } from '../wire/address.js';
+import type { Millis } from '../core/clock.js';
+import type { Lease } from '../role/dhcp-client.js';
+import type { Learned } from '../role/role.js';
+import type { Prefix4, Prefix6 } from '../wire/address.js';
 
 /** One node. */
 export interface NodeSpec {
@@ -19,6 +22,24 @@ export interface NodeSpec {
   /** Special-purpose ranges that are accepted as endpoints all the same (`policy.allow-ipv4`). */
   readonly allowIpv4: readonly Prefix4[];
   readonly tunnels: readonly TunnelSpec[];
+  /** Interfaces on which the node asks a DHCPv4 server. */
+  readonly dhcp: readonly DhcpSpec[];
+}
+
+/** An interface on which the node is a DHCPv4 client, for the tunnel that wants its lease. */
+export interface DhcpSpec {
+  readonly interface: string;
+  /** MAC address, six octets. */
+  readonly mac: Uint8Array;
+  readonly hostName: string;
+  /** IPv4 address that the interface has from elsewhere: only options are asked for, by DHCPINFORM. null: an address is asked for, too. */
+  readonly inform: number | null;
+  /** Where its drops are counted: the slot of the tunnel. */
+  readonly slot: number;
+  /** Whether the daemon gives the interface the address of the lease and its default route. */
+  readonly configure: boolean;
+  /** The lease that the node works by. */
+  readonly lease: Lease | null;
 }
 
 /** An IPv4 address of the host. */
@@ -41,9 +62,26 @@ export interface HostFacts {
   readonly defaultSource: number | null;
   /** Link-local IPv6 address, sixteen octets, of each interface that is up and has one. */
   readonly linkLocal: ReadonlyMap<string, Uint8Array>;
+  /** MAC address, six octets, of each interface that is up and has one. */
+  readonly mac: ReadonlyMap<string, Uint8Array>;
   /** Whether the host forwards IPv6 between its interfaces. */
   readonly forwards6: boolean;
+  /** What the node has found out by asking. */
+  readonly found: Findings;
 }
+
+/** What a node finds out by asking others, beside the state of its host. */
+export interface Findings {
+  /** DHCPv4 leases by interface. */
+  readonly leases: ReadonlyMap<string, Lease>;
+  /** What routers advertised in a tunnel, by its name. */
+  readonly learned: ReadonlyMap<string, Learned>;
+  /** IPv4 addresses of names, sorted; a name that is not here has not been answered yet. */
+  readonly names: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Nothing has been found out yet. */
+export const NO_FINDINGS: Findings = { leases: new Map(), learned: new Map(), names: new Map() };
 
 /** A LAN behind a 6to4 router or customer edge: one /64 of the delegated prefix. */
 export interface LanSpec {
@@ -80,8 +118,12 @@ export interface TunnelCommon {
   readonly ecn: 'compatibility' | 'normal';
   /** True: dynamic tunnel MTU with DF set, RFC 4213 section 3.2.2. False: static, DF clear. */
   readonly pathMtuDiscovery: boolean;
+  /** True: DF is set whatever the size, as an anycast source asks for (RFC 5969 section 9.1). */
+  readonly dontFragment: boolean;
   /** Bound of ICMPv6 errors originated by the tunnel, a second. */
   readonly icmpRate: number;
+  /** LANs behind it; none unless it is a router. */
+  readonly lans: readonly LanSpec[];
 }
 
 /** 6to4, RFC 3056. */
@@ -92,12 +134,47 @@ export interface SixToFourSpec extends TunnelCommon {
   readonly relay: number | null;
   /** Interface identifier of the node's own address, eight octets. */
   readonly interfaceId: Uint8Array;
-  /** Router only. */
-  readonly lans: readonly LanSpec[];
+}
+
+/** The parameters that all nodes of a 6rd domain share, RFC 5969 section 7. */
+export interface SixRdDomain {
+  readonly prefix: Prefix6;
+  /** IPv4MaskLen, 0..32. */
+  readonly ipv4MaskLen: number;
+  /** Any IPv4 address of a customer edge: its first `ipv4MaskLen` bits are those that all have in common. */
+  readonly common: number;
+}
+
+/** 6rd, RFC 5969. */
+export interface SixRdSpec extends TunnelCommon {
+  readonly type: '6rd';
+  readonly role: 'customer-edge' | 'border-relay';
+  /** null while it is not known: the tunnel is down. */
+  readonly domain: SixRdDomain | null;
+  /** Customer edge: its border relays, the one to send to first. */
+  readonly relays: readonly number[];
+  /** Customer edge: other customer edges are reached through the border relay too, RFC 7084 6RD-3. */
+  readonly hubAndSpoke: boolean;
+  /** Customer edge: end of the IPv4 lease, and with it of what LANs are told. `Infinity`: not known. */
+  readonly leaseUntil: Millis;
+}
+
+/** ISATAP, RFC 5214. */
+export interface IsatapSpec extends TunnelCommon {
+  readonly type: 'isatap';
+  readonly role: 'host' | 'router';
+  /** Host: the potential router list, sorted. */
+  readonly potentialRouters: readonly number[];
+  /** Router: the eight octets of the on-link /64 that it advertises; null in a host, which learns them. */
+  readonly prefix: Uint8Array | null;
+  /** Router: seconds for which it is a default router; 0: it is none. */
+  readonly routerLifetime: number;
+  /** Host: what its owner thread has learned; null as long as that is nothing. */
+  readonly learned: Learned | null;
 }
 
 /** Every kind of tunnel. */
-export type TunnelSpec = SixToFourSpec;
+export type TunnelSpec = SixToFourSpec | SixRdSpec | IsatapSpec;
 
 /** True when two snapshots, or parts of them, say the same: compared by value, octets included. */
 export function sameSpec(a: unknown, b: unknown): boolean {

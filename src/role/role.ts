@@ -3,12 +3,14 @@
  *
  * A mapping says where, a role says whether now, a carrier says in what. A role owns no socket,
  * clock or random source; every method takes `now`, which never decreases. After each call drain
- * `pollTransmit`, then arm one timer at `nextTimeout()`; extra wake-ups are harmless.
+ * the speaker's `pollTransmit`, then arm one timer at `nextTimeout()`; extra wake-ups are harmless.
  */
 import type { Millis } from '../core/clock.js';
+import { Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import type { Prefix6 } from '../wire/address.js';
+import type { RouterPreference } from '../wire/ndisc.js';
 
 /** The outer endpoints of a packet: filled by `encapsulate`, read by `decapsulate`. Reused. */
 export class Outer {
@@ -23,10 +25,14 @@ export const TransmitTo = {
   nowhere: 0,
   /** Into the tunnel device, as if it had arrived. */
   ipv6: 1,
-  /** Through the carrier. From a role: an inner packet that the tunnel encapsulates as usual. */
+  /** Through the carrier. From a role: an inner packet of its own, `out.remote` saying to which endpoint. */
   carrier: 2,
+  /** From a role: a packet that it had answered with `Verdict.hold`, to be judged again. */
+  released: 3,
+  /** From a role: a packet that it had held and gives up, its next hop being unreachable. Its source is told. */
+  undeliverable: 4,
   /** LAN 0; LAN n is `lan + n`. */
-  lan: 3,
+  lan: 5,
 } as const;
 
 /** A prefix that a LAN was told about. */
@@ -40,27 +46,64 @@ export interface AdvertisedLan {
   readonly sent: Millis;
 }
 
-/** A sans-IO role. Packets it is shown are whole IPv6 headers at least; lengths were checked before. */
-export interface Role {
-  /** Source of an ICMPv6 error that goes to an IPv6 neighbour of this node, sixteen octets. */
-  readonly errorSource: Uint8Array;
-  /** Source of an ICMPv6 error that goes out through the carrier: one that the far end's checks accept. */
-  readonly carrierErrorSource: Uint8Array;
-  /**
-   * Judges the IPv6 packet at `b[off..)` on its way into the tunnel and fills `outer`.
-   * `Drop.none` to forward, `Verdict.hold`, or a drop reason. Has no effect on a drop.
-   */
-  encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
-  /** Judges the inner packet at `b[off..)` that came between the endpoints of `outer`. `Drop.none`, `Verdict.consumed`, or a drop reason. */
-  decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
-  /** True when either address of the packet belongs to this tunnel's domain: it wins where tunnels share an address. */
-  claims(b: Uint8Array, off: number): boolean;
-  /** True when the address at `b[off..)` is one that the role gave this node. */
-  isOwn(b: Uint8Array, off: number): boolean;
+/** A router that advertised itself in the tunnel. */
+export interface LearnedRouter {
+  /** Its link-local address, sixteen octets. */
+  readonly address: Uint8Array;
+  readonly preference: RouterPreference;
+  /** End of its lifetime as a default router. */
+  readonly until: Millis;
+}
+
+/** A prefix that a router advertised in the tunnel, RFC 4861 section 4.6.2. */
+export interface LearnedPrefix {
+  readonly prefix: Prefix6;
+  readonly onLink: boolean;
+  /** This node has an address of its own under it. */
+  readonly autonomous: boolean;
+  /** False: addresses under it are deprecated. */
+  readonly preferred: boolean;
+  readonly validUntil: Millis;
+  readonly preferredUntil: Millis;
+}
+
+/** A route that a router advertised in the tunnel, RFC 4191 section 2.3. */
+export interface LearnedRoute {
+  readonly prefix: Prefix6;
+  /** Link-local address of the router, sixteen octets. */
+  readonly router: Uint8Array;
+  readonly preference: RouterPreference;
+  readonly until: Millis;
+}
+
+/** What a host has learned from the routers in its tunnel: immutable, a new object whenever something changed. */
+export interface Learned {
+  /** Default routers, the one in use first. */
+  readonly routers: readonly LearnedRouter[];
+  readonly prefixes: readonly LearnedPrefix[];
+  readonly routes: readonly LearnedRoute[];
+  /** Octets; 0: no router named one. */
+  readonly mtu: number;
+}
+
+/** What outlives a role: handed to the one that follows on the same tunnel. */
+export interface Heritage {
+  /** What LANs were told and may still believe: the follower withdraws what it does not confirm. */
+  readonly lans: readonly AdvertisedLan[];
+  /** null in roles that learn nothing. */
+  readonly learned: Learned | null;
+}
+
+/** The heritage of nobody. */
+export const NO_HERITAGE: Heritage = { lans: [], learned: null };
+
+/** What a role says of its own accord, to LANs, routers and neighbours, and when. */
+export interface Speaker {
   /** Takes a packet from LAN `lan`: a router solicitation. `Verdict.consumed` or a drop reason. */
   fromLan(lan: number, frame: Frame, now: Millis): number;
-  /** What LANs were told and may still believe: the role that follows on this tunnel withdraws what it does not confirm. */
-  advertised(now: Millis): readonly AdvertisedLan[];
+  heritage(now: Millis): Heritage;
+  /** What was learned so far: the same object until it changes. null: nothing is ever learned. */
+  readonly learned: Learned | null;
   /** The tunnel stops, except on the LANs named: whoever was told of it is to be told that it is gone. */
   withdraw(now: Millis, except: readonly string[]): void;
   /** Call at or after `nextTimeout()`; calling early does nothing. */
@@ -70,3 +113,34 @@ export interface Role {
   /** Writes the next transmission into `out` and says where it goes (`TransmitTo`); `nowhere` when there is none. */
   pollTransmit(out: Frame, now: Millis): number;
 }
+
+/** A sans-IO role. Packets it is shown are whole IPv6 packets; lengths were checked before. */
+export interface Role {
+  /** Source of an ICMPv6 error that goes to an IPv6 neighbour of this node, sixteen octets. */
+  readonly errorSource: Uint8Array;
+  /** Source of an ICMPv6 error that goes out through the carrier: one that the far end's checks accept. */
+  readonly carrierErrorSource: Uint8Array;
+  readonly speaker: Speaker;
+  /**
+   * Judges the IPv6 packet at `b[off..)` on its way into the tunnel and fills `outer`.
+   * `Drop.none` to forward, `Verdict.hold` when it has kept a copy, or a drop reason. Has no effect on a drop.
+   */
+  encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
+  /** Judges the inner packet at `b[off..)` that came between the endpoints of `outer`. `Drop.none`, `Verdict.consumed`, or a drop reason. */
+  decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
+  /** True when either address of the packet belongs to this tunnel's domain: it wins where tunnels share an address. */
+  claims(b: Uint8Array, off: number): boolean;
+  /** True when the address at `b[off..)` is one that the role gave this node. */
+  isOwn(b: Uint8Array, off: number): boolean;
+}
+
+/** The speaker of a role that only judges. */
+export const SILENT: Speaker = {
+  learned: null,
+  fromLan: () => Drop.destination_mismatch,
+  heritage: () => NO_HERITAGE,
+  withdraw: () => {},
+  handleTimeout: () => {},
+  nextTimeout: () => Number.POSITIVE_INFINITY,
+  pollTransmit: () => TransmitTo.nowhere,
+};
