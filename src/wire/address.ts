@@ -90,6 +90,12 @@ export function mask4(len: number): number {
   return len === 0 ? 0 : (0xffffffff << (32 - len)) >>> 0;
 }
 
+/** True when `addr` can be one host's on a link: not in 0/8, 127/8, 224/4 or 240/4 (RFC 1122 section 3.2.1.3, RFC 1112 section 4). */
+export function isUnicast4(addr: number): boolean {
+  const first = addr >>> 24;
+  return first !== 0 && first !== 127 && first < 224;
+}
+
 /** True when `addr` lies in `prefix`. */
 export function in4(addr: number, prefix: Prefix4): boolean {
   return ((addr ^ prefix.addr) & mask4(prefix.len)) === 0;
