@@ -127,6 +127,7 @@ ${ALLOW}
       name: 'otemachi',
       title: { en: '6to4 relay 1, Otemachi', ja: '6to4 リレー 1(大手町)' },
       forwards: true,
+      relays: true,
       interfaces: [
         { name: 'eth0', link: 'ix-otemachi', addresses: ['203.0.113.1/30'] },
         { name: 'eth1', link: 'core-otemachi', addresses: ['2001:db8:6:1::2/64'] },
@@ -141,6 +142,7 @@ ${ALLOW}
       name: 'dojima',
       title: { en: '6to4 relay 2, Dojima', ja: '6to4 リレー 2(堂島)' },
       forwards: true,
+      relays: true,
       interfaces: [
         { name: 'eth0', link: 'ix-dojima', addresses: ['203.0.113.5/30'] },
         { name: 'eth1', link: 'core-dojima', addresses: ['2001:db8:6:2::2/64'] },

@@ -39,6 +39,8 @@ export interface TopologyNode {
   readonly autoconfigures?: readonly string[];
   /** Configuration of the tunnel daemon that runs on it, TOML. `node.name`, `node.control` and `node.state` are filled in. */
   readonly daemon?: string;
+  /** True when it passes packets on between a tunnel and IPv6 outside of it: a relay in the words of a path. Default false. */
+  readonly relays?: boolean;
   /** A server that runs on it. */
   readonly serves?: 'web';
 }
@@ -61,14 +63,14 @@ export interface TopologyPath {
   readonly from: string;
   readonly to: string;
   readonly title: Words;
-  /** Whether a relay carries it; then the one in use is found and shown. */
+  /** Whether relays carry it; then those in use are found and shown. */
   readonly relayed: boolean;
-  /** What a web server at the end must say of the visitor: how it came. Default `native`. */
+  /** By which tunnel packets of `from` come. Default `native`: by none. */
   readonly tunnel?: TunnelName;
 }
 
-/** What the source address of a packet says about its way. */
-export type TunnelName = '6to4' | 'isatap' | 'teredo' | 'native';
+/** A way into IPv6. */
+export type TunnelName = '6to4' | '6rd' | 'isatap' | 'teredo' | 'native';
 
 /** A network. */
 export interface Topology {
