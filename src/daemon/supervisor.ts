@@ -7,7 +7,7 @@
  *
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
-import { hostPlan } from '../engine/plan.js';
+import { hostPlan } from '../engine/host-plan.js';
 import type { NodeSpec } from '../engine/spec.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';

@@ -54,7 +54,7 @@ export interface Explanation {
 /** A node that can be asked. */
 export class Explainer {
   readonly #counters = new Counters();
-  readonly #pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: true });
+  readonly #pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: true, news: () => {} });
   readonly #sent: Answer[] = [];
   readonly #protocol41 = new MemoryPort('protocol-41', 'v4', this.#sent);
   readonly #icmp4 = new MemoryPort('icmp4', 'v4', this.#sent);
@@ -68,7 +68,7 @@ export class Explainer {
     this.#devices = new Map(node.tunnels.map(({ name }) => [name, new MemoryPort('ipv6', 'v6', this.#sent)]));
     this.#names = new Map<number, string | null>([...node.tunnels.map(({ slot, name }) => [slot, name] as const), [NODE_SLOT, null]]);
     const tunnels = new Map(node.tunnels.map((tunnel, i) => [tunnel.interface, [...this.#devices.values()][i]]));
-    const ports: Ports = { protocol41: this.#protocol41, icmp4: this.#icmp4, tunnels, lans: new Map(), makeBatch };
+    const ports: Ports = { protocol41: this.#protocol41, icmp4: this.#icmp4, tunnels, lans: new Map(), dhcp4: new Map(), makeBatch };
     this.#pipeline.configure(node, ports, now);
   }
 

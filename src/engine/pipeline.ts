@@ -4,6 +4,7 @@
  *   TUN of each tunnel --fromV6--> protocol 41
  *   protocol 41 --which tunnel?--fromV4--> its TUN
  *   ICMPv4, LANs --> the tunnel they concern        timers --> pollTransmit --> any of the ports
+ *   DHCPv4 --> the lease of an interface            leases, and what tunnels learn --> news
  *
  * Driven by whoever owns the ports: `step` until it returns 0, then sleep until a port has something
  * or `nextTimeout()`. The simulator and the worker drive the same object. Several threads share the
@@ -15,12 +16,15 @@ import { Drop } from '../core/drop.js';
 import { type Frame, HEADROOM } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
-import { TransmitTo } from '../role/role.js';
+import { type Learned, NO_HERITAGE, TransmitTo } from '../role/role.js';
 import { IPV4_DST, IPV4_LEN, isIpv4, Protocol, protocol4 } from '../wire/ipv4.js';
-import { MIN_MTU } from '../wire/ipv6.js';
+import { IPV6_LEN } from '../wire/ipv6.js';
+import { Leases } from './leases.js';
+import type { News } from './news.js';
 import { NodeContext } from './node.js';
 import type { Port } from './port.js';
 import { type NodeSpec, sameSpec, type TunnelSpec } from './spec.js';
+import { addressesOf, domainsOf } from './technologies.js';
 import { Tunnel } from './tunnel.js';
 
 /** What a packet thread reads and writes. Maps are by interface name. */
@@ -32,6 +36,8 @@ export interface Ports {
   readonly tunnels: ReadonlyMap<string, Port>;
   /** LANs behind routers; the owner's only. */
   readonly lans: ReadonlyMap<string, Port>;
+  /** Interfaces on which the node is a DHCPv4 client; the owner's only. */
+  readonly dhcp4: ReadonlyMap<string, Port>;
   /** Makes frames in memory that the ports can send from. `room` in octets, headroom included. */
   makeBatch(count: number, room: number): Frame[];
 }
@@ -42,12 +48,17 @@ export interface PipelineOptions {
   readonly random: Random;
   /** True in exactly one thread of a node. */
   readonly owner: boolean;
+  /** Hears what the owner finds out, between two packets; it must not call back. */
+  readonly news: (news: News) => void;
 }
 
 /** Packets that one port may contribute to a step; more wait for the next, so that every port has its turn. */
 const MAX_BATCH = 256;
 /** Transmissions of one tunnel in one step, at most. */
 const MAX_TRANSMIT = 256;
+
+/** Octets of a frame for what is originated: a packet that was held may be as long as any. */
+const TRANSMIT_ROOM = HEADROOM + IPV4_LEN + IPV6_LEN + 0xffff;
 
 /** A tunnel with its ports and what waits for them. */
 interface Lane {
@@ -58,6 +69,8 @@ interface Lane {
   /** Inner packets for the TUN, gathered from one batch. */
   readonly inbound: Frame[];
   inboundCount: number;
+  /** What was last told of what the tunnel has learned. */
+  told: Learned | null;
 }
 
 /** See the head of the file. */
@@ -65,6 +78,8 @@ export class Pipeline {
   readonly #counters: Counters;
   readonly #random: Random;
   readonly #owner: boolean;
+  readonly #news: (news: News) => void;
+  readonly #leases: Leases;
   #ports: Ports | null = null;
   #node: NodeSpec | null = null;
   #lanes: Lane[] = [];
@@ -77,6 +92,8 @@ export class Pipeline {
     this.#counters = options.counters;
     this.#random = options.random;
     this.#owner = options.owner;
+    this.#news = options.news;
+    this.#leases = new Leases(options.counters, options.random, options.news);
   }
 
   /**
@@ -85,7 +102,7 @@ export class Pipeline {
    */
   configure(node: NodeSpec, ports: Ports, now: Millis): void {
     const context = new NodeContext(node);
-    const sameNode = this.#node !== null && sameSpec({ ...node, tunnels: [] }, { ...this.#node, tunnels: [] });
+    const sameNode = this.#node !== null && sameSpec(sharedBy(node), sharedBy(this.#node));
     const before = new Map(this.#lanes.map((lane) => [lane.tunnel.spec.name, lane]));
     const lanes: Lane[] = [];
     for (const spec of node.tunnels) {
@@ -94,15 +111,17 @@ export class Pipeline {
       if (old !== undefined && !kept) this.#leave(old, spec, now);
       if (this.#slots.get(spec.slot) !== spec.name) clearSlot(this.#counters.row, spec.slot);
       this.#slots.set(spec.slot, spec.name);
-      const tunnel = kept ? old.tunnel : new Tunnel(spec, context, this.#counters, this.#random, old?.tunnel.advertised(now) ?? [], now);
-      lanes.push(this.#lane(tunnel, ports));
+      const heritage = old?.tunnel.heritage(now) ?? NO_HERITAGE;
+      const role = { node: context, random: this.#random, speaks: this.#owner, before: heritage, now };
+      const tunnel = kept ? old.tunnel : new Tunnel(spec, this.#counters, role);
+      lanes.push(this.#lane(tunnel, ports, old?.told ?? null));
       before.delete(spec.name);
     }
     for (const gone of before.values()) this.#leave(gone, null, now);
     // Frames live in the memory of their ports, which goes with them.
-    const transmit =
-      this.#transmit !== null && ports === this.#ports ? this.#transmit : ports.makeBatch(1, HEADROOM + IPV4_LEN + MIN_MTU)[0];
+    const transmit = this.#transmit !== null && ports === this.#ports ? this.#transmit : ports.makeBatch(1, TRANSMIT_ROOM)[0];
     this.#transmit = transmit;
+    if (this.#owner) this.#leases.configure(node.dhcp, ports.dhcp4, transmit, now);
     this.#outbound = new Array<Frame>(MAX_BATCH).fill(transmit);
     for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(transmit);
     this.#lanes = lanes;
@@ -120,30 +139,40 @@ export class Pipeline {
     for (let i = 0; i < this.#lanes.length; i++) {
       const lane = this.#lanes[i];
       handled += this.#fromLans(lane, now);
-      if (this.#owner && lane.tunnel.nextTimeout() <= now) lane.tunnel.handleTimeout(now);
+      if (lane.tunnel.nextTimeout() <= now) lane.tunnel.handleTimeout(now);
       handled += this.#drain(lane, ports, now);
+      this.#tellLearned(lane);
     }
+    if (this.#transmit !== null) handled += this.#leases.step(this.#transmit, now);
     return handled;
   }
 
   /** When `step` has to be called though no port has anything; `Infinity`: never. */
   nextTimeout(): Millis {
-    let next = Number.POSITIVE_INFINITY;
-    if (this.#owner) for (const lane of this.#lanes) next = Math.min(next, lane.tunnel.nextTimeout());
+    let next = this.#leases.nextTimeout();
+    for (const lane of this.#lanes) next = Math.min(next, lane.tunnel.nextTimeout());
     return next;
   }
 
-  /** The node stops: LANs are told that their prefix is gone, at once. */
+  /** The node stops: LANs are told that their prefix is gone, at once, and leases are given back. */
   withdraw(now: Millis): void {
     for (const lane of this.#lanes) this.#leave(lane, null, now);
+    if (this.#transmit !== null) this.#leases.withdraw(this.#transmit, now);
   }
 
-  #lane(tunnel: Tunnel, ports: Ports): Lane {
+  #tellLearned(lane: Lane): void {
+    const { learned, spec } = lane.tunnel;
+    if (learned === lane.told) return;
+    lane.told = learned;
+    if (this.#owner && learned !== null) this.#news({ kind: 'learned', tunnel: spec.name, learned });
+  }
+
+  #lane(tunnel: Tunnel, ports: Ports, told: Learned | null): Lane {
     const { spec } = tunnel;
     const ipv6 = ports.tunnels.get(spec.interface);
     if (ipv6 === undefined) throw new RangeError(`tunnel ${spec.name}: no port for interface ${spec.interface}`);
     const lans = lanNames(spec).map((name) => ports.lans.get(name) ?? null);
-    return { tunnel, slot: spec.slot, ipv6, lans, inbound: [], inboundCount: 0 };
+    return { tunnel, slot: spec.slot, ipv6, lans, inbound: [], inboundCount: 0, told };
   }
 
   /** A tunnel goes, or changes into `next`: LANs that `next` does not serve are told. */
@@ -234,15 +263,22 @@ export class Pipeline {
       if (verdict === Verdict.forward) outbound[kept++] = frame;
       else if (verdict < Verdict.forward) counters.dropped(slot, Direction.encapsulate, verdict);
     }
-    if (kept === 0) return n;
-    const handled = ports.protocol41.send(outbound, kept);
-    for (let i = 0; i < kept; i++) {
+    if (kept > 0) this.#sendOn(lane, ports, kept, now);
+    return n;
+  }
+
+  /** Sends the first `n` of the gathered outer packets of a tunnel, and counts them. */
+  #sendOn(lane: Lane, ports: Ports, n: number, now: Millis): void {
+    const { slot } = lane;
+    const counters = this.#counters;
+    const outbound = this.#outbound;
+    const handled = ports.protocol41.send(outbound, n);
+    for (let i = 0; i < n; i++) {
       const frame = outbound[i];
       if (i >= handled) counters.dropped(slot, Direction.encapsulate, Drop.queue_full);
       else if (frame.fate !== Drop.none) this.#refused(lane, frame, now);
       else counters.forwarded(slot, Direction.encapsulate, frame.end - frame.off - IPV4_LEN);
     }
-    return n;
   }
 
   #refused(lane: Lane, frame: Frame, now: Millis): void {
@@ -286,9 +322,10 @@ export class Pipeline {
     for (let sent = 0; sent < MAX_TRANSMIT; sent++) {
       const to = lane.tunnel.pollTransmit(out, now);
       if (to === TransmitTo.nowhere) return sent;
-      const port = to === TransmitTo.ipv6 ? lane.ipv6 : to === TransmitTo.carrier ? ports.protocol41 : lane.lans[to - TransmitTo.lan];
       this.#outbound[0] = out;
-      port?.send(this.#outbound, 1);
+      if (to === TransmitTo.released) this.#sendOn(lane, ports, 1, now);
+      else if (to === TransmitTo.carrier) ports.protocol41.send(this.#outbound, 1);
+      else (to === TransmitTo.ipv6 ? lane.ipv6 : lane.lans[to - TransmitTo.lan])?.send(this.#outbound, 1);
     }
     return MAX_TRANSMIT;
   }
@@ -309,6 +346,11 @@ function refusesEnds(reason: number): boolean {
     reason === Drop.untrusted_peer ||
     reason === Drop.not_potential_router
   );
+}
+
+/** What all tunnels of a node look at: when it changes, each is made anew. */
+function sharedBy({ dhcp: _, tunnels, ...node }: NodeSpec): unknown {
+  return { ...node, tunnels: tunnels.map((tunnel) => ({ addresses: addressesOf(tunnel), domains: domainsOf(tunnel) })) };
 }
 
 /** Interfaces of the LANs behind a tunnel. */

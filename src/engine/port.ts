@@ -12,11 +12,13 @@
  *   icmp4        whole IPv4 packets of protocol 1, received only: errors (types 3, 11, 12)
  *   lan          whole IPv6 packets on a LAN link. Received: router solicitations only.
  *                Sent: multicast only
+ *   dhcp4        whole IPv4 packets on a link. Received: UDP to port 68 only. Sent: `remote.addr` is
+ *                where it goes, to everybody or to one server
  */
 import type { Batch, Frame } from '../core/frame.js';
 
 /** What a port carries. */
-export type PortKind = 'ipv6' | 'protocol-41' | 'icmp4' | 'lan';
+export type PortKind = 'ipv6' | 'protocol-41' | 'icmp4' | 'lan' | 'dhcp4';
 
 /** One socket or TUN queue. Never blocks, never throws on what the network does. */
 export interface Port {

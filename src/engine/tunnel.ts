@@ -9,14 +9,13 @@
  * What the tunnel originates itself is pulled with `pollTransmit`.
  */
 import type { Millis } from '../core/clock.js';
-import { type Counters, IcmpKind } from '../core/counters.js';
+import { type Counters, Direction, IcmpKind } from '../core/counters.js';
 import { Drop } from '../core/drop.js';
 import type { Frame } from '../core/frame.js';
-import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
 import { mergeEcn } from '../policy/ecn.js';
 import { advertisedMtu, Fit, fitPath, PathMtu } from '../policy/path-mtu.js';
-import { type AdvertisedLan, Outer, type Role, TransmitTo } from '../role/role.js';
+import { type Heritage, type Learned, Outer, type Role, type Speaker, TransmitTo } from '../role/role.js';
 import { asksForSourceRouting } from '../wire/extension.js';
 import { FRAGMENTATION_NEEDED, Icmp4, icmp4Code, icmp4Type, isIcmp4Error, nextHopMtu4, plateauMtu, quoted4 } from '../wire/icmp4.js';
 import { Icmp6 } from '../wire/icmp6.js';
@@ -40,8 +39,9 @@ import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6, trafficClas
 import { i32 } from '../wire/octets.js';
 import { IcmpErrors } from './icmp-errors.js';
 import type { NodeContext } from './node.js';
-import { makeRole } from './roles.js';
 import type { TunnelSpec } from './spec.js';
+import { makeRole } from './technologies.js';
+import type { RoleContext } from './technology.js';
 
 /** Where a fragment belongs, in the flags word. */
 const FRAGMENT_OFFSET = 0x1fff;
@@ -62,6 +62,7 @@ export class Tunnel {
   readonly #node: NodeContext;
   readonly #counters: Counters;
   readonly #role: Role;
+  readonly #speaker: Speaker;
   /** `spec.local`, as `Endpoint.bits`. */
   readonly #local: Int32Array;
   readonly #outer = new Outer();
@@ -70,19 +71,21 @@ export class Tunnel {
   readonly #fixedTos: number;
   readonly #dscpMask: number;
   readonly #ecnMask: number;
+  readonly #flags: number;
 
-  /** `before`: what LANs were told by the tunnel of this name that this one replaces. */
-  constructor(spec: TunnelSpec, node: NodeContext, counters: Counters, random: Random, before: readonly AdvertisedLan[], now: Millis) {
+  constructor(spec: TunnelSpec, counters: Counters, context: RoleContext) {
     this.spec = spec;
-    this.#node = node;
+    this.#node = context.node;
     this.#counters = counters;
     this.#local = Int32Array.from(spec.local);
-    this.#role = makeRole(spec, { node, random, before, now });
+    this.#role = makeRole(spec, context);
+    this.#speaker = this.#role.speaker;
     this.#errors = new IcmpErrors(spec.slot, spec.icmpRate, counters);
     this.#pathMtu = spec.pathMtuDiscovery ? new PathMtu() : null;
     this.#fixedTos = spec.dscp === 'copy' ? 0 : spec.dscp << 2;
     this.#dscpMask = spec.dscp === 'copy' ? 0xfc : 0;
     this.#ecnMask = spec.ecn === 'normal' ? 3 : 0;
+    this.#flags = spec.dontFragment ? DF : 0;
   }
 
   /** True when what is sent to the IPv4 address at `b[off..)` is for this tunnel. */
@@ -112,7 +115,7 @@ export class Tunnel {
     if (asksForSourceRouting(b, off, off + innerLen)) return Drop.source_routing;
     if (hopLimit6(b, off) === 0) return Drop.hop_limit;
     if (innerLen > spec.mtu) return this.#tooBig(b, off, off + innerLen, spec.mtu, now);
-    let flags = 0;
+    let flags = this.#flags;
     if (this.#pathMtu !== null) {
       const pathMtu = this.#pathMtu.get(outer.remote, spec.mtu + IPV4_LEN, now);
       const fits = fitPath(innerLen, pathMtu);
@@ -164,7 +167,7 @@ export class Tunnel {
 
   /** Takes a whole IPv6 packet from LAN `lan`. `Verdict.consumed` or a drop reason. */
   fromLan(lan: number, frame: Frame, now: Millis): number {
-    return this.#role.fromLan(lan, frame, now);
+    return this.#speaker.fromLan(lan, frame, now);
   }
 
   /** The port refused the outer packet in `frame` because its link is smaller: the next one as large is answered. */
@@ -172,34 +175,59 @@ export class Tunnel {
     if (this.#pathMtu !== null) this.#pathMtu.learn(frame.remote.addr, plateauMtu(frame.len), now);
   }
 
-  /** What LANs were told and may still believe. */
-  advertised(now: Millis): readonly AdvertisedLan[] {
-    return this.#role.advertised(now);
+  /** What the tunnel of this name that comes after this one is to know. */
+  heritage(now: Millis): Heritage {
+    return this.#speaker.heritage(now);
+  }
+
+  /** What was learned from routers so far: the same object until it changes; null: nothing ever is. */
+  get learned(): Learned | null {
+    return this.#speaker.learned;
   }
 
   /** The tunnel stops, except on the LANs named; drain `pollTransmit` afterwards. */
   withdraw(now: Millis, except: readonly string[]): void {
-    this.#role.withdraw(now, except);
+    this.#speaker.withdraw(now, except);
   }
 
   /** Call at or after `nextTimeout()`; calling early does nothing. */
   handleTimeout(now: Millis): void {
-    this.#role.handleTimeout(now);
+    this.#speaker.handleTimeout(now);
   }
 
   /** When `handleTimeout` is due; `Infinity` when nothing is awaited. */
   nextTimeout(): Millis {
-    return this.#role.nextTimeout();
+    return this.#speaker.nextTimeout();
   }
 
-  /** Writes the next transmission into `out`, ready for its port, and says which (`TransmitTo`); `nowhere` when there is none. */
+  /**
+   * Writes the next transmission into `out`, ready for its port, and says which (`TransmitTo`); `nowhere` when there is
+   * none. `released` is a packet for the carrier that the tunnel had held, and is to be counted as forwarded.
+   */
   pollTransmit(out: Frame, now: Millis): number {
-    const error = this.#errors.poll(out);
-    if (error !== TransmitTo.nowhere) return error;
     for (;;) {
-      const to = this.#role.pollTransmit(out, now);
-      if (to !== TransmitTo.carrier || this.fromV6(out, now) === Verdict.forward) return to;
+      const error = this.#errors.poll(out);
+      if (error !== TransmitTo.nowhere) return error;
+      const to = this.#speaker.pollTransmit(out, now);
+      if (to === TransmitTo.carrier) {
+        this.#outer.local.bits = this.#local[0];
+        this.#outer.remote.bits = out.remote.bits;
+        this.#push(out, this.#flags);
+        return to;
+      }
+      if (to === TransmitTo.released) {
+        const verdict = this.fromV6(out, now);
+        if (verdict === Verdict.forward) return to;
+        if (verdict < Verdict.forward) this.#counters.dropped(this.spec.slot, Direction.encapsulate, verdict);
+      } else if (to === TransmitTo.undeliverable) this.#refuse(out, now);
+      else return to;
     }
+  }
+
+  /** Tells the source of a packet that was held in vain, RFC 4861 section 7.2.2. */
+  #refuse({ b, off, end }: Frame, now: Millis): void {
+    this.#counters.dropped(this.spec.slot, Direction.encapsulate, Drop.neighbor_unreachable);
+    this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, off, end, now);
   }
 
   #isOwn(b: Uint8Array, off: number): boolean {
@@ -220,7 +248,7 @@ export class Tunnel {
   /** Readies an ICMPv6 error for the carrier; false when the role does not let it pass. */
   #send(error: Frame, now: Millis): boolean {
     if (this.#role.encapsulate(error.b, error.off, this.#outer, now) !== Drop.none) return false;
-    this.#push(error, 0);
+    this.#push(error, this.#flags);
     return true;
   }
 

@@ -17,8 +17,10 @@ export class SixRd implements Mapping {
   readonly ipv4MaskLen: number;
   /** Bits in a delegated prefix. */
   readonly delegatedLen: number;
+  /** The shared leading bits, the rest zero: an unsigned 32-bit number. */
+  readonly common: number;
   readonly #prefixLen: number;
-  /** The shared leading bits, the rest zero; signed, as `Endpoint.bits`. */
+  /** `common`, signed, as `Endpoint.bits`. */
   readonly #common: number;
   readonly #carriedLen: number;
   /** The prefix and its mask in words; the first, which most packets are decided by, once more beside them. */
@@ -42,6 +44,7 @@ export class SixRd implements Mapping {
     this.#carriedLen = 32 - ipv4MaskLen;
     this.#prefixLen = prefix.len;
     this.#common = common & mask4(ipv4MaskLen);
+    this.common = this.#common >>> 0;
     for (let i = 0; i < 4; i++) {
       this.#masks[i] = mask4(Math.min(32, Math.max(0, prefix.len - 32 * i)));
       this.#words[i] = i32(prefix.addr, 4 * i) & this.#masks[i];

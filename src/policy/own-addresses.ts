@@ -2,12 +2,13 @@
  * Packets that would come back: RFC 6324 section 3.3.
  *
  * An address that carries one of this node's own IPv4 addresses, in any format that can be told
- * without configuration, leads back here through some tunnel. 6rd addresses cannot be recognised
- * (RFC 6324 section 4 item 5), and private addresses mean something only inside a domain that is
- * configured (section 3.3.1): the role that owns the domain looks for those itself.
+ * without configuration, leads back here through some tunnel. Foreign 6rd addresses cannot be
+ * recognised (RFC 6324 section 4 item 5), and private addresses mean something only inside a domain
+ * that is configured (section 3.3.1): in those of the node's own tunnels all of its addresses count.
  */
 
 import { Endpoint } from '../core/endpoint.js';
+import type { Mapping } from '../mapping/mapping.js';
 import { sixToFour } from '../mapping/sixrd.js';
 import { in4, type Prefix4 } from '../wire/address.js';
 import { i32 } from '../wire/octets.js';
@@ -27,11 +28,15 @@ export class OwnAddresses {
   readonly #addrs: Int32Array;
   /** Those that mean this node wherever they are met. */
   readonly #unique: Int32Array;
+  readonly #domains: readonly Mapping[];
+  readonly #own6: OwnAddresses6;
   readonly #carried = new Endpoint();
 
-  /** `addrs`: every IPv4 address of the node. */
-  constructor(addrs: readonly number[]) {
+  /** `addrs`: every IPv4 address of the node; `domains`: those of its tunnels; `own6`: its IPv6 addresses, which lead nowhere else. */
+  constructor(addrs: readonly number[], domains: readonly Mapping[] = [], own6 = new OwnAddresses6([])) {
     this.#addrs = Int32Array.from(addrs);
+    this.#domains = domains;
+    this.#own6 = own6;
     this.#unique = this.#addrs.filter((addr) => !NOT_UNIQUE.some((prefix) => in4(addr, prefix)));
   }
 
@@ -40,8 +45,22 @@ export class OwnAddresses {
     return holds(this.#addrs, ep.bits);
   }
 
-  /** True when the IPv6 address at `b[off..)` carries one of the unique ones: as 6to4, ISATAP (either u bit) or Teredo. */
+  /**
+   * True when the IPv6 address at `b[off..)` carries one of them and is not the node's own: as 6to4, ISATAP (either u bit)
+   * or Teredo one of the unique ones, in a domain of the node any.
+   */
   carriedBy(b: Uint8Array, off: number): boolean {
+    return (this.#isCarried(b, off) || this.#isCarriedInDomain(b, off)) && !this.#own6.has(b, off);
+  }
+
+  #isCarriedInDomain(b: Uint8Array, off: number): boolean {
+    const domains = this.#domains;
+    for (let i = 0; i < domains.length; i++)
+      if (domains[i].endpointOf(b, off, this.#carried) && holds(this.#addrs, this.#carried.bits)) return true;
+    return false;
+  }
+
+  #isCarried(b: Uint8Array, off: number): boolean {
     const unique = this.#unique;
     if ((i32(b, off + 8) & 0xfdffffff) === 0x00005efe && holds(unique, i32(b, off + 12))) return true;
     if (i32(b, off) === 0x20010000) return holds(unique, ~i32(b, off + 12));

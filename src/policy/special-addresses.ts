@@ -47,6 +47,15 @@ const IPV4_ROWS: readonly Row[] = [
   ['240.0.0.0/4', 'reserved, and limited broadcast', 'RFC 1112, RFC 919', true],
 ];
 
+/** What is no endpoint in a domain that may have private addresses: no unicast addresses, and relays of another tunnel. */
+const NO_UNICAST_ROWS: readonly Row[] = [
+  ['0.0.0.0/8', 'this network', 'RFC 791', true],
+  ['127.0.0.0/8', 'loopback', 'RFC 1122', true],
+  ['192.88.99.0/24', '6to4 relay anycast', 'RFC 5969 section 12', true],
+  ['224.0.0.0/4', 'multicast', 'RFC 5771', true],
+  ['240.0.0.0/4', 'reserved, and limited broadcast', 'RFC 1112, RFC 919', true],
+];
+
 const IPV6_ROWS: readonly Row[] = [
   ['::/128', 'unspecified', 'RFC 4291', true],
   ['::1/128', 'loopback', 'RFC 4291', true],
@@ -80,6 +89,7 @@ const IPV6_ROWS: readonly Row[] = [
 
 /** IPv4 ranges, a more specific one before the one that holds it. */
 export const SPECIAL_IPV4: readonly SpecialRange<Prefix4>[] = rows(IPV4_ROWS, parsePrefix4);
+const NO_UNICAST: readonly SpecialRange<Prefix4>[] = rows(NO_UNICAST_ROWS, parsePrefix4);
 /** IPv6 ranges, a more specific one before the one that holds it. */
 export const SPECIAL_IPV6: readonly SpecialRange<Prefix6>[] = rows(IPV6_ROWS, parsePrefix6);
 
@@ -114,15 +124,25 @@ const RULE = 3;
 /** Which IPv4 addresses may be tunnel endpoints. */
 export class EndpointPolicy {
   readonly #allow: readonly Prefix4[];
+  readonly #registry: readonly SpecialRange<Prefix4>[];
   readonly #byFirstOctet = new Uint8Array(256);
   /** The first that fits decides: broadcasts, exceptions, the registry. */
   readonly #rules: Int32Array;
   readonly #asked = new Endpoint();
 
+  /**
+   * Of 6rd and ISATAP: any unicast address is an endpoint, private ones are their normal use (RFC 5969 section 7.1,
+   * RFC 5214 section 6.1). Addresses of 6to4 relays are refused, since what comes from one is on its way in a loop.
+   */
+  static unicast(allow: readonly Prefix4[], broadcasts: readonly number[] = []): EndpointPolicy {
+    return new EndpointPolicy(allow, broadcasts, NO_UNICAST);
+  }
+
   /** `allow`: ranges accepted all the same; `broadcasts`: directed broadcasts of the node's own subnets (RFC 3964 section 5.3.1). */
-  constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = []) {
+  constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = [], ranges: readonly SpecialRange<Prefix4>[] = SPECIAL_IPV4) {
     this.#allow = allow;
-    const registry = SPECIAL_IPV4.map(({ prefix, refused }) => ({ ...prefix, refused }));
+    this.#registry = ranges;
+    const registry = ranges.map(({ prefix, refused }) => ({ ...prefix, refused }));
     const exceptions = allow.map((prefix) => ({ ...prefix, refused: false }));
     const own = broadcasts.map((addr) => ({ addr, len: 32, refused: true }));
     this.#rules = Int32Array.from(
@@ -147,7 +167,7 @@ export class EndpointPolicy {
   /** The range that refuses `addr`; null when it is accepted. A directed broadcast is refused without a range. */
   describe(addr: number): SpecialRange<Prefix4> | null {
     for (const prefix of this.#allow) if (in4(addr, prefix)) return null;
-    const range = SPECIAL_IPV4.find(({ prefix }) => in4(addr, prefix));
+    const range = this.#registry.find(({ prefix }) => in4(addr, prefix));
     return range?.refused === true ? range : null;
   }
 

@@ -66,6 +66,8 @@ export const MAX_FUZZ = 1 / 16;
 export interface Lease {
   /** IPv4 address of this host, unsigned. */
   readonly address: number;
+  /** True when the server gave the address; false after INFORM, when the interface had it. */
+  readonly assigned: boolean;
   /** Of its subnet, from option 1; 32 when the server does not say: classes of addresses are long gone. */
   readonly prefixLen: number;
   /** Option 3, the first; null: none. */
@@ -312,6 +314,7 @@ export class DhcpClient {
       server,
       sixRd: option === null || 'fault' in option ? null : option,
       sixRdFault: fault,
+      assigned: !this.#informing,
       until,
     };
     if (this.#lease === null || !equal(lease, this.#lease)) this.#lease = lease;

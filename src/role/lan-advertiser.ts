@@ -31,14 +31,30 @@ export const ROUTER_LIFETIME = 600;
 export const VALID_LIFETIME = 1800;
 /** Seconds for which they are preferred. */
 export const PREFERRED_LIFETIME = 900;
+/** Milliseconds in a second. */
+const SECOND: Millis = 1000;
 /** Old prefixes that are withdrawn at a time; an older one has been withdrawn already. */
 const MAX_WITHDRAWN = 4;
+
+/** A LAN as it is advertised. */
+export interface LanToAdvertise {
+  readonly interface: string;
+  /** Link-local address of the interface, sixteen octets. */
+  readonly linkLocal: Uint8Array;
+  /** Its /64; null while the tunnel is down. */
+  readonly prefix: Prefix6 | null;
+  /** Octets. */
+  readonly mtu: number;
+  /** No address under the prefix may outlive this; `Infinity`: no such end is known. */
+  readonly until: Millis;
+}
 
 /** One LAN. See role.ts for the calling contract. */
 export class LanAdvertiser {
   readonly #interface: string;
   readonly #linkLocal: Uint8Array;
   readonly #mtu: number;
+  readonly #until: Millis;
   readonly #random: Random;
   readonly #chance = new Uint8Array(4);
   #prefix: Prefix6 | null;
@@ -51,21 +67,13 @@ export class LanAdvertiser {
   #last: Millis = Number.NEGATIVE_INFINITY;
   #due = false;
 
-  /**
-   * `prefix`: the LAN's /64, or null while the tunnel is down. `before`: what this LAN was told by
-   * an earlier advertiser. `mtu` in octets.
-   */
-  constructor(
-    lan: { readonly interface: string; readonly linkLocal: Uint8Array },
-    prefix: Prefix6 | null,
-    mtu: number,
-    before: readonly AdvertisedLan[],
-    random: Random,
-    now: Millis,
-  ) {
+  /** `before`: what LANs, this one among them, were told by earlier advertisers. */
+  constructor(lan: LanToAdvertise, before: readonly AdvertisedLan[], random: Random, now: Millis) {
+    const { prefix } = lan;
     this.#interface = lan.interface;
     this.#linkLocal = lan.linkLocal;
-    this.#mtu = mtu;
+    this.#mtu = lan.mtu;
+    this.#until = lan.until;
     this.#random = random;
     this.#prefix = prefix;
     for (const told of before) {
@@ -122,9 +130,11 @@ export class LanAdvertiser {
     this.#due = false;
     this.#last = now;
     const prefixes: AdvertisedPrefix[] = this.#withdrawn.map(({ prefix }) => advertise(prefix, 0, 0));
+    const left = this.#prefix === null ? 0 : Math.max(0, Math.floor((this.#until - now) / SECOND));
     if (this.#prefix !== null) {
-      prefixes.push(advertise(this.#prefix, VALID_LIFETIME, PREFERRED_LIFETIME));
-      this.#believedUntil = now + VALID_LIFETIME * 1000;
+      const valid = Math.min(VALID_LIFETIME, left);
+      prefixes.push(advertise(this.#prefix, valid, Math.min(PREFERRED_LIFETIME, left)));
+      this.#believedUntil = Math.max(this.#believedUntil, now + valid * SECOND);
     }
     out.clear();
     out.end = writeRouterAdvertisement(out.b, out.off, {
@@ -132,7 +142,7 @@ export class LanAdvertiser {
       destination: ALL_NODES,
       hopLimit: 64,
       preference: 'low',
-      routerLifetime: this.#prefix === null ? 0 : ROUTER_LIFETIME,
+      routerLifetime: Math.min(ROUTER_LIFETIME, left),
       mtu: this.#mtu,
       prefixes,
     });

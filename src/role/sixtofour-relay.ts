@@ -6,36 +6,32 @@
  * one of them leaves from that one, everything else from the first. A relay is for whoever is not in 6to4: sites
  * reach each other without it, and what pretends to need it is dropped (RFC 3964 section 3.2).
  */
-import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
-import { sixToFour } from '../mapping/sixrd.js';
 import { OwnAddresses6 } from '../policy/own-addresses.js';
-import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
-import { type AdvertisedLan, type Outer, type Role, TransmitTo } from './role.js';
-import { SixToFourChecks, type SixToFourNode } from './sixtofour-checks.js';
+import { IPV6_DST, IPV6_SRC, UNSPECIFIED } from '../wire/ipv6.js';
+import { arrivedBySixToFour, DomainChecks, type DomainNode } from './domain-checks.js';
+import { type Outer, type Role, SILENT } from './role.js';
 
 /** How a relay is set up. */
-export interface RelayOptions extends SixToFourNode {
+export interface RelayOptions extends DomainNode {
   /** The relay's own 6to4 addresses, one for each local address and in that order. */
   readonly addresses: readonly Uint8Array[];
   /** `node.identity`, or null. */
   readonly identity: Uint8Array | null;
 }
 
-const UNSPECIFIED = new Uint8Array(16);
-const NO_LANS: readonly AdvertisedLan[] = [];
-
 /** A 6to4 relay. */
 export class SixToFourRelay implements Role {
   readonly errorSource: Uint8Array;
   readonly carrierErrorSource: Uint8Array;
-  readonly #checks: SixToFourChecks;
+  readonly speaker = SILENT;
+  readonly #checks: DomainChecks;
   readonly #own6: OwnAddresses6;
   /** The usual outer source, as `Endpoint.bits`. */
   readonly #local: number;
 
   constructor(options: RelayOptions) {
-    this.#checks = new SixToFourChecks(options);
+    this.#checks = new DomainChecks(options);
     this.#local = (options.local[0] ?? 0) | 0;
     this.#own6 = new OwnAddresses6(options.addresses);
     this.errorSource = options.identity ?? options.addresses[0] ?? UNSPECIFIED;
@@ -48,9 +44,9 @@ export class SixToFourRelay implements Role {
     const checks = this.#checks;
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
-    if (!checks.destinationIs6to4) return Drop.no_endpoint;
+    if (!checks.destinationInside) return Drop.no_endpoint;
     if (checks.node.own.has(checks.destination)) return Drop.loop;
-    if (checks.sourceIs6to4) {
+    if (checks.sourceInside) {
       if (!checks.isLocal(checks.source)) return Drop.source_mismatch;
       outer.local.bits = checks.source.bits;
     } else {
@@ -64,46 +60,19 @@ export class SixToFourRelay implements Role {
   /** See {@link Role}; RFC 3964 section 5.2: 6to4 to native, or to this relay. */
   decapsulate(b: Uint8Array, off: number, outer: Outer): number {
     const checks = this.#checks;
-    const verdict = checks.arrived(b, off, outer);
-    if (verdict !== Drop.none || checks.destinationIs6to4) return verdict;
-    if (!checks.sourceIs6to4) return Drop.source_mismatch;
+    const verdict = arrivedBySixToFour(checks, b, off, outer);
+    if (verdict !== Drop.none || checks.destinationInside) return verdict;
+    if (!checks.sourceInside) return Drop.source_mismatch;
     return checks.node.own.carriedBy(b, off + IPV6_DST) ? Drop.loop : Drop.none;
   }
 
   /** See {@link Role}. */
   claims(b: Uint8Array, off: number): boolean {
-    const { source, destination } = this.#checks;
-    return sixToFour.endpointOf(b, off + IPV6_SRC, source) || sixToFour.endpointOf(b, off + IPV6_DST, destination);
+    return this.#checks.claims(b, off);
   }
 
   /** See {@link Role}. */
   isOwn(b: Uint8Array, off: number): boolean {
     return this.#own6.has(b, off);
-  }
-
-  /** A relay has no LANs. */
-  fromLan(): number {
-    return Drop.destination_mismatch;
-  }
-
-  /** See {@link Role}. */
-  advertised(): readonly AdvertisedLan[] {
-    return NO_LANS;
-  }
-
-  /** See {@link Role}. */
-  withdraw(): void {}
-
-  /** See {@link Role}. */
-  handleTimeout(): void {}
-
-  /** See {@link Role}. */
-  nextTimeout(): Millis {
-    return Number.POSITIVE_INFINITY;
-  }
-
-  /** See {@link Role}. */
-  pollTransmit(): number {
-    return TransmitTo.nowhere;
   }
 }

@@ -7,7 +7,7 @@ import type { Millis } from '../core/clock.js';
 import { Counters } from '../core/counters.js';
 import { makeBatch } from '../core/frame.js';
 import { Pipeline, type Ports } from '../engine/pipeline.js';
-import { hostPlan } from '../engine/plan.js';
+import { hostPlan } from '../engine/host-plan.js';
 import type { Port } from '../engine/port.js';
 import { type HostFacts, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Host } from './host.js';

@@ -18,6 +18,8 @@ export const IPV6_SRC = 8;
 export const IPV6_DST = 24;
 /** Octets in an address. */
 export const ADDRESS_LEN = 16;
+/** `::`, no address at all. */
+export const UNSPECIFIED: Uint8Array = new Uint8Array(ADDRESS_LEN);
 /** The smallest MTU of an IPv6 link, RFC 8200 section 5. */
 export const MIN_MTU = 1280;
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hostPlan, type PlanStep, sixToFourAddress } from '../../src/engine/plan.js';
+import { hostPlan } from '../../src/engine/host-plan.js';
+import type { PlanStep } from '../../src/engine/plan.js';
 import { formatIpv6, parseIpv4 } from '../../src/wire/address.js';
 import { nodeOf } from '../vectors/node.js';
 import { vectors } from '../wire/vectors.js';

@@ -1,0 +1,79 @@
+/** ISATAP, RFC 5214: how its tunnels are put together. */
+import { Endpoint } from '../core/endpoint.js';
+import { Isatap } from '../mapping/isatap.js';
+import { EndpointPolicy } from '../policy/special-addresses.js';
+import { IsatapHost } from '../role/isatap-host.js';
+import { IsatapRouter } from '../role/isatap-router.js';
+import { formatIpv6, formatPrefix6 } from '../wire/address.js';
+import { ADDRESS_LEN } from '../wire/ipv6.js';
+import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import type { IsatapSpec } from './spec.js';
+import type { Technology } from './technology.js';
+
+/** Octets of an on-link prefix. */
+const PREFIX = 8;
+/** fe80::/64. */
+const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0);
+
+const registry = new EndpointPolicy([]);
+
+/** Whether an IPv4 address is known to be globally unique, whatever a lab allows: the u bit, RFC 5214 section 6.1. */
+function isUnique(addr: number): boolean {
+  return !registry.special(addr);
+}
+
+/** The address of `local` under the eight octets of `prefix`. */
+function addressUnder(prefix: Uint8Array, local: number): Uint8Array {
+  const endpoint = new Endpoint();
+  endpoint.addr = local;
+  const address = new Uint8Array(ADDRESS_LEN);
+  new Isatap(prefix, isUnique).addressFor(endpoint, address, 0);
+  return address;
+}
+
+/** The on-link prefixes under which hosts of the tunnel have addresses. */
+function prefixesOf({ prefix, learned }: IsatapSpec): readonly { readonly octets: Uint8Array; readonly preferred: boolean }[] {
+  if (prefix !== null) return [{ octets: prefix, preferred: true }];
+  const autonomous = learned?.prefixes.filter((one) => one.autonomous && one.prefix.len === 8 * PREFIX) ?? [];
+  return autonomous.map((one) => ({ octets: one.prefix.addr.subarray(0, PREFIX), preferred: one.preferred }));
+}
+
+/** See {@link Technology}. */
+export const isatap: Technology<IsatapSpec> = {
+  role(spec, { node, random, speaks, before, now }) {
+    const { unicast: endpoints, own, identity } = node;
+    const common = { local: spec.local[0] ?? null, own, endpoints, identity, unique: isUnique, mtu: spec.mtu };
+    if (spec.prefix !== null) return new IsatapRouter({ ...common, prefix: spec.prefix, routerLifetime: spec.routerLifetime }, random);
+    return new IsatapHost({ ...common, potentialRouters: spec.potentialRouters, learned: spec.learned, speaks, before }, random, now);
+  },
+
+  addresses: (spec) => spec.local.slice(0, 1).flatMap((local) => prefixesOf(spec).map(({ octets }) => addressUnder(octets, local))),
+
+  linkLocal: (spec) => addressUnder(LINK_LOCAL, spec.local[0]),
+
+  domains: (spec) => prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique)),
+
+  steps(spec) {
+    const device = spec.interface;
+    const route = (to: string, metric: number): PlanStep => ({ kind: 'route', to, via: null, interface: device, metric });
+    const addresses = prefixesOf(spec).map(({ octets, preferred }): PlanStep => {
+      const address = formatIpv6(addressUnder(octets, spec.local[0]));
+      return { kind: 'address', interface: device, address, len: 128, deprecated: !preferred };
+    });
+    const { prefix, learned } = spec;
+    // Which router a packet goes to is chosen by the role: the host sees one way into the tunnel.
+    const onLink = prefix === null ? [] : [{ addr: addressUnder(prefix, 0), len: 8 * PREFIX }];
+    onLink.push(...(learned?.prefixes.filter((one) => one.onLink).map((one) => one.prefix) ?? []));
+    onLink.push(...(learned?.routes.map((one) => one.prefix) ?? []));
+    return [
+      ...addresses,
+      ...onLink.map(({ addr, len }) => route(formatPrefix6({ addr: masked(addr, len), len }), PREFIX_ROUTE_METRIC)),
+      ...(learned !== null && learned.routers.length > 0 ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
+    ];
+  },
+};
+
+/** The address with all bits after the first `len` zero. */
+function masked(addr: Uint8Array, len: number): Uint8Array {
+  return addr.map((octet, i) => octet & (0xff00 >>> Math.min(8, Math.max(0, len - 8 * i))));
+}

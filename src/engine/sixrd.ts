@@ -1,0 +1,75 @@
+/** 6rd, RFC 5969: how its tunnels are put together. */
+import { SixRd } from '../mapping/sixrd.js';
+import { SixRdBorderRelay } from '../role/sixrd-border-relay.js';
+import { SixRdCustomerEdge } from '../role/sixrd-customer-edge.js';
+import { formatIpv6, formatPrefix6, in4 } from '../wire/address.js';
+import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import { delegatedPrefix, ipv4LinkLocal, lanSpeaker, lanSteps, NO_ID, ROUTER_ID, siteAddress, unassignedRoute } from './site.js';
+import type { SixRdSpec } from './spec.js';
+import type { Technology } from './technology.js';
+
+/** A domain without members, for a tunnel that does not know its own yet, and is down. */
+const NOWHERE = new SixRd({ addr: new Uint8Array(16), len: 128 }, 32);
+
+function domainOf({ domain }: SixRdSpec): SixRd {
+  return domain === null ? NOWHERE : new SixRd(domain.prefix, domain.ipv4MaskLen, domain.common);
+}
+
+function isMember({ domain }: SixRdSpec, addr: number): boolean {
+  return domain !== null && in4(addr, { addr: domain.common, len: domain.ipv4MaskLen });
+}
+
+/** The local addresses that are in the domain; an anycast border relay need not be. */
+function members(spec: SixRdSpec): readonly number[] {
+  return spec.local.filter((addr) => isMember(spec, addr));
+}
+
+/** A router's identifier and the subnet-router anycast one (RFC 5969 section 5), as far as the delegated prefix leaves room for them. */
+function identifiers({ delegatedLen }: SixRd): readonly Uint8Array[] {
+  return delegatedLen > 126 ? [NO_ID] : [ROUTER_ID, NO_ID];
+}
+
+/** See {@link Technology}. */
+export const sixRd: Technology<SixRdSpec> = {
+  role(spec, context) {
+    const { unicast: endpoints, own, native, identity } = context.node;
+    const domain = domainOf(spec);
+    const addresses = sixRd.addresses(spec);
+    const common = { domain, endpoints, own, local: spec.local, addresses };
+    if (spec.role === 'border-relay') return new SixRdBorderRelay({ ...common, identity: identity ?? addresses[0] ?? native });
+    const { relays, hubAndSpoke, leaseUntil } = spec;
+    return new SixRdCustomerEdge({ ...common, identity, relays, hubAndSpoke }, lanSpeaker(domain, spec, leaseUntil, context));
+  },
+
+  addresses(spec) {
+    const domain = domainOf(spec);
+    return members(spec).flatMap((local) => identifiers(domain).map((id) => siteAddress(domain, local, 0, id)));
+  },
+
+  linkLocal: (spec) => ipv4LinkLocal(spec.local[0]),
+
+  domains: (spec) => (spec.domain === null ? [] : [domainOf(spec)]),
+
+  /** The routes of RFC 5969 section 7.1.1, and the subnet-router anycast address of section 5. */
+  steps(spec) {
+    const device = spec.interface;
+    const domain = domainOf(spec);
+    const steps: PlanStep[] = [];
+    for (const local of members(spec)) {
+      for (const [i, id] of identifiers(domain).entries()) {
+        const address = formatIpv6(siteAddress(domain, local, 0, id));
+        steps.push({ kind: 'address', interface: device, address, len: 128, deprecated: i > 0 });
+      }
+      steps.push(unassignedRoute(formatPrefix6(delegatedPrefix(domain, local))));
+    }
+    if (!spec.hubAndSpoke)
+      steps.push({ kind: 'route', to: formatPrefix6(domain.prefix), via: null, interface: device, metric: PREFIX_ROUTE_METRIC });
+    if (spec.role === 'border-relay') return steps;
+    steps.push(...lanSteps(domain, spec.local[0], spec.lans));
+    // The border relay's 6rd address is for people: it may lie outside the domain, and the device leads to it whatever is written here.
+    const isNeighbor = !spec.hubAndSpoke && isMember(spec, spec.relays[0]);
+    const via = isNeighbor ? formatIpv6(siteAddress(domain, spec.relays[0], 0, NO_ID)) : null;
+    steps.push({ kind: 'route', to: 'default', via, interface: device, metric: DEFAULT_ROUTE_METRIC });
+    return steps;
+  },
+};

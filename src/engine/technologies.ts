@@ -1,0 +1,45 @@
+/** The technologies there are: the one place that looks at the type of a tunnel. */
+import type { Mapping } from '../mapping/mapping.js';
+import type { Role } from '../role/role.js';
+import { isatap } from './isatap.js';
+import type { PlanStep } from './plan.js';
+import { sixRd } from './sixrd.js';
+import { sixToFour } from './sixtofour.js';
+import type { TunnelSpec } from './spec.js';
+import type { RoleContext, Technology } from './technology.js';
+
+const TECHNOLOGIES: { readonly [T in TunnelSpec['type']]: Technology<Extract<TunnelSpec, { type: T }>> } = {
+  '6to4': sixToFour,
+  '6rd': sixRd,
+  isatap,
+};
+
+/** The technology of `spec`, which takes specifications of its own type only. */
+function of(spec: TunnelSpec): Technology<TunnelSpec> {
+  return TECHNOLOGIES[spec.type] as unknown as Technology<TunnelSpec>;
+}
+
+/** See {@link Technology.role}. */
+export function makeRole(spec: TunnelSpec, context: RoleContext): Role {
+  return of(spec).role(spec, context);
+}
+
+/** See {@link Technology.addresses}. */
+export function addressesOf(spec: TunnelSpec): readonly Uint8Array[] {
+  return of(spec).addresses(spec);
+}
+
+/** See {@link Technology.linkLocal}. */
+export function linkLocalOf(spec: TunnelSpec): Uint8Array {
+  return of(spec).linkLocal(spec);
+}
+
+/** See {@link Technology.domains}. */
+export function domainsOf(spec: TunnelSpec): readonly Mapping[] {
+  return of(spec).domains(spec);
+}
+
+/** See {@link Technology.steps}. */
+export function stepsOf(spec: TunnelSpec): readonly PlanStep[] {
+  return of(spec).steps(spec);
+}

@@ -1,0 +1,33 @@
+/** What the engine has to know of a technology to put a tunnel together: one object each, in the table of `technologies.ts`. */
+import type { Millis } from '../core/clock.js';
+import type { Random } from '../core/random.js';
+import type { Mapping } from '../mapping/mapping.js';
+import type { Heritage, Role } from '../role/role.js';
+import type { NodeContext } from './node.js';
+import type { PlanStep } from './plan.js';
+import type { TunnelSpec } from './spec.js';
+
+/** What a role is built with, beside its own specification. */
+export interface RoleContext {
+  readonly node: NodeContext;
+  readonly random: Random;
+  /** True in the one thread of the node that says what must be said once. */
+  readonly speaks: boolean;
+  /** What the role before this one leaves. */
+  readonly before: Heritage;
+  readonly now: Millis;
+}
+
+/** One technology. */
+export interface Technology<S extends TunnelSpec> {
+  /** The role that `spec` asks for. */
+  role(spec: S, context: RoleContext): Role;
+  /** The node's own global addresses in the tunnel, sixteen octets each, the usual one first; none while it is down. */
+  addresses(spec: S): readonly Uint8Array[];
+  /** The link-local address of the tunnel interface, sixteen octets; the tunnel is up. */
+  linkLocal(spec: S): Uint8Array;
+  /** What carries the IPv4 addresses of this tunnel's nodes, for the loop checks; none where anybody can tell it from the address. */
+  domains(spec: S): readonly Mapping[];
+  /** What the tunnel wants of its host beyond link and link-local address, in order; the tunnel is up. */
+  steps(spec: S): readonly PlanStep[];
+}

@@ -1,0 +1,85 @@
+/**
+ * 6rd customer edge, RFC 5969: one site, whose delegated prefix its IPv4 address makes.
+ *
+ * To another customer edge a packet goes straight, unless the provider wants hub and spoke (RFC 7084
+ * 6RD-3); to the rest of IPv6 it goes to the first border relay. What comes from one of the border
+ * relays may have any inner source (section 9.2); all else has to come from the customer edge that
+ * its source carries. Addresses outside the domain are not looked at: private ones are as good as any.
+ */
+import { Drop } from '../core/drop.js';
+import { OwnAddresses, OwnAddresses6 } from '../policy/own-addresses.js';
+import { UNSPECIFIED } from '../wire/ipv6.js';
+import { DomainChecks, type DomainNode } from './domain-checks.js';
+import type { Outer, Role, Speaker } from './role.js';
+
+/** How a customer edge is set up. */
+export interface CustomerEdgeOptions extends DomainNode {
+  /** IPv4 addresses of the border relays, the one to send to first; none only while the tunnel is down. */
+  readonly relays: readonly number[];
+  readonly hubAndSpoke: boolean;
+  /** The node's own addresses in its delegated prefix, the usual one first; empty while the tunnel is down. */
+  readonly addresses: readonly Uint8Array[];
+  /** `node.identity`, or null. */
+  readonly identity: Uint8Array | null;
+}
+
+/** A 6rd customer edge. */
+export class SixRdCustomerEdge implements Role {
+  readonly errorSource: Uint8Array;
+  /** A foreign identity would not survive the checks of others: the source must carry the outer source. */
+  readonly carrierErrorSource: Uint8Array;
+  readonly speaker: Speaker;
+  readonly #checks: DomainChecks;
+  /** As `Endpoint.bits`. */
+  readonly #relay: number;
+  readonly #relays: OwnAddresses;
+  readonly #hubAndSpoke: boolean;
+  readonly #own6: OwnAddresses6;
+
+  /** `speaker`: of the LANs behind it. */
+  constructor(options: CustomerEdgeOptions, speaker: Speaker) {
+    this.speaker = speaker;
+    this.#checks = new DomainChecks(options);
+    this.#relay = (options.relays[0] ?? 0) | 0;
+    this.#relays = new OwnAddresses(options.relays);
+    this.#hubAndSpoke = options.hubAndSpoke;
+    this.#own6 = new OwnAddresses6(options.addresses);
+    this.carrierErrorSource = options.addresses[0] ?? UNSPECIFIED;
+    this.errorSource = options.identity ?? this.carrierErrorSource;
+  }
+
+  /** See {@link Role}; RFC 5969 section 7.1.1, and RFC 7084 6RD-5: nothing leaves but from the delegated prefix. */
+  encapsulate(b: Uint8Array, off: number, outer: Outer): number {
+    const checks = this.#checks;
+    const verdict = checks.read(b, off);
+    if (verdict !== Drop.none) return verdict;
+    if (!checks.sourceInside || !checks.isLocal(checks.source)) return Drop.source_mismatch;
+    outer.local.bits = checks.source.bits;
+    if (checks.destinationInside && checks.node.own.has(checks.destination)) return Drop.loop;
+    outer.remote.bits = checks.destinationInside && !this.#hubAndSpoke ? checks.destination.bits : this.#relay;
+    return Drop.none;
+  }
+
+  /** See {@link Role}; RFC 5969 section 9.2. */
+  decapsulate(b: Uint8Array, off: number, outer: Outer): number {
+    const checks = this.#checks;
+    const isFromRelay = this.#relays.has(outer.remote);
+    let verdict = isFromRelay ? Drop.none : checks.sender(outer);
+    if (verdict === Drop.none) verdict = checks.read(b, off);
+    if (verdict !== Drop.none) return verdict;
+    if (isFromRelay) {
+      if (checks.sourceInside && checks.isLocal(checks.source)) return Drop.loop;
+    } else if (!checks.sourceInside || checks.source.bits !== outer.remote.bits) return Drop.source_mismatch;
+    return checks.destinationInside && checks.destination.bits === outer.local.bits ? Drop.none : Drop.destination_mismatch;
+  }
+
+  /** See {@link Role}. */
+  claims(b: Uint8Array, off: number): boolean {
+    return this.#checks.claims(b, off);
+  }
+
+  /** See {@link Role}. */
+  isOwn(b: Uint8Array, off: number): boolean {
+    return this.#own6.has(b, off);
+  }
+}
