@@ -47,9 +47,9 @@ class Driver {
   readonly advertiser: LanAdvertiser;
   readonly #out = makeBatch(1, HEADROOM + 1300)[0];
 
-  constructor(now: number, lanPrefix: Prefix6 | null, before: readonly AdvertisedLan[] = [], seed = 1) {
+  constructor(now: number, lanPrefix: Prefix6 | null, before: readonly AdvertisedLan[] = [], seed = 1, until = Number.POSITIVE_INFINITY) {
     this.now = now;
-    this.advertiser = new LanAdvertiser(LAN, lanPrefix, 1280, before, seeded(seed), now);
+    this.advertiser = new LanAdvertiser({ ...LAN, prefix: lanPrefix, mtu: 1280, until }, before, seeded(seed), now);
     this.drain();
   }
 
@@ -313,4 +313,28 @@ test('tshark has no complaint about any of them', { timeout: 60_000 }, (ctx) => 
     expect(values[4]).toBe('1280');
   }
   expect(new Set(dissect(all.slice(0, -1), fields).map(({ fields: values }) => values[3]))).toEqual(new Set(['3']));
+});
+
+test('nothing outlives the IPv4 lease, RFC 5969 section 4: lifetimes end with it, to the second', () => {
+  const end = 1_000_000;
+  const driver = new Driver(0, NEW, [], 7, end + 700);
+  driver.until(end);
+  driver.solicit();
+  driver.until(end + 2000);
+  expect(driver.sent.length).toBeGreaterThan(5);
+  for (const { at, ra } of driver.sent) {
+    const left = Math.max(0, Math.floor((end + 700 - at) / 1000));
+    expect(ra.routerLifetime).toBe(Math.min(ROUTER_LIFETIME, left));
+    expect(ra.prefixes.map(({ validLifetime }) => validLifetime)).toEqual([Math.min(VALID_LIFETIME, left)]);
+    expect(ra.prefixes.map(({ preferredLifetime }) => preferredLifetime)).toEqual([Math.min(PREFERRED_LIFETIME, left)]);
+  }
+  expect(driver.sent.some(({ ra }) => ra.routerLifetime > 0 && ra.routerLifetime < ROUTER_LIFETIME)).toBe(true);
+});
+
+test('a lease that is cut short does not make a LAN forget sooner what it was told', () => {
+  const first = new Driver(0, NEW);
+  first.until(1000);
+  const second = new Driver(4000, NEW, first.advertiser.advertised(4000), 1, 60_000);
+  second.until(5000);
+  expect(second.advertiser.advertised(5000).map(({ until }) => until)).toEqual([VALID_LIFETIME * 1000]);
 });

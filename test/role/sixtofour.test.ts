@@ -5,9 +5,10 @@
  */
 import { describe, expect, test } from 'vitest';
 import { DROPS, Drop, type DropName } from '../../src/core/drop.js';
+import { sixToFour } from '../../src/mapping/sixrd.js';
 import { OwnAddresses } from '../../src/policy/own-addresses.js';
 import { EndpointPolicy } from '../../src/policy/special-addresses.js';
-import { Outer, type Role } from '../../src/role/role.js';
+import { Outer, type Role, SILENT } from '../../src/role/role.js';
 import { SixToFourRelay } from '../../src/role/sixtofour-relay.js';
 import { SixToFourSite } from '../../src/role/sixtofour-site.js';
 import { formatIpv4, parseIpv4 } from '../../src/wire/address.js';
@@ -115,6 +116,7 @@ function faultsReceived(role: string, remote: string, local: string, src: Inner,
 
 function roleOf(name: string, relay: boolean): Role {
   const options = {
+    domain: sixToFour,
     endpoints: new EndpointPolicy([], [ip(BROADCAST)]),
     own: new OwnAddresses(OWN.map(ip)),
     local: LOCAL.map(ip),
@@ -122,7 +124,7 @@ function roleOf(name: string, relay: boolean): Role {
     identity: null,
   };
   if (name === 'relay') return new SixToFourRelay(options);
-  return new SixToFourSite({ ...options, relay: relay ? ip(RELAY) : null, lans: [], mtu: 1280, before: [] }, () => {}, 0);
+  return new SixToFourSite({ ...options, relay: relay ? ip(RELAY) : null }, SILENT);
 }
 
 const nameOf = (code: number) => DROPS.find((reason) => reason.code === code)?.name ?? null;
