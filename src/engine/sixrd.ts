@@ -1,8 +1,10 @@
 /** 6rd, RFC 5969: how its tunnels are put together. */
 import { SixRd } from '../mapping/sixrd.js';
+import { BorderRelayWatch } from '../role/border-relay-watch.js';
 import { SixRdBorderRelay } from '../role/sixrd-border-relay.js';
 import { SixRdCustomerEdge } from '../role/sixrd-customer-edge.js';
 import { formatIpv6, formatPrefix6, in4 } from '../wire/address.js';
+import { UNSPECIFIED } from '../wire/ipv6.js';
 import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
 import { delegatedPrefix, ipv4LinkLocal, lanSpeaker, lanSteps, NO_ID, ROUTER_ID, siteAddress, unassignedRoute } from './site.js';
 import type { SixRdSpec } from './spec.js';
@@ -38,7 +40,10 @@ export const sixRd: Technology<SixRdSpec> = {
     const common = { domain, endpoints, own, local: spec.local, addresses };
     if (spec.role === 'border-relay') return new SixRdBorderRelay({ ...common, identity: identity ?? addresses[0] ?? native });
     const { relays, hubAndSpoke, leaseUntil } = spec;
-    return new SixRdCustomerEdge({ ...common, identity, relays, hubAndSpoke }, lanSpeaker(domain, spec, leaseUntil, context));
+    const lans = lanSpeaker(domain, spec, leaseUntil, context);
+    const watched = spec.probesRelays && spec.local.length > 0 ? relays : relays.slice(0, 1);
+    const watch = new BorderRelayWatch(watched, addresses[0] ?? UNSPECIFIED, lans, context.random, context.now);
+    return new SixRdCustomerEdge({ ...common, identity, relays, hubAndSpoke }, watch);
   },
 
   addresses(spec) {

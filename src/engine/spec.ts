@@ -151,8 +151,10 @@ export interface SixRdSpec extends TunnelCommon {
   readonly role: 'customer-edge' | 'border-relay';
   /** null while it is not known: the tunnel is down. */
   readonly domain: SixRdDomain | null;
-  /** Customer edge: its border relays, the one to send to first. */
+  /** Customer edge: its border relays, the most wanted first. */
   readonly relays: readonly number[];
+  /** Customer edge: of several border relays, one that answers is found and used. In one packet thread: answers come to any. */
+  readonly probesRelays: boolean;
   /** Customer edge: other customer edges are reached through the border relay too, RFC 7084 6RD-3. */
   readonly hubAndSpoke: boolean;
   /** Customer edge: end of the IPv4 lease, and with it of what LANs are told. `Infinity`: not known. */

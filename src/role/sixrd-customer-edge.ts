@@ -2,19 +2,20 @@
  * 6rd customer edge, RFC 5969: one site, whose delegated prefix its IPv4 address makes.
  *
  * To another customer edge a packet goes straight, unless the provider wants hub and spoke (RFC 7084
- * 6RD-3); to the rest of IPv6 it goes to the first border relay. What comes from one of the border
+ * 6RD-3); to the rest of IPv6 it goes to the border relay in use. What comes from one of the border
  * relays may have any inner source (section 9.2); all else has to come from the customer edge that
  * its source carries. Addresses outside the domain are not looked at: private ones are as good as any.
  */
 import { Drop } from '../core/drop.js';
 import { OwnAddresses, OwnAddresses6 } from '../policy/own-addresses.js';
 import { UNSPECIFIED } from '../wire/ipv6.js';
+import type { BorderRelayWatch } from './border-relay-watch.js';
 import { DomainChecks, type DomainNode } from './domain-checks.js';
-import type { Outer, Role, Speaker } from './role.js';
+import type { Outer, Role } from './role.js';
 
 /** How a customer edge is set up. */
 export interface CustomerEdgeOptions extends DomainNode {
-  /** IPv4 addresses of the border relays, the one to send to first; none only while the tunnel is down. */
+  /** IPv4 addresses of the border relays, the most wanted first; none only while the tunnel is down. */
   readonly relays: readonly number[];
   readonly hubAndSpoke: boolean;
   /** The node's own addresses in its delegated prefix, the usual one first; empty while the tunnel is down. */
@@ -28,20 +29,20 @@ export class SixRdCustomerEdge implements Role {
   readonly errorSource: Uint8Array;
   /** A foreign identity would not survive the checks of others: the source must carry the outer source. */
   readonly carrierErrorSource: Uint8Array;
-  readonly speaker: Speaker;
+  readonly speaker: BorderRelayWatch;
   readonly #checks: DomainChecks;
-  /** As `Endpoint.bits`. */
-  readonly #relay: number;
-  readonly #relays: OwnAddresses;
+  /** Border relays, as `Endpoint.bits`. */
+  readonly #relays: Int32Array;
+  readonly #trusted: OwnAddresses;
   readonly #hubAndSpoke: boolean;
   readonly #own6: OwnAddresses6;
 
-  /** `speaker`: of the LANs behind it. */
-  constructor(options: CustomerEdgeOptions, speaker: Speaker) {
-    this.speaker = speaker;
+  /** `watch` says which of `options.relays` is in use, and speaks for the LANs. */
+  constructor(options: CustomerEdgeOptions, watch: BorderRelayWatch) {
+    this.speaker = watch;
     this.#checks = new DomainChecks(options);
-    this.#relay = (options.relays[0] ?? 0) | 0;
-    this.#relays = new OwnAddresses(options.relays);
+    this.#relays = Int32Array.from(options.relays);
+    this.#trusted = new OwnAddresses(options.relays);
     this.#hubAndSpoke = options.hubAndSpoke;
     this.#own6 = new OwnAddresses6(options.addresses);
     this.carrierErrorSource = options.addresses[0] ?? UNSPECIFIED;
@@ -56,19 +57,19 @@ export class SixRdCustomerEdge implements Role {
     if (!checks.sourceInside || !checks.isLocal(checks.source)) return Drop.source_mismatch;
     outer.local.bits = checks.source.bits;
     if (checks.destinationInside && checks.node.own.has(checks.destination)) return Drop.loop;
-    outer.remote.bits = checks.destinationInside && !this.#hubAndSpoke ? checks.destination.bits : this.#relay;
+    outer.remote.bits = checks.destinationInside && !this.#hubAndSpoke ? checks.destination.bits : this.#relays[this.speaker.inUse];
     return Drop.none;
   }
 
   /** See {@link Role}; RFC 5969 section 9.2. */
   decapsulate(b: Uint8Array, off: number, outer: Outer): number {
     const checks = this.#checks;
-    const isFromRelay = this.#relays.has(outer.remote);
+    const isFromRelay = this.#trusted.has(outer.remote);
     let verdict = isFromRelay ? Drop.none : checks.sender(outer);
     if (verdict === Drop.none) verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (isFromRelay) {
-      if (checks.sourceInside && checks.isLocal(checks.source)) return Drop.loop;
+      if (checks.sourceInside && checks.isLocal(checks.source)) return this.speaker.hear(b, off);
     } else if (!checks.sourceInside || checks.source.bits !== outer.remote.bits) return Drop.source_mismatch;
     return checks.destinationInside && checks.destination.bits === outer.local.bits ? Drop.none : Drop.destination_mismatch;
   }

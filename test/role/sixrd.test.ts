@@ -9,6 +9,7 @@ import { DROPS, Drop, type DropName } from '../../src/core/drop.js';
 import { SixRd } from '../../src/mapping/sixrd.js';
 import { OwnAddresses, OwnAddresses6 } from '../../src/policy/own-addresses.js';
 import { EndpointPolicy } from '../../src/policy/special-addresses.js';
+import { BorderRelayWatch } from '../../src/role/border-relay-watch.js';
 import { Outer, type Role, SILENT } from '../../src/role/role.js';
 import { SixRdBorderRelay } from '../../src/role/sixrd-border-relay.js';
 import { SixRdCustomerEdge } from '../../src/role/sixrd-customer-edge.js';
@@ -127,7 +128,8 @@ describe.each(SETTINGS)('the domain $prefix with IPv4MaskLen $mask', (setting) =
     addresses: ADDRESSES.map(address),
     identity: null,
   };
-  const edge = (hubAndSpoke: boolean): Role => new SixRdCustomerEdge({ ...node, relays: RELAYS.map(ip), hubAndSpoke }, SILENT);
+  const watch = new BorderRelayWatch(RELAYS.map(ip), node.addresses[0], SILENT, () => {}, 0);
+  const edge = (hubAndSpoke: boolean): Role => new SixRdCustomerEdge({ ...node, relays: RELAYS.map(ip), hubAndSpoke }, watch);
 
   const OFF = 13;
   const dirty = new Uint8Array(100).fill(0xa5);
