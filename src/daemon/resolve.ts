@@ -40,6 +40,7 @@ export function resolve(config: Config, facts: HostFacts, slots: ReadonlyMap<str
     broadcasts: host.broadcasts,
     allowIpv4: config.policy.allowIpv4,
     tunnels,
+    dhcp: [],
   };
   return { node, problems: host.problems };
 }
@@ -166,6 +167,7 @@ function commonOf(config: TunnelConfig, slot: number, bringsAddresses: boolean, 
     dscp: config.dscp,
     ecn: config.ecn,
     pathMtuDiscovery: config.pathMtuDiscovery,
+    dontFragment: false,
     icmpRate: config.icmpRate,
   };
 }
