@@ -1,10 +1,9 @@
 /**
  * Checks every path that a topology promises, with the programs a user would take: echoes, small and
- * large; the relay in use, by who says that the hop limit ended; and where there is a web server, what
+ * large; the relays in use, by who says that the hop limit ended; and where there is a web server, what
  * it says of its visitor, and a mebibyte each way.
  */
-import { parseConfig } from '../config/load.js';
-import type { Topology, TopologyPath, Words } from '../topology/topology.js';
+import type { Topology, TopologyNode, TopologyPath, TunnelName, Words } from '../topology/topology.js';
 import { formatIpv6, parseIpv6 } from '../wire/address.js';
 import { run } from './command.js';
 import { EXECUTABLE } from './daemon.js';
@@ -12,6 +11,7 @@ import { inNamespace } from './network.js';
 import { addressesIn } from './node-addresses.js';
 import { type Ping, ping } from './ping.js';
 import type { Visit } from './transfer.js';
+import type { Visitor } from './visitor.js';
 import { WEB_PORT } from './web.js';
 import { sentence } from './web-page.js';
 
@@ -21,7 +21,7 @@ export const ECHOES = 3;
 export const LARGE_ECHO = 1400;
 /** Large echo requests: one may be lost to find out what fits on the way there, one for the way back (RFC 8201). */
 const LARGE_ECHOES = 3;
-/** Hops after which the search for a relay is given up; no shipped network has as many. */
+/** Hops after which the search for relays is given up; no shipped network has as many. */
 const MAX_HOPS = 8;
 /** Milliseconds for a whole visit. */
 const VISIT_PATIENCE = 60_000;
@@ -34,6 +34,12 @@ export interface Network {
   namespaceOf(node: string): string;
 }
 
+/** A relay and the address by which it answered. */
+export interface Hop {
+  readonly node: string;
+  readonly address: string;
+}
+
 /** What was found on one path. */
 export interface PathReport {
   readonly path: TopologyPath;
@@ -43,8 +49,8 @@ export interface PathReport {
   readonly received: number;
   /** Round-trip times, milliseconds; null when nothing came back. */
   readonly roundTrip: { readonly min: number; readonly average: number } | null;
-  /** The relay that carries packets in the direction of the path; null when none does. */
-  readonly relay: { readonly node: string; readonly address: string } | null;
+  /** The relays that carry packets in the direction of the path, in the order in which they do. */
+  readonly relays: readonly Hop[];
   /** Whether a large echo came back. */
   readonly isLargeAnswered: boolean;
   /** What a visit of the web server found; null where there is none, or it failed. */
@@ -60,17 +66,17 @@ export function works({ problems }: PathReport): boolean {
 
 /** Checks the paths of a lab, one after the other: times would tell little of paths that disturb each other. */
 export async function* checkPaths(lab: Network): AsyncGenerator<PathReport> {
-  const relays = await relayAddresses(lab);
-  for (const path of lab.topology.paths) yield await checkPath(lab, path, relays);
+  const addresses = await relayAddresses(lab);
+  for (const path of lab.topology.paths) yield await checkPath(lab, path, addresses);
 }
 
-async function checkPath(lab: Network, path: TopologyPath, relays: ReadonlyMap<string, string>): Promise<PathReport> {
+async function checkPath(lab: Network, path: TopologyPath, relayAt: ReadonlyMap<string, string>): Promise<PathReport> {
   const from = lab.namespaceOf(path.from);
   const [address] = await addressesIn(lab.namespaceOf(path.to));
   if (address === undefined) return unaddressed(path);
   const echo = await ping(from, address, { count: ECHOES });
   if (echo.received === 0) return { ...unaddressed(path), address, sent: echo.sent, problems: [unanswered(echo)] };
-  const relay = await relayInUse(from, address, relays);
+  const relays = await relaysInUse(from, address, relayAt);
   const large = await ping(from, address, { count: LARGE_ECHOES, size: LARGE_ECHO });
   const serves = lab.topology.nodes.find(({ name }) => name === path.to)?.serves !== undefined;
   const visit = serves ? await visitFrom(from, address) : null;
@@ -80,12 +86,12 @@ async function checkPath(lab: Network, path: TopologyPath, relays: ReadonlyMap<s
     sent: echo.sent,
     received: echo.received,
     roundTrip: roundTripOf(echo),
-    relay,
+    relays,
     isLargeAnswered: large.received > 0,
     visit: typeof visit === 'string' ? null : visit,
     problems: [
       ...(echo.received < echo.sent ? [unanswered(echo)] : []),
-      ...relayProblems(path, relay),
+      ...relayProblems(path, relays),
       ...(large.received > 0 ? [] : [{ en: `no answer to ${LARGE_ECHO} octets`, ja: `${LARGE_ECHO} オクテットの ping に応答なし` }]),
       ...(typeof visit === 'string' ? [{ en: `web: ${visit}`, ja: `ウェブ: ${visit}` }] : []),
       ...(visit !== null && typeof visit !== 'string' ? visitProblems(path, visit, await addressesIn(from)) : []),
@@ -100,7 +106,7 @@ function unaddressed(path: TopologyPath): PathReport {
     sent: 0,
     received: 0,
     roundTrip: null,
-    relay: null,
+    relays: [],
     isLargeAnswered: false,
     visit: null,
     problems: [{ en: `${path.to} has no IPv6 address`, ja: `${path.to} に IPv6 アドレスがない` }],
@@ -117,33 +123,35 @@ function roundTripOf({ times }: Ping): PathReport['roundTrip'] {
   return { min: Math.min(...times), average: times.reduce((sum, time) => sum + time, 0) / times.length };
 }
 
-function relayProblems(path: TopologyPath, relay: PathReport['relay']): Words[] {
-  if (path.relayed && relay === null) return [{ en: 'no relay said that it is in use', ja: '使用中のリレーが応答しない' }];
-  if (!path.relayed && relay !== null)
-    return [{ en: `${relay.node} carries it, expected no relay`, ja: `直接のはずが ${relay.node} を経由` }];
+function relayProblems(path: TopologyPath, relays: PathReport['relays']): Words[] {
+  const names = relays.map(({ node }) => node).join(', ');
+  if (path.relayed && relays.length === 0) return [{ en: 'no relay said that it is in use', ja: '使用中のリレーが応答しない' }];
+  if (!path.relayed && relays.length > 0) return [{ en: `relayed by ${names}, expected no relay`, ja: `直接のはずが ${names} を経由` }];
   return [];
 }
 
-/** The first hop that is a relay says so itself, by the error that it sends when the hop limit ends there. */
-async function relayInUse(from: string, address: string, relays: ReadonlyMap<string, string>): Promise<PathReport['relay']> {
+/** The hops that are relays: each says so itself, by the error that it sends when the hop limit ends there. */
+async function relaysInUse(from: string, address: string, relayAt: ReadonlyMap<string, string>): Promise<Hop[]> {
+  const relays: Hop[] = [];
   for (let hopLimit = 1; hopLimit <= MAX_HOPS; hopLimit++) {
     const { received, exceededAt } = await ping(from, address, { count: 1, hopLimit });
-    const relay = exceededAt.map((hop) => ({ node: relays.get(canonical(hop)), address: hop })).find(({ node }) => node !== undefined);
-    if (relay?.node !== undefined) return { node: relay.node, address: relay.address };
-    if (received > 0) return null;
+    const hops = exceededAt.map((hop) => ({ node: relayAt.get(canonical(hop)), address: hop }));
+    relays.push(...hops.flatMap(({ node, address }) => (node === undefined ? [] : [{ node, address }])));
+    if (received > 0) break;
   }
-  return null;
+  return relays;
 }
 
-/** Every address by which a relay may answer, and whose it is. */
+/** Every address by which a relay may answer, and whose it is. A daemon has its identity on its device. */
 async function relayAddresses(lab: Network): Promise<ReadonlyMap<string, string>> {
-  const relays = new Map<string, string>();
-  for (const { name, daemon } of lab.topology.nodes) {
-    const config = daemon === undefined ? null : parseConfig(daemon, name).config;
-    if (config?.tunnels.some(({ role }) => role.endsWith('relay')) !== true) continue;
-    for (const address of await addressesIn(lab.namespaceOf(name))) relays.set(canonical(address), name);
-    if (config.node.identity !== null) relays.set(formatIpv6(config.node.identity), name);
+  const found = new Map<string, string>();
+  for (const { name } of lab.topology.nodes.filter(isRelay)) {
+    for (const address of await addressesIn(lab.namespaceOf(name))) found.set(canonical(address), name);
   }
+  return found;
+}
+
+function isRelay({ relays = false }: TopologyNode): boolean {
   return relays;
 }
 
@@ -159,7 +167,17 @@ async function visitFrom(namespace: string, address: string): Promise<Visit | st
   return status === 0 ? (JSON.parse(stdout) as Visit) : `${stderr.trim().split('\n')[0]} (${status})`;
 }
 
-function visitProblems({ tunnel = 'native' }: TopologyPath, { visitor, page, download, upload }: Visit, own: readonly string[]): Words[] {
+/** What a server can know of a visitor's way: an address of 6rd is one of the provider's own, like any other. */
+const SEEN: Readonly<Record<TunnelName, Visitor['tunnel']>> = {
+  '6to4': '6to4',
+  '6rd': 'native',
+  isatap: 'isatap',
+  teredo: 'teredo',
+  native: 'native',
+};
+
+function visitProblems(path: TopologyPath, { visitor, page, download, upload }: Visit, own: readonly string[]): Words[] {
+  const tunnel = SEEN[path.tunnel ?? 'native'];
   const problems: Words[] = [];
   if (visitor.tunnel !== tunnel || !page.text.includes(sentence(visitor).ja)) {
     problems.push({ en: `the page says ${visitor.tunnel}, expected ${tunnel}`, ja: `ページの表示は ${visitor.tunnel}(期待値 ${tunnel})` });

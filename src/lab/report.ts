@@ -16,7 +16,7 @@ const HEADINGS: readonly Words[] = [
   { en: 'path', ja: '経路' },
   { en: 'echoes', ja: '応答' },
   { en: 'round trip', ja: '往復時間' },
-  { en: 'relay', ja: 'リレー' },
+  { en: 'relays', ja: 'リレー' },
   { en: 'the web sees', ja: 'ウェブから見た経路' },
   { en: '1 MiB down, up', ja: '1 MiB 下り・上り' },
   { en: `${LARGE_ECHO} octets`, ja: `${LARGE_ECHO} オクテット` },
@@ -28,7 +28,8 @@ export function reportLines(reports: readonly PathReport[], style: ReportStyle):
   const { language, colours } = style;
   const headings = HEADINGS.map((heading) => (heading[language] === '' ? '' : paint(colours, 'bold', heading[language])));
   const relays = new Map<string, Set<string>>();
-  for (const { relay } of reports) if (relay !== null) relays.set(relay.node, (relays.get(relay.node) ?? new Set()).add(relay.address));
+  for (const { node, address } of reports.flatMap((report) => report.relays))
+    relays.set(node, (relays.get(node) ?? new Set()).add(address));
   return [
     ...alignColumns([headings, ...reports.map((report) => row(report, style))]),
     ...reports.flatMap((report) => problemLines(report, style)),
@@ -42,14 +43,14 @@ export function problemLines({ path, problems }: PathReport, { language, colours
 }
 
 function row(report: PathReport, { language, colours }: ReportStyle): string[] {
-  const { path, sent, received, roundTrip, relay, isLargeAnswered, visit } = report;
+  const { path, sent, received, roundTrip, relays, isLargeAnswered, visit } = report;
   const mark = works(report) ? paint(colours, 'green', '✓') : paint(colours, 'red', '✗');
   return [
     mark,
     path.title[language],
     `${received}/${sent}`,
     roundTrip === null ? NONE : `${roundTrip.min.toFixed(2)} / ${roundTrip.average.toFixed(2)} ms`,
-    relay?.node ?? NONE,
+    relays.map(({ node }) => node).join(', ') || NONE,
     visit === null ? NONE : printable([visit.visitor.tunnel, visit.visitor.ipv4].filter((word) => word !== null).join(' ')),
     visit === null ? NONE : `${rate(visit.download)}, ${rate(visit.upload)} MB/s`,
     received === 0 ? NONE : isLargeAnswered ? { en: 'yes', ja: '可' }[language] : { en: 'no', ja: '不可' }[language],
@@ -74,8 +75,10 @@ export function reportData(network: string, lab: string, reports: readonly PathR
       sent: report.sent,
       received: report.received,
       roundTripMilliseconds: report.roundTrip,
+      tunnel: report.path.tunnel ?? 'native',
       relayed: report.path.relayed,
-      relay: report.relay,
+      relay: report.relays.at(0) ?? null,
+      relays: report.relays,
       largeEchoAnswered: report.isLargeAnswered,
       web:
         report.visit === null

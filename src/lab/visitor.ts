@@ -9,7 +9,8 @@ import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../wire/address.js
 /** A visitor of the web server. Keys stay as they are: `/json` prints them. */
 export interface Visitor {
   readonly address: string;
-  readonly tunnel: TunnelName | 'ipv4';
+  /** What the address shows: nothing tells 6rd from native IPv6. */
+  readonly tunnel: Exclude<TunnelName, '6rd'> | 'ipv4';
   /** The IPv4 address that the IPv6 address carries; null when it carries none. */
   readonly ipv4: string | null;
   /** The UDP port that a Teredo address carries. */

@@ -15,7 +15,10 @@ const WAYS: Readonly<Record<Visitor['tunnel'], Words>> = {
 export function sentence({ tunnel, ipv4, port }: Visitor): Words {
   const way = WAYS[tunnel];
   if (tunnel === 'native')
-    return { en: 'You came by native IPv6, without a tunnel.', ja: 'トンネルを使わず、ネイティブ IPv6 で接続しています。' };
+    return {
+      en: 'Your address shows no tunnel: you came by native IPv6, or by 6rd, which looks the same from here.',
+      ja: 'アドレスからトンネルは見えません。ネイティブ IPv6 か、外からは区別できない 6rd で接続しています。',
+    };
   if (ipv4 === null) return { en: `You came by ${way.en}.`, ja: `${way.ja} で接続しています。` };
   const endpoint = port === null ? ipv4 : `${ipv4}:${port}`;
   return {

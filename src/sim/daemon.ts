@@ -1,15 +1,18 @@
 /**
  * The tunnel daemon on a simulated host: the real engine between simulated ports. It does what the
  * service does around the engine, and nothing more: makes ports, sets up the host, steps, reloads when
- * the host has changed, stops.
+ * the host has changed or the engine has found something out, stops.
+ *
+ * Worlds have no DHCP and no DNS: leases are never found, and names of routers never answered.
  */
 import type { Millis } from '../core/clock.js';
 import { Counters } from '../core/counters.js';
 import { makeBatch } from '../core/frame.js';
-import { Pipeline, type Ports } from '../engine/pipeline.js';
 import { hostPlan } from '../engine/host-plan.js';
+import type { News } from '../engine/news.js';
+import { Pipeline, type Ports } from '../engine/pipeline.js';
 import type { Port } from '../engine/port.js';
-import { type HostFacts, type NodeSpec, sameSpec } from '../engine/spec.js';
+import { type Findings, type HostFacts, NO_FINDINGS, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Host } from './host.js';
 import { HostSetup } from './host-setup.js';
 import { openIcmp4, openLan, openProtocol41, openTun } from './port.js';
@@ -20,6 +23,8 @@ export type ResolveNode = (facts: HostFacts, slots: ReadonlyMap<string, number>)
 
 /** Time from a change on the host until the daemon acts on it. */
 const REACTION_TIME: Millis = 100;
+/** No interface is a DHCPv4 client. */
+const NOBODY_LISTENS: Ports['dhcp4'] = new Map();
 /** Steps in one go; what waits after them waits for the next event at the same time. */
 const MAX_STEPS = 256;
 
@@ -29,6 +34,7 @@ export class Daemon {
   readonly #host: Host;
   readonly #resolve: ResolveNode;
   #node: NodeSpec | null = null;
+  #found: Findings = NO_FINDINGS;
   #pipeline: Pipeline | null = null;
   #ports: SimulatedPorts | null = null;
   readonly #setup: HostSetup;
@@ -50,7 +56,8 @@ export class Daemon {
   /** Starts on whatever is there: a leftover of a daemon that was killed is taken over. */
   start(): void {
     if (this.#pipeline !== null) return;
-    this.#pipeline = new Pipeline({ counters: this.counters, random: this.#host.random.fill, owner: true });
+    const { fill: random } = this.#host.random;
+    this.#pipeline = new Pipeline({ counters: this.counters, random, owner: true, news: (news) => this.#take(news) });
     this.#ports = new SimulatedPorts(this.#host, () => this.#wakeUp());
     this.#host.onChange = () => this.#noticeChange();
     this.reload();
@@ -61,7 +68,7 @@ export class Daemon {
     const { now } = this.#host;
     if (this.#pipeline === null || this.#ports === null) return;
     const slots = new Map(this.#node?.tunnels.map(({ name, slot }) => [name, slot]));
-    const node = this.#resolve(this.#host.facts(), slots);
+    const node = this.#resolve(this.#host.facts(this.#found), slots);
     if (this.#node !== null && sameSpec(node, this.#node)) return;
     const ports = this.#ports.for(node);
     this.#pipeline.configure(node, ports, now);
@@ -90,6 +97,7 @@ export class Daemon {
     this.#ports = null;
     this.#pipeline = null;
     this.#node = null;
+    this.#found = NO_FINDINGS;
   }
 
   /** A port has something, or there is news: the engine steps soon. */
@@ -110,6 +118,12 @@ export class Daemon {
   #armTimer(at: Millis): void {
     if (this.#timer !== null) this.#timer.action = null;
     this.#timer = at === Infinity ? null : this.#host.scheduler.at(at, () => this.#wakeUp());
+  }
+
+  #take(news: News): void {
+    if (news.kind === 'lease') return;
+    this.#found = { ...this.#found, learned: new Map(this.#found.learned).set(news.tunnel, news.learned) };
+    this.#noticeChange();
   }
 
   #noticeChange(): void {
@@ -147,6 +161,7 @@ class SimulatedPorts {
       icmp4: this.#icmp4,
       tunnels: new Map(this.#tunnels),
       lans: new Map(this.#lans),
+      dhcp4: NOBODY_LISTENS,
       makeBatch,
     };
   }

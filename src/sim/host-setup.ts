@@ -32,10 +32,12 @@ export class HostSetup {
 
   #apply(step: PlanStep): void {
     if (step.kind === 'route') {
+      const route = this.#route(step);
       this.#removeRoute(step);
-      this.#host.routes6.add(this.#route(step));
+      this.#host.routesFor(route.to.addr).add(route);
     } else if (step.kind === 'address') {
-      this.#host.assign(this.#host.interface(step.interface), { addr: parseAddress(step.address), len: step.len });
+      const preferredUntil = step.deprecated ? 0 : Infinity;
+      this.#host.assign(this.#host.interface(step.interface), { addr: parseAddress(step.address), len: step.len }, preferredUntil);
     } else {
       const device = this.#host.interface(step.interface);
       device.mtu = step.mtu;
@@ -62,13 +64,15 @@ export class HostSetup {
 
   #removeRoute(step: RouteStep): void {
     const { addr, len } = parseSubnet(step.to);
-    this.#host.routes6.remove(
-      (route) =>
-        route.metric === step.metric &&
-        route.to.len === len &&
-        sameAddress(addr, route.to.addr, 0) &&
-        (route.interface?.name ?? null) === step.interface,
-    );
+    this.#host
+      .routesFor(addr)
+      .remove(
+        (route) =>
+          route.metric === step.metric &&
+          route.to.len === len &&
+          sameAddress(addr, route.to.addr, 0) &&
+          (route.interface?.name ?? null) === step.interface,
+      );
   }
 }
 

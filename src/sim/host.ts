@@ -6,7 +6,7 @@
  * for it arrives on; link-local ones excepted.
  */
 import type { Millis } from '../core/clock.js';
-import type { HostAddress4, HostFacts } from '../engine/spec.js';
+import type { Findings, HostAddress4, HostFacts } from '../engine/spec.js';
 import { Icmp6 } from '../wire/icmp6.js';
 import { IPV6_LEN, NextHeader, nextHeader6 } from '../wire/ipv6.js';
 import { u32 } from '../wire/octets.js';
@@ -112,19 +112,19 @@ export class Host implements Receiver {
     return found;
   }
 
-  /** Gives an interface an address for good, and the route to its subnet. Does nothing when it is there. */
-  assign(to: Interface, { addr, len }: Subnet): void {
+  /** Gives an interface an address for good, and the route to its subnet; after `preferredUntil` it is deprecated. */
+  assign(to: Interface, { addr, len }: Subnet, preferredUntil: Millis = Infinity): void {
     this.release(to, addr);
-    to.assign({ addr, len, preferredUntil: Infinity, validUntil: Infinity });
+    to.assign({ addr, len, preferredUntil, validUntil: Infinity });
     if (len < 8 * addr.length)
-      this.#routes(addr).add({ to: { addr, len }, via: null, interface: to, metric: CONNECTED_METRIC, until: Infinity });
+      this.routesFor(addr).add({ to: { addr, len }, via: null, interface: to, metric: CONNECTED_METRIC, until: Infinity });
   }
 
   /** Takes an address from an interface, and the route that came with it. Does nothing when it is not there. */
   release(from: Interface, addr: Address): void {
     const released = from.release(addr);
     if (released === null) return;
-    this.#routes(addr).remove(
+    this.routesFor(addr).remove(
       (route) =>
         route.interface === from &&
         route.via === null &&
@@ -139,7 +139,7 @@ export class Host implements Receiver {
     const out = this.interfaceTo(via);
     if (out === null)
       throw new SimulationError('bad_topology', `${this.name}: next hop ${formatAddress(via)} is on no subnet of this host`);
-    this.#routes(via).add({ to, via, interface: out, metric, until: Infinity });
+    this.routesFor(via).add({ to, via, interface: out, metric, until: Infinity });
   }
 
   /** The interface on whose subnet `addr` lies; null when there is none. */
@@ -214,7 +214,7 @@ export class Host implements Receiver {
 
   /** Sends an echo request with `size` octets of data; false when there is no way or no address to send from. */
   echo(destination: Address, id: number, sequence: number, size: number, hopLimit: number): boolean {
-    const source = this.sourceTowards(destination, 0, destination.length, this.#routes(destination));
+    const source = this.sourceTowards(destination, 0, destination.length, this.routesFor(destination));
     if (source === null) return false;
     const request = echoRequest(source, destination, hopLimit, id, sequence, size);
     if (destination.length === SIZE4) this.stack4.originate(request);
@@ -222,8 +222,13 @@ export class Host implements Receiver {
     return true;
   }
 
-  /** What the tunnel daemon has to know of its host. */
-  facts(): HostFacts {
+  /** The routing table of the family of `addr`. */
+  routesFor(addr: Address): RouteTable {
+    return addr.length === SIZE4 ? this.routes4 : this.routes6;
+  }
+
+  /** What the tunnel daemon has to know of its host, beside what it has `found` out itself. No interface has a MAC address: worlds have no DHCP. */
+  facts(found: Findings): HostFacts {
     const up = [...this.interfaces.values()].filter((candidate) => candidate.isUp && !candidate.isDevice);
     const ipv4: HostAddress4[] = [];
     const ipv6: Address[] = [];
@@ -235,7 +240,8 @@ export class Host implements Receiver {
         else if (!isLinkLocal(addr, 0, SIZE6)) ipv6.push(addr);
       }
     }
-    return { hostName: this.name, ipv4, ipv6, defaultSource: this.#defaultSource(), linkLocal, forwards6: this.forwards };
+    const defaultSource = this.#defaultSource();
+    return { hostName: this.name, ipv4, ipv6, defaultSource, linkLocal, mac: new Map(), forwards6: this.forwards, found };
   }
 
   /** A LAN reader hears solicitations as a packet socket does: beside the stack, and before it judges them. */
@@ -250,10 +256,6 @@ export class Host implements Receiver {
     const isUsable = (route: Route): boolean => route.to.len === 0 && (route.interface?.isUp ?? false);
     const source = this.routes4.routes().find(isUsable)?.interface?.ipv4?.addr;
     return source === undefined ? null : u32(source, 0);
-  }
-
-  #routes(addr: Address): RouteTable {
-    return addr.length === SIZE4 ? this.routes4 : this.routes6;
   }
 }
 

@@ -24,7 +24,7 @@ test('`sim run` checks every path and prints a table', async () => {
   const { status, out } = await invoke('sim', 'run', '6to4');
   expect(status).toBe(0);
   expect(out.map((line) => line.split(/ {2,}/))).toEqual([
-    ['path', 'answers', 'round trip', 'relay in use'],
+    ['path', 'answers', 'round trip', 'relays in use'],
     ['host to the web', '5/5', '10 ms', 'otemachi (2001:db8:0:b000:192:88:99:1)', 'works'],
     ['PC at home to the web', '5/5', '26 ms', 'dojima (2001:db8:0:b000:192:88:99:2)', 'works'],
     ['home router to the web', '5/5', '26 ms', 'dojima (2001:db8:0:b000:192:88:99:2)', 'works'],
@@ -57,6 +57,7 @@ test('JSON has a key for everything in the table', async () => {
     roundTripMilliseconds: { min: 10, median: 10, max: 10 },
     relayed: true,
     relay: { node: 'otemachi', address: '2001:db8:0:b000:192:88:99:1' },
+    relays: [{ node: 'otemachi', address: '2001:db8:0:b000:192:88:99:1' }],
     works: true,
   });
 });

@@ -106,17 +106,17 @@ function writeCaptures(world: World, dir: string): void {
 }
 
 function print(io: Io, world: World, seed: number, reports: readonly PathReport[]): void {
-  const heading = ['path', 'answers', 'round trip', 'relay in use', ''].map((word) => paint(io, 'bold', word));
+  const heading = ['path', 'answers', 'round trip', 'relays in use', ''].map((word) => paint(io, 'bold', word));
   for (const line of columns([heading, ...reports.map((report) => rowOf(io, report))])) io.out(line);
   io.err(`${world.topology.title.en}: seed ${seed}, ${world.now / 1000} s of virtual time, digest ${world.digest()}`);
 }
 
-function rowOf(io: Io, { path, sent, received, roundTrip, relay, works }: PathReport): string[] {
+function rowOf(io: Io, { path, sent, received, roundTrip, relays, works }: PathReport): string[] {
   return [
     path.title.en,
     `${received}/${sent}`,
     roundTrip === null ? '-' : `${roundTrip.median} ms`,
-    relay === null ? 'none' : `${relay.node} (${relay.address})`,
+    relays.length === 0 ? 'none' : relays.map(({ node, address }) => `${node} (${address})`).join(', '),
     works ? paint(io, 'green', 'works') : paint(io, 'red', 'does not work'),
   ];
 }
@@ -128,7 +128,7 @@ function summary(world: World, seed: number, reports: readonly PathReport[]): ob
     seed,
     virtualSeconds: world.now / 1000,
     digest: world.digest(),
-    paths: reports.map(({ path, sent, received, roundTrip, relay, works }) => ({
+    paths: reports.map(({ path, sent, received, roundTrip, relays, works }) => ({
       from: path.from,
       to: path.to,
       title: path.title,
@@ -136,7 +136,8 @@ function summary(world: World, seed: number, reports: readonly PathReport[]): ob
       received,
       roundTripMilliseconds: roundTrip,
       relayed: path.relayed,
-      relay,
+      relay: relays.at(0) ?? null,
+      relays,
       works,
     })),
   };
