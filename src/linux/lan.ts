@@ -11,16 +11,20 @@ import { copy, put16 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
 import { fateOf } from './fate.js';
 import { attachFilter, Bpf, type Instruction, VERDICTS } from './filter.js';
-import { AF, bind, close, Errno, getsockname, ifNameToIndex, int32, must, SOCK, SOL, SystemError, setsockopt, socket } from './libc.js';
+import { AF, close, must, SOCK, SOL, setsockopt, socket } from './libc.js';
+import {
+  bindToLink,
+  boundIndex,
+  EtherType,
+  interfaceIndex,
+  LINK_ADDRESS_LEN,
+  LINK_ADDRESS_MAC,
+  layLinkAddress,
+  MAC_LEN,
+} from './link-address.js';
 import { type Addressing, Receiver, Sender } from './mmsg.js';
 
-const ETH_P_IPV6 = 0x86dd;
 const PACKET_ADD_MEMBERSHIP = 1;
-
-/** struct sockaddr_ll: family, protocol as on the wire, interface, hardware type, packet type, address length, address. */
-const SOCKADDR_LL_LEN = 20;
-const SLL = { PROTOCOL: 2, IFINDEX: 4, HALEN: 11, ADDR: 12 } as const;
-const MAC_LEN = 6;
 
 /** struct packet_mreq: interface, type 0 (multicast), address length, address. */
 const MREQ_LEN = 16;
@@ -45,27 +49,12 @@ export function openLan(name: string): number {
   try {
     attachFilter(fd, SOLICITATIONS);
     must(setsockopt(fd, SOL.PACKET, PACKET_ADD_MEMBERSHIP, allRouters(index), MREQ_LEN), 'setsockopt', `${name}, PACKET_ADD_MEMBERSHIP`);
-    const address = new Uint8Array(SOCKADDR_LL_LEN);
-    laySockaddr(address, 0, index);
-    must(bind(fd, address, SOCKADDR_LL_LEN), 'bind', name);
+    bindToLink(fd, EtherType.ipv6, index);
     return fd;
   } catch (error) {
     close(fd);
     throw error;
   }
-}
-
-function interfaceIndex(name: string): number {
-  const index = ifNameToIndex(name);
-  if (index === 0) throw new SystemError('if_nametoindex', name, Errno.ENODEV);
-  return index;
-}
-
-/** Index of the interface that the socket is bound to; none any more when that has gone. */
-function boundIndex(fd: number): number {
-  const address = new Uint8Array(SOCKADDR_LL_LEN);
-  must(getsockname(fd, address, int32(SOCKADDR_LL_LEN)), 'getsockname', `socket ${fd}`);
-  return new DataView(address.buffer).getInt32(SLL.IFINDEX, true);
 }
 
 function allRouters(index: number): Uint8Array {
@@ -75,15 +64,6 @@ function allRouters(index: number): Uint8Array {
   view.setUint16(MREQ.ALEN, MAC_LEN, true);
   request.set(ALL_ROUTERS, MREQ.ADDRESS);
   return request;
-}
-
-function laySockaddr(b: Uint8Array, at: number, index: number): void {
-  const view = new DataView(b.buffer, b.byteOffset + at, SOCKADDR_LL_LEN);
-  view.setUint16(0, AF.PACKET, true);
-  put16(b, at + SLL.PROTOCOL, ETH_P_IPV6);
-  view.setInt32(SLL.IFINDEX, index, true);
-  b[at + SLL.HALEN] = MAC_LEN;
-  put16(b, at + SLL.ADDR, 0x3333);
 }
 
 /** One LAN. An interface that has gone refuses what is sent with `tunnel_down`. */
@@ -111,7 +91,7 @@ export class LanPort implements Port {
 
 /** 33:33 and the last four octets of the IPv6 destination, RFC 2464 section 7. */
 class MulticastAddressing implements Addressing {
-  readonly addressLen = SOCKADDR_LL_LEN;
+  readonly addressLen = LINK_ADDRESS_LEN;
   readonly #arena: Arena;
   readonly #fd: number;
   readonly #index: number;
@@ -123,11 +103,12 @@ class MulticastAddressing implements Addressing {
   }
 
   layAddress(at: number): void {
-    laySockaddr(this.#arena.b, at, this.#index);
+    layLinkAddress(this.#arena.b, at, EtherType.ipv6, this.#index);
+    put16(this.#arena.b, at + LINK_ADDRESS_MAC, 0x3333);
   }
 
   writeAddress(at: number, frame: Frame): void {
-    copy(frame.b, frame.off + IPV6_DST + 12, this.#arena.b, at + SLL.ADDR + 2, 4);
+    copy(frame.b, frame.off + IPV6_DST + 12, this.#arena.b, at + LINK_ADDRESS_MAC + 2, 4);
   }
 
   refused(_frame: Frame, error: number): number {

@@ -108,7 +108,7 @@ export const O = { RDWR: 0o2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const AF = { UNIX: 1, INET: 2, PACKET: 17 } as const;
 export const SOCK = { DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const SOL = { IP: 0, SOCKET: 1, RAW: 255, PACKET: 263 } as const;
-export const SO = { SNDBUF: 7, RCVBUF: 8, ATTACH_FILTER: 26, SNDBUFFORCE: 32, RCVBUFFORCE: 33 } as const;
+export const SO = { REUSEADDR: 2, SNDBUF: 7, RCVBUF: 8, BINDTODEVICE: 25, ATTACH_FILTER: 26, SNDBUFFORCE: 32, RCVBUFFORCE: 33 } as const;
 export const MSG = { DONTWAIT: 0x40 } as const;
 
 /** A call that the kernel refused, on a cold path. */

@@ -9,11 +9,13 @@
 import { Drop } from '../core/drop.js';
 import type { Batch, Frame } from '../core/frame.js';
 import type { Port } from '../engine/port.js';
+import { Icmp6 } from '../wire/icmp6.js';
 import { DF, fragment4, headerLen4, IPV4_SRC, isIpv4, Protocol, src4, tos4, ttl4 } from '../wire/ipv4.js';
+import { IPV6_LEN, NextHeader } from '../wire/ipv6.js';
 import { copy, put32 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
 import { fateOf } from './fate.js';
-import { attachFilter, Bpf, type Instruction, VERDICTS } from './filter.js';
+import { ACCEPT, attachFilter, Bpf, type Instruction, REFUSE, VERDICTS } from './filter.js';
 import { AF, close, Errno, errno, int32, MSG, must, readInto, SO, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
 import { type Addressing, IOVEC_LEN, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
 
@@ -38,8 +40,8 @@ export interface WorkerShare {
 
 /**
  * Opens a socket for `Protocol41Port`. Every raw socket is shown every packet, so with several
- * workers a filter leaves each packet to one of them, by its outer source. Throws `SystemError`:
- * EPERM without CAP_NET_RAW.
+ * workers a filter leaves each packet to one of them: neighbour discovery to worker 0, which alone
+ * keeps neighbours, all else by its outer source. Throws `SystemError`: EPERM without CAP_NET_RAW.
  */
 export function openProtocol41(share: WorkerShare): number {
   const fd = must(socket(AF.INET, SOCK.RAW | SOCK.NONBLOCK | SOCK.CLOEXEC, Protocol.ipv6), 'socket', 'AF_INET, SOCK_RAW, protocol 41');
@@ -81,9 +83,28 @@ function enlargeBuffers(fd: number): void {
 /** Multiplier of a Fibonacci hash: neighbouring sources spread over the upper bits. */
 const SPREAD = 0x9e3779b1;
 
-/** The packets whose outer source falls to one worker. */
+/** Offsets in the inner header. */
+const NEXT_HEADER = 6;
+const HOP_LIMIT = 7;
+/** Neighbour discovery comes from the link itself, and shows it by this hop limit (RFC 4861 section 6.1). */
+const FROM_THE_LINK = 255;
+
+/** The packets that fall to one worker. */
 function shareFilter({ worker, workers }: WorkerShare): readonly Instruction[] {
   return [
+    // Each test that fails leads behind the first verdict. A packet too short to be discovery is still somebody's to count.
+    [Bpf.loadHeaderLen4, 0, 0, 0],
+    [Bpf.loadLen, 0, 0, 0],
+    [Bpf.subtractX, 0, 0, 0],
+    [Bpf.jumpIfAtLeast, 0, 8, IPV6_LEN + 1],
+    [Bpf.loadOctetAtX, 0, 0, NEXT_HEADER],
+    [Bpf.jumpIfEqual, 0, 6, NextHeader.icmp6],
+    [Bpf.loadOctetAtX, 0, 0, HOP_LIMIT],
+    [Bpf.jumpIfEqual, 0, 4, FROM_THE_LINK],
+    [Bpf.loadOctetAtX, 0, 0, IPV6_LEN],
+    [Bpf.jumpIfAtLeast, 0, 2, Icmp6.routerSolicitation],
+    [Bpf.jumpIfAbove, 1, 0, Icmp6.redirect],
+    worker === 0 ? ACCEPT : REFUSE,
     [Bpf.loadWord, 0, 0, IPV4_SRC],
     [Bpf.multiply, 0, 0, SPREAD],
     [Bpf.shiftRight, 0, 0, 16],

@@ -209,6 +209,46 @@ describeInNamespaces('protocol 41 on a cable', () => {
     }
   });
 
+  test('neighbour discovery goes to the first worker whatever its outer source, and nothing else does', () => {
+    const wire = cable();
+    const far = farEnd(wire, () => new IPv4Host(41, { withHeader: true }));
+    const source = sourceOf(wire, 2);
+    const workers = [0, 1, 2].map((worker) => portIn(wire, worker, 3).port);
+    /** Next header, hop limit and ICMPv6 type of the inner packet, and octets of the outer one. */
+    const cases: readonly (readonly [next: number, hops: number, type: number, octets: number, worker: number])[] = [
+      ...[133, 134, 135, 136, 137].map((type) => [58, 255, type, 64, 0] as const),
+      [58, 255, 135, 61, 0],
+      [58, 255, 135, 60, 2],
+      [58, 255, 132, 64, 2],
+      [58, 255, 138, 64, 2],
+      [58, 254, 135, 64, 2],
+      [17, 255, 135, 64, 2],
+      [58, 255, 135, 28, 2],
+    ];
+    for (const [next, hops, type, octets] of cases) {
+      const packet = new Uint8Array(octets).fill(0xa5);
+      writeIpv4(packet, 0, octets, 0, 0, 64, 41, source, HERE);
+      packet.set([next, hops], 26);
+      if (octets > 60) packet[60] = type;
+      far.send(packet);
+    }
+    const got = workers.map((port) => port.batch.slice(0, port.receive()).map((frame) => frame.len));
+    expect(got).toEqual([0, 1, 2].map((worker) => cases.filter(([, , , , to]) => to === worker).map(([, , , octets]) => octets)));
+  });
+
+  /** A source whose packets fall to worker `worker` of three. */
+  function sourceOf(wire: Cable, worker: number): number {
+    const far = farEnd(wire, () => new IPv4Host(41, { withHeader: true }));
+    const { port } = portIn(wire, worker, 3);
+    for (let source = 0xc0000264; source < 0xc0000300; source++) {
+      const packet = new Uint8Array(60);
+      writeIpv4(packet, 0, 60, 0, 0, 64, 41, source, HERE);
+      far.send(packet);
+      if (port.receive() > 0) return source;
+    }
+    return expect.fail(`no source falls to worker ${worker}`);
+  }
+
   test('a packet larger than the frame has the octets that fit, so that its length gives it away', async () => {
     const wire = cable();
     const fd = wire.a.run(() => openProtocol41({ worker: 0, workers: 1 }));
