@@ -12,9 +12,10 @@ import { Counters, Direction, drops, NODE_SLOT, packets } from '../../src/core/c
 import { DROPS, Drop } from '../../src/core/drop.js';
 import { type Frame, HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Pipeline, type Ports } from '../../src/engine/pipeline.js';
-import { sixToFourAddress } from '../../src/engine/plan.js';
 import type { Port, PortKind } from '../../src/engine/port.js';
+import { siteAddress } from '../../src/engine/site.js';
 import type { NodeSpec } from '../../src/engine/spec.js';
+import { sixToFour } from '../../src/mapping/sixrd.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
 import { echoRequest, hex, icmp6, ipv4 } from '../vectors/compose.js';
 import { loadVectors } from '../vectors/load.js';
@@ -117,12 +118,13 @@ class FuzzNode {
     this.devices = this.spec.tunnels.map(() => new FuzzPort('ipv6', this));
     const lans = this.spec.tunnels.flatMap((spec) => spec.lans.map((lan) => [lan.interface, new FuzzPort('lan', this)] as const));
     this.lans = lans.map(([, port]) => port);
-    this.#pipeline = new Pipeline({ counters: this.counters, random: new Chance(seed).fill, owner: true });
+    this.#pipeline = new Pipeline({ counters: this.counters, random: new Chance(seed).fill, owner: true, news: () => {} });
     const ports: Ports = {
       protocol41: this.protocol41,
       icmp4: this.icmp4,
       tunnels: new Map(this.spec.tunnels.map((spec, i) => [spec.interface, this.devices[i]])),
       lans: new Map(lans),
+      dhcp4: new Map(),
       makeBatch,
     };
     this.#pipeline.configure(this.spec, ports, 0);
@@ -217,7 +219,7 @@ function corpus(kind: PortKind, spec: NodeSpec): readonly Uint8Array[] {
     .flatMap(({ local }) => local)
     .flatMap((addr) => {
       const here = formatIpv4(addr);
-      const here6 = formatIpv6(sixToFourAddress(addr, 0, ONE));
+      const here6 = formatIpv6(siteAddress(sixToFour, addr, 0, ONE));
       const inward = [
         ipv4({ src: SITE, dst: here }, echoRequest({ src: SITE6, dst: here6 })),
         ipv4({ src: '192.88.99.1', dst: here }, echoRequest({ src: WEB, dst: here6 })),

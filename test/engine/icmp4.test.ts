@@ -3,13 +3,13 @@ import { Counters, IcmpKind, type IcmpKindName, icmpEvents } from '../../src/cor
 import { Drop } from '../../src/core/drop.js';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
-import { NodeContext } from '../../src/engine/node.js';
 import { Tunnel } from '../../src/engine/tunnel.js';
 import { TransmitTo } from '../../src/role/role.js';
 import { echoRequest, filler, icmp4Error, ipv4, ipv6, join, Next, toHex, udp6, unreachable6 } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
 import { packet, vectors } from '../wire/vectors.js';
 import { frameOf } from './memory-ports.js';
+import { contextOf } from './role-context.js';
 
 const RELAY = '192.88.99.1';
 const ME = '192.0.2.42';
@@ -31,7 +31,7 @@ function site(more = ''): { tunnel: Tunnel; counters: Counters } {
     [policy]
     allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]`);
   const counters = new Counters();
-  return { tunnel: new Tunnel(node.tunnels[0], new NodeContext(node), counters, () => {}, [], 0), counters };
+  return { tunnel: new Tunnel(node.tunnels[0], counters, contextOf(node)), counters };
 }
 
 /** Shows `error` to a fresh site: what it says to IPv6, and what it counted. */

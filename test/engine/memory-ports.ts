@@ -64,6 +64,7 @@ export class MemoryPorts implements Ports {
   readonly icmp4: MemoryPort;
   readonly tunnels: Map<string, MemoryPort>;
   readonly lans: Map<string, MemoryPort>;
+  readonly dhcp4: Map<string, MemoryPort> = new Map();
   /** All frames that were made. */
   readonly frames = new Set<Frame>();
 

@@ -46,7 +46,7 @@ class Bench {
   constructor(text: string, options: { owner?: boolean; facts?: Partial<HostFacts>; batch?: number } = {}) {
     this.node = nodeOf(text, options.facts);
     this.ports = new MemoryPorts(this.node, options.batch ?? 4);
-    this.pipeline = new Pipeline({ counters: this.counters, random: (into) => into.fill(7), owner: options.owner ?? true });
+    this.pipeline = new Pipeline({ counters: this.counters, random: (into) => into.fill(7), owner: options.owner ?? true, news: () => {} });
     this.pipeline.configure(this.node, this.ports, 0);
   }
 
@@ -153,7 +153,7 @@ describe('the way of a packet', () => {
   });
 
   test('before it is configured there is nothing to do', () => {
-    const pipeline = new Pipeline({ counters: new Counters(), random: () => {}, owner: true });
+    const pipeline = new Pipeline({ counters: new Counters(), random: () => {}, owner: true, news: () => {} });
     expect([pipeline.step(0), pipeline.nextTimeout()]).toEqual([0, Number.POSITIVE_INFINITY]);
   });
 });
@@ -280,7 +280,7 @@ describe('which tunnel', () => {
     const node = nodeOf(two);
     const ports = new MemoryPorts(node);
     ports.tunnels.delete('tun6to4-2');
-    const pipeline = new Pipeline({ counters: new Counters(), random: () => {}, owner: true });
+    const pipeline = new Pipeline({ counters: new Counters(), random: () => {}, owner: true, news: () => {} });
     expect(() => pipeline.configure(node, ports, 0)).toThrow('tunnel b: no port for interface tun6to4-2');
   });
 });

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hostPlan } from '../../src/engine/host-plan.js';
 import type { PlanStep } from '../../src/engine/plan.js';
+import { siteAddress } from '../../src/engine/site.js';
+import { sixToFour } from '../../src/mapping/sixrd.js';
 import { formatIpv6, parseIpv4 } from '../../src/wire/address.js';
 import { nodeOf } from '../vectors/node.js';
 import { vectors } from '../wire/vectors.js';
@@ -93,7 +95,7 @@ describe('what a tunnel wants of its host', () => {
 
 describe('6to4 addresses', () => {
   test.each(vectors['6to4_addresses'])('$v4 is $prefix: $use', ({ v4, prefix }) => {
-    expect(`${formatIpv6(sixToFourAddress(parseIpv4(v4) ?? 0, 0, new Uint8Array(8)))}/48`).toBe(prefix);
+    expect(`${formatIpv6(siteAddress(sixToFour, parseIpv4(v4) ?? 0, 0, new Uint8Array(8)))}/48`).toBe(prefix);
   });
 
   test('are 2002, the IPv4 address, the subnet and the identifier, in that order', () => {
@@ -105,7 +107,7 @@ describe('6to4 addresses', () => {
     fc.assert(
       fc.property(parts, ([local, subnet, id]) => {
         const hex = `2002${local.toString(16).padStart(8, '0')}${subnet.toString(16).padStart(4, '0')}${Buffer.from(id).toString('hex')}`;
-        expect(Buffer.from(sixToFourAddress(local, subnet, id)).toString('hex')).toBe(hex);
+        expect(Buffer.from(siteAddress(sixToFour, local, subnet, id)).toString('hex')).toBe(hex);
       }),
     );
   });

@@ -4,7 +4,6 @@ import { Counters } from '../../src/core/counters.js';
 import { DROPS, Drop } from '../../src/core/drop.js';
 import type { Frame } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
-import { NodeContext } from '../../src/engine/node.js';
 import type { HostFacts } from '../../src/engine/spec.js';
 import { Tunnel } from '../../src/engine/tunnel.js';
 import { address, be16, echoRequest, filler, hex, ipv4, ipv6, join, Next, udp6 } from '../vectors/compose.js';
@@ -12,6 +11,7 @@ import { nodeOf } from '../vectors/node.js';
 import { octetsOf, referenceChecksum } from '../wire/octet-arrays.js';
 import { packet } from '../wire/vectors.js';
 import { frameOf } from './memory-ports.js';
+import { contextOf } from './role-context.js';
 
 const ALLOW = '[policy]\nallow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]';
 const A = { ipv4: '192.0.2.42', prefix: '2002:c000:22a:' };
@@ -21,7 +21,7 @@ const WEB = '3fff:0:1::80';
 /** The only tunnel of a node. */
 function tunnel(role: string, local: string, more = '', node = '', facts: Partial<HostFacts> = {}): Tunnel {
   const spec = nodeOf(`[node]\n${node}\n[[tunnel]]\ntype = "6to4"\nrole = "${role}"\nlocal = "${local}"\n${more}\n${ALLOW}`, facts);
-  return new Tunnel(spec.tunnels[0], new NodeContext(spec), new Counters(), () => {}, [], 0);
+  return new Tunnel(spec.tunnels[0], new Counters(), contextOf(spec));
 }
 
 const octets = (frame: Frame): Uint8Array => frame.b.slice(frame.off, frame.end);
