@@ -120,8 +120,9 @@ export class Pipeline {
     for (const gone of before.values()) this.#leave(gone, null, now);
     // Frames live in the memory of their ports, which goes with them.
     const transmit = this.#transmit !== null && ports === this.#ports ? this.#transmit : ports.makeBatch(1, TRANSMIT_ROOM)[0];
+    // A lease that is given back leaves by its old port, which sends from memory of its own.
+    if (this.#owner) this.#leases.configure(node.dhcp, ports.dhcp4, this.#transmit ?? transmit, now);
     this.#transmit = transmit;
-    if (this.#owner) this.#leases.configure(node.dhcp, ports.dhcp4, transmit, now);
     this.#outbound = new Array<Frame>(MAX_BATCH).fill(transmit);
     for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(transmit);
     this.#lanes = lanes;
