@@ -4,7 +4,7 @@
  * Each check is a pure judgement of what was read; a finding says what, where and what to do.
  */
 import { readFileSync } from 'node:fs';
-import type { HostFacts, NodeSpec } from '../engine/spec.js';
+import { type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { type TunHolder, tunHolder } from '../linux/holder.js';
 import { runBatch } from '../linux/ip-batch.js';
 import { findLeftover, type Leftover } from '../linux/leftover.js';
@@ -159,7 +159,7 @@ export function judgeReversePath(facts: HostFacts, rpFilter: (name: string) => n
 
 function judgeConfiguration(file: string): { configuration: Configuration | null; diagnoses: Diagnosis[] } {
   const check = 'configuration';
-  const { configuration, problems } = readConfiguration(file, new Map());
+  const { configuration, problems } = readConfiguration(file, new Map(), NO_FINDINGS);
   const diagnoses = problems.map((problem) => ({
     check,
     severity: problem.severity === 'error' ? ('problem' as const) : ('warning' as const),

@@ -8,7 +8,7 @@
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
 import { hostPlan } from '../engine/host-plan.js';
-import type { NodeSpec } from '../engine/spec.js';
+import { NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
 import { type Assignment, notify } from '../linux/notify.js';
@@ -65,7 +65,7 @@ export class Supervisor {
   static prepare(file: string, log: Log, thread: PacketThread): Supervisor {
     const missing = missingPrivilege();
     if (missing !== null) throw new Failure(Exit.privilege, missing.remedy);
-    const configuration = requireConfiguration(file, new Map());
+    const configuration = requireConfiguration(file, new Map(), NO_FINDINGS);
     clearLeftover(configuration.config.node.state, log);
     const sit = kernelSit();
     if (sit !== null) log.warn('kernel sit module is loaded', { consequence: sit });
@@ -227,7 +227,7 @@ export class Supervisor {
 
   async #reload(): Promise<ReloadResult> {
     const before = this.#configuration;
-    const next = requireConfiguration(this.#file, this.#slots());
+    const next = requireConfiguration(this.#file, this.#slots(), NO_FINDINGS);
     const moved = JSON.stringify(next.config.http) !== JSON.stringify(before.config.http);
     const http = moved ? await this.#listen(next.config.http) : this.#http;
     const changes = compareNodes(this.#node, next.node);
@@ -257,7 +257,7 @@ export class Supervisor {
     const before = this.#node;
     this.#raise();
     try {
-      const next = this.#configuration.again(this.#slots());
+      const next = this.#configuration.again(this.#slots(), NO_FINDINGS);
       await this.#become(next.node);
       for (const warning of next.warnings) {
         if (!this.#configuration.warnings.includes(warning)) this.#log.warn('configuration warning', { warning });

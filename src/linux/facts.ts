@@ -1,7 +1,7 @@
 /** What the host is like, for the configuration to be resolved against: one run of iproute2, some milliseconds. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { HostAddress4, HostFacts } from '../engine/spec.js';
+import type { Findings, HostAddress4, HostFacts } from '../engine/spec.js';
 import { parseIpv4, parseIpv6 } from '../wire/address.js';
 import { isLinkLocal6 } from '../wire/ipv6.js';
 import { IpError, runBatch } from './ip-batch.js';
@@ -18,6 +18,10 @@ const QUESTIONS = ['address show', `route get fibmatch ${NOWHERE}`, `route get $
 interface IpLink {
   readonly ifname: string;
   readonly flags: readonly string[];
+  /** `ether`, `loopback`, `none`, … */
+  readonly link_type: string;
+  /** As its type has it: a MAC address where that is `ether`. */
+  readonly address?: string;
   readonly addr_info: readonly IpAddress[];
 }
 
@@ -35,8 +39,11 @@ interface IpRoute {
   readonly prefsrc?: string;
 }
 
-/** Reads the facts; `ownDevices` are the node's TUN devices, whose addresses are no facts but our doing. Throws `IpError`. */
-export function readFacts(ownDevices: ReadonlySet<string>): HostFacts {
+/**
+ * Reads the facts; `ownDevices` are the node's TUN devices, whose addresses are no facts but our doing.
+ * `found` is what the node has found out by asking: handed through. Throws `IpError`.
+ */
+export function readFacts(ownDevices: ReadonlySet<string>, found: Findings): HostFacts {
   const { output, failures } = runBatch(['-force', '-json'], QUESTIONS);
   for (const failure of failures) if (failure.command === QUESTIONS[0]) throw failure;
   const [links, match, route] = answersIn(output);
@@ -44,8 +51,11 @@ export function readFacts(ownDevices: ReadonlySet<string>): HostFacts {
   const ipv4: HostAddress4[] = [];
   const ipv6: Uint8Array[] = [];
   const linkLocal = new Map<string, Uint8Array>();
+  const mac = new Map<string, Uint8Array>();
   for (const link of links as IpLink[]) {
     if (!link.flags.includes('UP') || ownDevices.has(link.ifname)) continue;
+    const octets = link.link_type === 'ether' ? parseMac(link.address ?? '') : null;
+    if (octets !== null) mac.set(link.ifname, octets);
     for (const { family, local = '', prefixlen, dadfailed = false } of link.addr_info) {
       const addr4 = family === 'inet' ? parseIpv4(local) : null;
       const addr6 = family === 'inet6' && !dadfailed ? parseIpv6(local) : null;
@@ -61,8 +71,15 @@ export function readFacts(ownDevices: ReadonlySet<string>): HostFacts {
     ipv6,
     defaultSource: defaultSource(match as IpRoute[], route as IpRoute[]),
     linkLocal,
+    mac,
     forwards6: forwards6(),
+    found,
   };
+}
+
+/** `52:54:00:12:34:56` into six octets; null for anything else. */
+function parseMac(text: string): Uint8Array | null {
+  return /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text) ? Uint8Array.from(text.split(':'), (octet) => Number.parseInt(octet, 16)) : null;
 }
 
 /** One array a line; questions without an answer leave none. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { HostFacts } from '../../src/engine/spec.js';
+import { type HostFacts, NO_FINDINGS } from '../../src/engine/spec.js';
 import { readFacts } from '../../src/linux/facts.js';
 import { applySteps, runBatch } from '../../src/linux/ip-batch.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
@@ -17,7 +17,7 @@ describeInNamespaces('facts of a host', () => {
   afterEach(() => host.close());
 
   const type = (...commands: string[]): void => host.namespace.run(() => commands.forEach(ip));
-  const read = (): HostFacts => host.namespace.run(() => readFacts(OWN));
+  const read = (): HostFacts => host.namespace.run(() => readFacts(OWN, NO_FINDINGS));
   const defaultSource = (): string | null => {
     const { defaultSource: source } = read();
     return source === null ? null : formatIpv4(source);
@@ -43,11 +43,20 @@ describeInNamespaces('facts of a host', () => {
     expect(read().ipv4.map(({ interface: name }) => name)).toEqual(['lo', 'tlxa']);
   });
 
+  test('the MAC address of each interface that is up and has one', () => {
+    type('link set dev tlxa down', 'link set dev tlxa address 02:00:5e:10:fE:01', 'link set dev tlxa up');
+    const { mac } = read();
+    expect(mac.get('tlxa')).toEqual(Uint8Array.of(0x02, 0x00, 0x5e, 0x10, 0xfe, 0x01));
+    expect([...mac.keys()].sort()).toEqual(['tlxa', 'tlxb']);
+    type('link set dev tlxb down');
+    expect([...read().mac.keys()]).toEqual(['tlxa']);
+  });
+
   test('what the node itself has put on its TUN devices is no fact', () => {
     const before = read();
     host.namespace.run(() => applySteps(ROUTER_PLAN.filter((step) => step.interface !== 'tlxa')));
     expect(read()).toEqual(before);
-    expect(host.namespace.run(() => readFacts(new Set())).ipv4.map(({ addr }) => formatIpv4(addr))).toContain('192.88.99.1');
+    expect(host.namespace.run(() => readFacts(new Set(), NO_FINDINGS)).ipv4.map(({ addr }) => formatIpv4(addr))).toContain('192.88.99.1');
   });
 
   test('a host may have thousands of addresses', () => {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { formatProblem } from '../../config/load.js';
 import { readConfiguration } from '../../daemon/configuration.js';
 import { Exit, Failure } from '../../daemon/failure.js';
+import { NO_FINDINGS } from '../../engine/spec.js';
 import { configOption, jsonOption } from '../argument.js';
 import type { Io } from '../io.js';
 
@@ -12,7 +13,7 @@ export function checkCommand(io: Io): Command {
     .addOption(configOption())
     .addOption(jsonOption('print {valid, problems} as JSON'))
     .action(({ config: file, json = false }: { config: string; json?: boolean }) => {
-      const { configuration, problems } = readConfiguration(file, new Map());
+      const { configuration, problems } = readConfiguration(file, new Map(), NO_FINDINGS);
       const valid = configuration !== null;
       if (json) io.out(JSON.stringify({ valid, problems }));
       else for (const problem of problems) io.out(formatProblem(problem));
