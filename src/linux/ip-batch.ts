@@ -68,8 +68,11 @@ export function undoLines(lines: readonly string[]): void {
 export function changeSteps(from: readonly PlanStep[], to: readonly PlanStep[]): void {
   const before = new Set(from.map(textOf));
   const subjects = new Set(to.map(subjectOf));
+  const gone = from.filter((step) => !subjects.has(subjectOf(step)));
   applySteps(to.filter((step) => !before.has(textOf(step))));
-  undoSteps(from.filter((step) => !subjects.has(subjectOf(step))));
+  undoSteps(gone);
+  // With a primary IPv4 address go the secondary ones of its subnet (sysctl promote_secondaries), and routes from them.
+  if (gone.some((step) => step.kind === 'address' && !isIpv6(step.address))) applySteps(to);
 }
 
 function textOf(step: PlanStep): string {
@@ -82,7 +85,7 @@ function subjectOf(step: PlanStep): string {
     case 'link':
       return `link ${step.interface}`;
     case 'address':
-      return textOf(step);
+      return addressOf(step);
     case 'route':
       return `route ${step.to} ${step.metric}`;
   }
@@ -94,7 +97,7 @@ export function applyLines(step: PlanStep): string[] {
     case 'link':
       return linkLines(step);
     case 'address':
-      return [`address replace ${addressOf(step)}${step.address.includes(':') ? ' nodad' : ''}`];
+      return [`address replace ${addressOf(step)}${isIpv6(step.address) ? ' nodad' : ''}${step.deprecated ? ' preferred_lft 0' : ''}`];
     case 'route':
       return [`route replace ${routeOf(step)}`];
   }
@@ -123,11 +126,18 @@ function addressOf({ interface: name, address, len }: AddressStep): string {
   return `${address}/${len} dev ${name}`;
 }
 
-/** `default` alone would be IPv4's. */
+/**
+ * `default` alone would be IPv4's. A router that a lease names is on the link, whatever subnet mask came with it
+ * (RFC 2132 section 3.5); the kernel believes that only when it is told.
+ */
 function routeOf(step: RouteStep): string {
   const to = step.to === 'default' ? '::/0' : step.to;
-  const via = step.via === null ? '' : ` via ${step.via}`;
+  const via = step.via === null ? '' : ` via ${step.via}${isIpv6(to) ? '' : ' onlink'}`;
   return step.interface === null ? `unreachable ${to} metric ${step.metric}` : `${to}${via} dev ${step.interface} metric ${step.metric}`;
+}
+
+function isIpv6(text: string): boolean {
+  return text.includes(':');
 }
 
 /** A tunnel is configured by its plan, not by what a packet from the other side may advertise. */

@@ -12,12 +12,12 @@ import { ip, Namespace } from './namespace.js';
 /** Everything that a 6to4 router sets on such a host; the LAN is the cable. */
 export const ROUTER_PLAN: readonly PlanStep[] = [
   { kind: 'link', interface: 'tlx0', mtu: 1480 },
-  { kind: 'address', interface: 'tlx0', address: '192.88.99.1', len: 32 },
-  { kind: 'address', interface: 'tlx0', address: 'fe80::c000:205', len: 64 },
-  { kind: 'address', interface: 'tlx0', address: '2002:c000:205::1', len: 128 },
+  { kind: 'address', interface: 'tlx0', address: '192.88.99.1', len: 32, deprecated: false },
+  { kind: 'address', interface: 'tlx0', address: 'fe80::c000:205', len: 64, deprecated: false },
+  { kind: 'address', interface: 'tlx0', address: '2002:c000:205::1', len: 128, deprecated: false },
   { kind: 'route', to: '2002:c000:205::/48', via: null, interface: null, metric: 1024 },
   { kind: 'route', to: '2002::/16', via: null, interface: 'tlx0', metric: 1024 },
-  { kind: 'address', interface: 'tlxa', address: '2002:c000:205:1::1', len: 64 },
+  { kind: 'address', interface: 'tlxa', address: '2002:c000:205:1::1', len: 64, deprecated: false },
   { kind: 'route', to: 'default', via: '2002:c058:6301::', interface: 'tlx0', metric: 1029 },
 ];
 

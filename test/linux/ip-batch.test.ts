@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PlanStep } from '../../src/engine/plan.js';
 import { applyLines, applySteps, changeSteps, IpError, undoCommands, undoSteps } from '../../src/linux/ip-batch.js';
@@ -16,6 +16,26 @@ test('every step is one that a person could type', () => {
     'route replace 2002::/16 dev tlx0 metric 1024',
     'address replace 2002:c000:205:1::1/64 dev tlxa nodad',
     'route replace ::/0 via 2002:c058:6301:: dev tlx0 metric 1029',
+  ]);
+});
+
+/** What a customer edge sets for its lease, and an ISATAP host under a prefix that is not preferred any more. */
+const LEASE_PLAN: readonly PlanStep[] = [
+  { kind: 'address', interface: 'tlxa', address: '10.1.2.50', len: 24, deprecated: false },
+  { kind: 'route', to: '0.0.0.0/0', via: '10.1.2.1', interface: 'tlxa', metric: 1024 },
+  { kind: 'address', interface: 'tlxa', address: '2001:db8::5efe:a01:232', len: 128, deprecated: true },
+];
+
+test('a lease has its router on the link, a deprecated address is not preferred, and both are undone as they were done', () => {
+  expect(LEASE_PLAN.flatMap(applyLines)).toEqual([
+    'address replace 10.1.2.50/24 dev tlxa',
+    'route replace 0.0.0.0/0 via 10.1.2.1 onlink dev tlxa metric 1024',
+    'address replace 2001:db8::5efe:a01:232/128 dev tlxa nodad preferred_lft 0',
+  ]);
+  expect(undoCommands(LEASE_PLAN)).toEqual([
+    'address delete 2001:db8::5efe:a01:232/128 dev tlxa',
+    'route delete 0.0.0.0/0 via 10.1.2.1 onlink dev tlxa metric 1024',
+    'address delete 10.1.2.50/24 dev tlxa',
   ]);
 });
 
@@ -77,14 +97,19 @@ describeInNamespaces('on a host', () => {
   });
 
   test('a step that fails names the command and says what ip says', () => {
-    const steps: PlanStep[] = [ROUTER_PLAN[0], { kind: 'address', interface: 'nowhere0', address: '2001:db8::1', len: 64 }];
+    const steps: PlanStep[] = [
+      ROUTER_PLAN[0],
+      { kind: 'address', interface: 'nowhere0', address: '2001:db8::1', len: 64, deprecated: false },
+    ];
     const error = thrownBy(() => within(() => applySteps(steps)));
     expect([error.command, error.said]).toEqual(['address replace 2001:db8::1/64 dev nowhere0 nodad', 'Cannot find device "nowhere0"']);
     expect(error.message).toBe('ip address replace 2001:db8::1/64 dev nowhere0 nodad: Cannot find device "nowhere0"');
   });
 
   test('where ip gives up without the number of a command, its words are still there', () => {
-    const error = thrownBy(() => within(() => applySteps([{ kind: 'address', interface: 'tlxa', address: '2001:db8::zz', len: 64 }])));
+    const error = thrownBy(() =>
+      within(() => applySteps([{ kind: 'address', interface: 'tlxa', address: '2001:db8::zz', len: 64, deprecated: false }])),
+    );
     expect(error.said).toContain('2001:db8::zz');
   });
 
@@ -100,7 +125,7 @@ describeInNamespaces('on a host', () => {
       { ...linkStep, mtu: 1400 } as PlanStep,
       anycast,
       linkLocal,
-      { kind: 'address', interface: 'tlx0', address: '2002:c000:206::1', len: 128 },
+      { kind: 'address', interface: 'tlx0', address: '2002:c000:206::1', len: 128, deprecated: false },
       { kind: 'route', to: '2002::/16', via: null, interface: 'tlx0', metric: 1024 },
       { kind: 'route', to: 'default', via: '2002:c058:6302::', interface: 'tlx0', metric: 1029 },
       { kind: 'route', to: '2001:db8:1::/48', via: '2002:c058:6302::', interface: 'tlx0', metric: 1024 },
@@ -116,6 +141,43 @@ describeInNamespaces('on a host', () => {
     expect(host.state()).toEqual(expected.state());
     expect(link('tlx0')).toMatch(/\bUP\b.* mtu 1400 /);
     expected.close();
+  });
+
+  test('the address and the default route of a lease come and go, whatever subnet mask came with it', () => {
+    const before = host.state();
+    const bare: PlanStep[] = LEASE_PLAN.map((step) =>
+      step.kind === 'address' ? { ...step, len: step.address.includes(':') ? 128 : 32 } : step,
+    );
+    for (const plan of [LEASE_PLAN, bare]) {
+      within(() => applySteps(plan));
+      expect(host.state()).toContain('default via 10.1.2.1 dev tlxa metric 1024 onlink');
+      within(() => undoSteps(plan));
+      expect(host.state()).toEqual(before);
+    }
+  });
+
+  test('another address in the same subnet takes the place of the first, which takes nothing along', () => {
+    const moved = LEASE_PLAN.map((step) => (step.kind === 'address' && step.len === 24 ? { ...step, address: '10.1.2.60' } : step));
+    within(() => writeFileSync('/proc/sys/net/ipv4/conf/tlxa/promote_secondaries', '0'));
+    within(() => applySteps(LEASE_PLAN));
+    within(() => changeSteps(LEASE_PLAN, moved));
+    const expected = new HostFixture();
+    expected.namespace.run(() => applySteps(moved));
+    expect(host.state()).toEqual(expected.state());
+    expected.close();
+  });
+
+  test('an address is deprecated, and preferred again, without going away', async () => {
+    const [address] = LEASE_PLAN.slice(2) as [PlanStep & { kind: 'address' }];
+    const preferred: PlanStep[] = [{ ...address, deprecated: false }];
+    const shown = (): string => host.namespace.run(() => ip('-6 -o address show dev tlxa'));
+    within(() => applySteps(preferred));
+    expect(shown()).not.toContain('deprecated');
+    const events = await host.events(() => changeSteps(preferred, [address]));
+    expect(shown()).toMatch(/a01:232\/128 .*deprecated/);
+    within(() => changeSteps([address], preferred));
+    expect(shown()).toMatch(/a01:232\/128 (?!.*deprecated)/);
+    expect(events.filter((line) => line.startsWith('Deleted'))).toEqual([]);
   });
 
   test('between equal plans nothing is done at all', async () => {
