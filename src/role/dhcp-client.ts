@@ -18,7 +18,7 @@ import { Drop } from '../core/drop.js';
 import type { Frame } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
-import { isUnicast4, mask4 } from '../wire/address.js';
+import { isUnicast4 } from '../wire/address.js';
 import {
   DHCP_CLIENT_PORT,
   DHCP_SERVER_PORT,
@@ -27,15 +27,17 @@ import {
   DhcpOption,
   DhcpType,
   ETHERNET,
-  INFINITE_TIME,
   option32,
   readDhcp4,
   writeClientMessage,
 } from '../wire/dhcp4.js';
 import { IPV4_LEN, Protocol, writeIpv4 } from '../wire/ipv4.js';
 import { same, u32 } from '../wire/octets.js';
-import { OPTION_6RD, readOption212, type SixRdOption } from '../wire/option-212.js';
+import { OPTION_6RD } from '../wire/option-212.js';
 import { isUdp4, UDP_LEN, udpDestination, udpLen, udpOffset4, writeUdp4 } from '../wire/udp.js';
+import { type Lease, leaseDuration, leaseOf, renewalTimes, sameLease } from './dhcp-lease.js';
+
+export type { Lease } from './dhcp-lease.js';
 
 /**
  * Longest wait before the first message. RFC 2131 section 4.4.1 asks for 1 to 10 s, so that hosts which start together
@@ -48,7 +50,7 @@ export const FIRST_BACKOFF: Millis = 4_000;
 export const MAX_BACKOFF: Millis = 64_000;
 /** By how much chance shortens or lengthens a wait. */
 export const BACKOFF_SPREAD: Millis = 1_000;
-/** Retransmissions of a REQUEST to which nobody answers; then it is time for another server. RFC 2131 section 3.1.5. */
+/** Retransmissions of a REQUEST to which nobody answers; then it is time for another server. RFC 2131 section 3.1, step 5. */
 export const MAX_REQUEST_REPEATS = 4;
 /** Least time between retransmissions while the address is still leased. RFC 2131 section 4.4.5. */
 export const MIN_RENEWAL_INTERVAL: Millis = 60_000;
@@ -61,26 +63,6 @@ export const MIN_INTERVAL: Millis = FIRST_BACKOFF - BACKOFF_SPREAD;
 export const INFORM_INTERVAL: Millis = 3_600_000;
 /** Part of T1, T2 and the INFORM interval by which chance brings them forward, RFC 2131 section 4.4.5 ("fuzz"). */
 export const MAX_FUZZ = 1 / 16;
-
-/** What a server said about this host. */
-export interface Lease {
-  /** IPv4 address of this host, unsigned. */
-  readonly address: number;
-  /** True when the server gave the address; false after INFORM, when the interface had it. */
-  readonly assigned: boolean;
-  /** Of its subnet, from option 1; 32 when the server does not say: classes of addresses are long gone. */
-  readonly prefixLen: number;
-  /** Option 3, the first; null: none. */
-  readonly router: number | null;
-  /** Option 54. */
-  readonly server: number | null;
-  /** Option 212; null when it is not there, or invalid. */
-  readonly sixRd: SixRdOption | null;
-  /** Why an option 212 that was there is ignored. */
-  readonly sixRdFault: string | null;
-  /** End of the lease; Infinity: none is known (an infinite lease, or INFORM). */
-  readonly until: Millis;
-}
 
 /** How a client is set up. */
 export interface DhcpClientOptions {
@@ -255,7 +237,8 @@ export class DhcpClient {
 
   #handleOffer(message: DhcpMessage, now: Millis): number {
     const server = option32(message, DhcpOption.server);
-    if (this.#state !== 'selecting' || server === null || !isUnicast4(server) || leased(message) === null) return Drop.malformed_dhcp;
+    if (this.#state !== 'selecting' || server === null || !isUnicast4(server) || leaseDuration(message) === null)
+      return Drop.malformed_dhcp;
     this.#held = { address: message.yiaddr, server };
     this.#state = 'requesting';
     this.#tries = 0;
@@ -265,7 +248,7 @@ export class DhcpClient {
 
   #handleAck(message: DhcpMessage, now: Millis): number {
     const server = this.#claimAnswered(message);
-    const duration = leased(message);
+    const duration = leaseDuration(message);
     if (server === null || duration === null) return Drop.malformed_dhcp;
     const until = this.#asked + duration;
     if (until <= now) return Drop.malformed_dhcp;
@@ -278,14 +261,14 @@ export class DhcpClient {
     const fuzz = 1 - MAX_FUZZ * this.#fraction();
     this.#rebindAt = this.#asked + rebinding * fuzz;
     this.#wake = Math.min(Math.max(this.#asked + renewal * fuzz, this.#due + MIN_INTERVAL), until);
-    return this.#take(message, message.yiaddr, server, until);
+    return this.#take(leaseOf(message, message.yiaddr, true, until));
   }
 
   #handleInformation(message: DhcpMessage, now: Millis): number {
     this.#state = 'informed';
     this.#pending = false;
     this.#wake = now + INFORM_INTERVAL * (1 - MAX_FUZZ * this.#fraction());
-    return this.#take(message, this.#held.address, option32(message, DhcpOption.server), Number.POSITIVE_INFINITY);
+    return this.#take(leaseOf(message, this.#held.address, false, Number.POSITIVE_INFINITY));
   }
 
   #handleNak(message: DhcpMessage, now: Millis): number {
@@ -302,23 +285,10 @@ export class DhcpClient {
     return asked ? server : null;
   }
 
-  /** Makes a lease of an ACK, and a verdict of its option 212. */
-  #take(message: DhcpMessage, address: number, server: number | null, until: Millis): number {
-    const payload = message.options.get(OPTION_6RD);
-    const option = payload === undefined ? null : readOption212(payload);
-    const fault = option !== null && 'fault' in option ? option.fault : null;
-    const lease: Lease = {
-      address,
-      prefixLen: prefixLenOf(option32(message, DhcpOption.subnetMask)),
-      router: firstRouter(message),
-      server,
-      sixRd: option === null || 'fault' in option ? null : option,
-      sixRdFault: fault,
-      assigned: !this.#informing,
-      until,
-    };
-    if (this.#lease === null || !equal(lease, this.#lease)) this.#lease = lease;
-    return fault === null ? Verdict.consumed : Drop.malformed_option_212;
+  /** Takes the lease that an ACK makes; a verdict of its option 212. */
+  #take(lease: Lease): number {
+    if (this.#lease === null || !sameLease(lease, this.#lease)) this.#lease = lease;
+    return lease.sixRdFault === null ? Verdict.consumed : Drop.malformed_option_212;
   }
 
   #isOver(now: Millis): boolean {
@@ -384,37 +354,4 @@ export class DhcpClient {
     this.#random(this.#chance);
     return u32(this.#chance, 0);
   }
-}
-
-/** How long the address in `message` is leased, milliseconds; null when it is no address of a host, or not leased. */
-function leased(message: DhcpMessage): Millis | null {
-  const seconds = option32(message, DhcpOption.leaseTime);
-  if (seconds === null || seconds === 0 || !isUnicast4(message.yiaddr)) return null;
-  return seconds === INFINITE_TIME ? Number.POSITIVE_INFINITY : seconds * 1000;
-}
-
-/** T1 and T2 from the start of a lease of `duration`: the server's where they make sense, else those of RFC 2131 section 4.4.5. */
-function renewalTimes(message: DhcpMessage, duration: Millis): readonly [renewal: Millis, rebinding: Millis] {
-  const renewal = (option32(message, DhcpOption.renewalTime) ?? duration / 2000) * 1000;
-  const rebinding = (option32(message, DhcpOption.rebindingTime) ?? (duration * 0.875) / 1000) * 1000;
-  const inOrder = renewal > 0 && renewal < rebinding && rebinding < duration;
-  return inOrder && duration !== Number.POSITIVE_INFINITY ? [renewal, rebinding] : [duration / 2, duration * 0.875];
-}
-
-/** Bits in a subnet mask. A mask with gaps, or without bits, is none: this host is then alone in its subnet. */
-function prefixLenOf(mask: number | null): number {
-  const len = mask === null ? 32 : Math.clz32(~mask);
-  return len > 0 && mask === mask4(len) ? len : 32;
-}
-
-function firstRouter(message: DhcpMessage): number | null {
-  const routers = message.options.get(DhcpOption.router);
-  if (routers === undefined || routers.length === 0 || routers.length % 4 !== 0) return null;
-  const first = u32(routers, 0);
-  return isUnicast4(first) ? first : null;
-}
-
-/** Leases hold numbers, octets and text only, always in one order. */
-function equal(a: Lease, b: Lease): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
