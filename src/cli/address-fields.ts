@@ -1,25 +1,19 @@
 /** Reads an IPv6 address: which automatic tunnel it belongs to, and every field it carries. */
 import { Endpoint } from '../core/endpoint.js';
-import { hasIsatapId, isatapIpv4, isUniversal } from '../mapping/isatap.js';
+import { isUniversal } from '../mapping/isatap.js';
+import { recognise, type ShownTunnel } from '../mapping/recognise.js';
 import { type SixRd, sixToFour } from '../mapping/sixrd.js';
-import { TEREDO_CONE, Teredo, teredoFlags, teredoServer } from '../mapping/teredo.js';
+import { TEREDO_CONE, teredoFlags, teredoServer } from '../mapping/teredo.js';
 import { formatIpv4, formatIpv6, formatPrefix6 } from '../wire/address.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
 import { u32 } from '../wire/octets.js';
 
 /** What an address says; keys stay as they are, they are read by programs. */
 export type DecodedAddress = { readonly address: string } & (
-  | SiteFields<'6to4'>
   | SiteFields<'6rd'>
-  | { readonly type: 'isatap'; readonly ipv4: string; readonly globalId: boolean; readonly prefix: string }
-  | {
-      readonly type: 'teredo';
-      readonly server: string;
-      readonly flags: string;
-      readonly cone: boolean;
-      readonly port: number;
-      readonly ipv4: string;
-    }
+  | SiteFields<'6to4'>
+  | TeredoFields
+  | IsatapFields
   | { readonly type: 'native' }
 );
 
@@ -34,24 +28,34 @@ interface SiteFields<T extends string> {
   readonly interfaceId: string;
 }
 
+interface TeredoFields {
+  readonly type: 'teredo';
+  readonly server: string;
+  /** Sixteen bits, in hexadecimal. */
+  readonly flags: string;
+  readonly cone: boolean;
+  readonly port: number;
+  readonly ipv4: string;
+}
+
+interface IsatapFields {
+  readonly type: 'isatap';
+  readonly ipv4: string;
+  /** The u bit. */
+  readonly globalId: boolean;
+  readonly prefix: string;
+}
+
 /** Bits of a whole number that a double holds exactly. */
 const EXACT_BITS = 53;
 
 const endpoint = new Endpoint();
-const anyTeredo = new Teredo();
 
-/**
- * Decodes sixteen octets. `domain` recognises 6rd addresses, which look like any other; it is asked
- * first. A prefix tells more than an interface identifier, so ISATAP comes last.
- */
-export function decodeAddress(b: Uint8Array, domain: SixRd | null): DecodedAddress {
-  const address = formatIpv6(b);
-  if (domain?.endpointOf(b, 0, endpoint)) return { address, ...site('6rd', domain, b) };
-  if (sixToFour.endpointOf(b, 0, endpoint)) return { address, ...site('6to4', sixToFour, b) };
-  if (anyTeredo.endpointOf(b, 0, endpoint)) {
+const FIELDS: { readonly [T in ShownTunnel]: (b: Uint8Array) => SiteFields<'6to4'> | TeredoFields | IsatapFields } = {
+  '6to4': (b) => site('6to4', sixToFour, b),
+  teredo(b) {
     const flags = teredoFlags(b, 0);
     return {
-      address,
       type: 'teredo',
       server: formatIpv4(teredoServer(b, 0)),
       flags: `0x${flags.toString(16).padStart(4, '0')}`,
@@ -59,17 +63,22 @@ export function decodeAddress(b: Uint8Array, domain: SixRd | null): DecodedAddre
       port: endpoint.port,
       ipv4: formatIpv4(endpoint.addr),
     };
-  }
-  if (hasIsatapId(b, 0)) {
-    return {
-      address,
-      type: 'isatap',
-      ipv4: formatIpv4(isatapIpv4(b, 0)),
-      globalId: isUniversal(b, 0),
-      prefix: formatPrefix6({ addr: keep(b, 0, 64), len: 64 }),
-    };
-  }
-  return { address, type: 'native' };
+  },
+  isatap: (b) => ({
+    type: 'isatap',
+    ipv4: formatIpv4(endpoint.addr),
+    globalId: isUniversal(b, 0),
+    prefix: formatPrefix6({ addr: keep(b, 0, 64), len: 64 }),
+  }),
+};
+
+/** Decodes sixteen octets. `domains` recognise 6rd addresses, which look like any other; they are asked first. */
+export function decodeAddress(b: Uint8Array, domains: readonly SixRd[]): DecodedAddress {
+  const address = formatIpv6(b);
+  const domain = domains.find((one) => one.endpointOf(b, 0, endpoint));
+  if (domain !== undefined) return { address, ...site('6rd', domain, b) };
+  const tunnel = recognise(b, 0, endpoint);
+  return tunnel === null ? { address, type: 'native' } : { address, ...FIELDS[tunnel](b) };
 }
 
 function site<T extends string>(type: T, domain: SixRd, b: Uint8Array): SiteFields<T> {

@@ -178,6 +178,6 @@ function named(names: ReadonlyMap<number, string>, type: number): { name?: strin
 }
 
 function address(key: 'source' | 'destination', b: Uint8Array, off: number): Partial<Layer> {
-  const decoded = decodeAddress(b.subarray(off, off + 16), null);
+  const decoded = decodeAddress(b.subarray(off, off + 16), []);
   return { [key]: formatIpv6(b, off), ...('ipv4' in decoded && { [`${key}Carries`]: decoded.ipv4 }) };
 }

@@ -18,7 +18,7 @@ const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0);
 const registry = new EndpointPolicy([]);
 
 /** Whether an IPv4 address is known to be globally unique, whatever a lab allows: the u bit, RFC 5214 section 6.1. */
-function isUnique(addr: number): boolean {
+export function isUnique(addr: number): boolean {
   return !registry.special(addr);
 }
 

@@ -35,7 +35,7 @@ const PREFIX = 2;
 const RELAYS = PREFIX + ADDRESS_LEN;
 const RELAY_LEN = 4;
 /** Octets of code and length in front of the payload. */
-const HEAD_LEN = 2;
+export const OPTION_HEAD_LEN = 2;
 /** As many relays as one option holds, whose length is an octet. An option in parts (RFC 3396) may bring no more. */
 const MOST_RELAYS = Math.floor((255 - RELAYS) / RELAY_LEN);
 
@@ -48,12 +48,8 @@ export function readOption212(payload: Uint8Array): SixRdOption | OptionFault {
   if (relaysLen > MOST_RELAYS * RELAY_LEN) return fault(`${relaysLen / RELAY_LEN} border relays: expected at most ${MOST_RELAYS}`);
 
   const [ipv4MaskLen, prefixLen] = payload;
-  if (ipv4MaskLen > 32) return fault(`IPv4MaskLen ${ipv4MaskLen}: expected 0 to 32`);
-  if (prefixLen > 128) return fault(`6rdPrefixLen ${prefixLen}: expected 0 to 128`);
-  const carried = 32 - ipv4MaskLen;
-  if (prefixLen + carried > 128) return fault(`6rdPrefixLen ${prefixLen} and ${carried} bits of IPv4: expected at most 128 together`);
-  if (carried === 32 && prefixLen > 32)
-    return fault(`6rdPrefixLen ${prefixLen} with all 32 bits of IPv4: expected a prefix of 32 bits or less`, '11');
+  const wrong = domainFault(prefixLen, ipv4MaskLen);
+  if (wrong !== null) return wrong;
 
   const borderRelays: number[] = [];
   for (let at = RELAYS; at < payload.length; at += RELAY_LEN) borderRelays.push(u32(payload, at));
@@ -62,24 +58,36 @@ export function readOption212(payload: Uint8Array): SixRdOption | OptionFault {
   return { ipv4MaskLen, prefix: { addr: masked(payload, PREFIX, prefixLen), len: prefixLen }, borderRelays };
 }
 
+/** What is wrong with the lengths of a 6rd domain; null when nothing is. */
+export function domainFault(prefixLen: number, ipv4MaskLen: number): OptionFault | null {
+  if (ipv4MaskLen > 32) return fault(`IPv4MaskLen ${ipv4MaskLen}: expected 0 to 32`);
+  if (prefixLen > 128) return fault(`6rdPrefixLen ${prefixLen}: expected 0 to 128`);
+  const carried = 32 - ipv4MaskLen;
+  if (prefixLen + carried > 128) return fault(`6rdPrefixLen ${prefixLen} and ${carried} bits of IPv4: expected at most 128 together`);
+  if (carried === 32 && prefixLen > 32)
+    return fault(`6rdPrefixLen ${prefixLen} with all 32 bits of IPv4: expected a prefix of 32 bits or less`, '11');
+  return null;
+}
+
 /** Reads one whole option, code and length included, and nothing behind it. */
 export function readWholeOption212(option: Uint8Array): SixRdOption | OptionFault {
-  if (option.length < HEAD_LEN) return fault(`${option.length} octets: expected code, length and what they announce`);
+  if (option.length < OPTION_HEAD_LEN) return fault(`${option.length} octets: expected code, length and what they announce`);
   const [code, len] = option;
   if (code !== OPTION_6RD) return fault(`code ${code}: expected ${OPTION_6RD}`);
-  if (len !== option.length - HEAD_LEN) return fault(`length ${len}: expected ${option.length - HEAD_LEN}, the octets that follow`);
-  return readOption212(option.subarray(HEAD_LEN));
+  if (len !== option.length - OPTION_HEAD_LEN)
+    return fault(`length ${len}: expected ${option.length - OPTION_HEAD_LEN}, the octets that follow`);
+  return readOption212(option.subarray(OPTION_HEAD_LEN));
 }
 
 /** The whole option, code and length included. `option` is valid: as read, or checked alike. */
 export function writeOption212(option: SixRdOption): Uint8Array {
-  const b = new Uint8Array(HEAD_LEN + RELAYS + option.borderRelays.length * RELAY_LEN);
+  const b = new Uint8Array(OPTION_HEAD_LEN + RELAYS + option.borderRelays.length * RELAY_LEN);
   b[0] = OPTION_6RD;
-  b[1] = b.length - HEAD_LEN;
-  b[HEAD_LEN] = option.ipv4MaskLen;
-  b[HEAD_LEN + 1] = option.prefix.len;
-  b.set(masked(option.prefix.addr, 0, option.prefix.len), HEAD_LEN + PREFIX);
-  for (const [i, relay] of option.borderRelays.entries()) put32(b, HEAD_LEN + RELAYS + i * RELAY_LEN, relay);
+  b[1] = b.length - OPTION_HEAD_LEN;
+  b[OPTION_HEAD_LEN] = option.ipv4MaskLen;
+  b[OPTION_HEAD_LEN + 1] = option.prefix.len;
+  b.set(masked(option.prefix.addr, 0, option.prefix.len), OPTION_HEAD_LEN + PREFIX);
+  for (const [i, relay] of option.borderRelays.entries()) put32(b, OPTION_HEAD_LEN + RELAYS + i * RELAY_LEN, relay);
   return b;
 }
 

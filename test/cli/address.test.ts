@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { vectors } from '../wire/vectors.js';
 import { invoke } from './invoke.js';
 
 const decode = async (...args: string[]) => {
@@ -71,6 +72,37 @@ test.each([
   ]);
 });
 
+/** The first of the project's option vectors. */
+const OPTION = 'd416082020010db80000000000000000000000000a000001';
+
+test('what a provider hands out by DHCPv4 says as much as its parameters, however the octets are set apart', async () => {
+  const colons = OPTION.replace(/..(?=.)/g, '$&:');
+  for (const text of [OPTION, colons, colons.replaceAll(':', ' ').toUpperCase()]) {
+    const encoded = await invoke('address', 'encode', '6rd', '--option-212', text, '10.100.100.1');
+    expect(encoded).toEqual({ status: 0, out: ['2001:db8:6464:100::/56'], err: [] });
+    expect(await decode('--option-212', text, '--ipv4-common', '10.0.0.1', '2001:db8:6464:102::9')).toMatchObject([
+      { type: '6rd', ipv4: '10.100.100.1', prefix: '2001:db8:6464:100::/56', subnet: 2 },
+    ]);
+  }
+});
+
+test.each(vectors['6rd_option212'].filter((row) => 'br' in row))('option 212 of $6rdPrefix, mask $IPv4MaskLen is $hex', async (row) => {
+  const args = ['--prefix', row['6rdPrefix'] ?? '', '--ipv4-mask-length', String(row.IPv4MaskLen), ...(row.br ?? [])];
+  const { status, out } = await invoke('address', 'encode', 'option-212', '--json', ...args);
+  const dnsmasq = `dhcp-option=212,${row.hex.slice(4).replace(/..(?=.)/g, '$&:')}`;
+  expect([status, out.map((line) => JSON.parse(line))]).toEqual([0, [{ type: 'option-212', option: row.hex, dnsmasq }]]);
+  expect((await invoke('address', 'encode', 'option-212', ...args)).out).toEqual([`${row.hex}\n${dnsmasq}`]);
+});
+
+test('a delegated prefix longer than a /64 is written, with a warning, RFC 5969 section 4', async () => {
+  const encoded = await invoke('address', 'encode', '6rd', '--prefix', '2001:db8::/48', '--ipv4-mask-length', '8', '10.1.2.3');
+  expect(encoded).toEqual({
+    status: 0,
+    out: ['2001:db8:0:102:300::/72'],
+    err: ['warning: hosts cannot autoconfigure under a /72: it is longer than a /64 (RFC 5969 section 4)'],
+  });
+});
+
 test('a subnet number of more than 32 bits is exact, and one that a double cannot hold is left out', async () => {
   const domain = (prefix: string) => ['--prefix', prefix, '--ipv4-mask-length', '24', '--ipv4-common', '10.0.0.0'];
   const [decoded] = await decode(...domain('2400::/16'), '2400:5ab:cdef:1234::1');
@@ -112,7 +144,21 @@ test.each([
   [['decode', '--prefix', '2001:db8::/32', '::1'], '--prefix needs --ipv4-mask-length'],
   [['encode', '6to4', '192.0.2.256'], 'Expected an IPv4 address'],
   [['encode', '6to4', '010.0.0.1'], 'Expected an IPv4 address'],
-  [['encode', '6rd', '192.0.2.1'], "required option '--prefix <prefix>' not specified"],
+  [['decode', '--ipv4-mask-length', '8', '::1'], '--ipv4-mask-length needs --prefix'],
+  [['decode', '--prefix', '2001:db8::/33', '--ipv4-mask-length', '0', '::1'], 'expected a prefix of 32 bits or less (RFC 5969 section 11)'],
+  [['decode', '--option-212', 'd416', '::1'], 'length 22: expected 0, the octets that follow (RFC 5969 section 7.1.1)'],
+  [['decode', '--option-212', 'd4160', '::1'], 'Expected hexadecimal octets.'],
+  [['decode', '--option-212', OPTION, '--prefix', '2001:db8::/32', '::1'], "cannot be used with option '--prefix <prefix>'"],
+  [['encode', '6rd', '192.0.2.1'], 'expected --prefix and --ipv4-mask-length, or --option-212'],
+  [['encode', '6rd', '--option-212', OPTION, '--ipv4-mask-length', '8', '10.0.0.1'], 'cannot be used with'],
+  [['encode', '6rd', '--prefix', '2001:db8::/33', '--ipv4-mask-length', '0', '192.0.2.1'], 'expected a prefix of 32 bits or less'],
+  [['encode', 'option-212', '--prefix', '2001:db8::/33', '--ipv4-mask-length', '0', '192.0.2.1'], 'expected a prefix of 32 bits or less'],
+  [['encode', 'option-212', '--prefix', '2001:db8::/32', '--ipv4-mask-length', '8'], "missing required argument 'relay'"],
+  [['encode', 'option-212', '--prefix', '2001:db8::/32', '--ipv4-mask-length', '8', '224.0.0.1'], 'border relay 224.0.0.1'],
+  [
+    ['encode', 'option-212', '--prefix', '2001:db8::/32', '--ipv4-mask-length', '8', ...Array<string>(60).fill('10.0.0.1')],
+    '60 border relays: expected at most 59',
+  ],
   [['encode', '6rd', '--prefix', '2001:db8::1/32', '--ipv4-mask-length', '0', '192.0.2.1'], 'Expected an IPv6 prefix'],
   [['encode', '6rd', '--prefix', '2001:db8::/100', '--ipv4-mask-length', '0', '192.0.2.1'], 'expected at most 128 together'],
   [['encode', '6rd', '--prefix', '2001:db8::/32', '--ipv4-mask-length', '33', '192.0.2.1'], 'Expected a whole number from 0 to 32.'],

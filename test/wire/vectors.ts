@@ -19,6 +19,14 @@ export type EcnName = 'Not-ECT' | 'ECT(1)' | 'ECT(0)' | 'CE';
 interface SharedVectors {
   readonly '6to4_addresses': readonly { v4: string; prefix: string; use: string }[];
   readonly '6rd_prefixes': readonly { '6rdPrefix': string; IPv4MaskLen: number; ce_v4: string; delegated: string; note: string }[];
+  readonly '6rd_option212': readonly {
+    IPv4MaskLen?: number;
+    '6rdPrefix'?: string;
+    br?: readonly string[];
+    hex: string;
+    valid: boolean;
+    why?: string;
+  }[];
   readonly icmp_translation: {
     icmp6_ptb_for_1400_byte_packet: string;
     icmp6_addr_unreachable_from_3_1: string;
