@@ -1,5 +1,6 @@
 /** Every descriptor of the service: opened and closed here, used by the packet threads. */
 import type { NodeSpec } from '../engine/spec.js';
+import { closeDhcp4, type Dhcp4Sockets, openDhcp4 } from '../linux/dhcp4.js';
 import { tunHolder } from '../linux/holder.js';
 import { openIcmp4 } from '../linux/icmp4.js';
 import { openLan } from '../linux/lan.js';
@@ -9,20 +10,62 @@ import { openTun } from '../linux/tun.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 import type { Descriptors } from './messages.js';
 
-/** A socket on a LAN, and the interface it is bound to: one of the same name that is made later is another. */
-interface Lan {
-  readonly fd: number;
+/** What is open on an interface of the host, and which one that is: one of the same name that is made later is another. */
+interface OnInterface<T> {
+  readonly sockets: T;
   readonly index: number;
 }
 
-/** TUN devices, sockets, LAN sockets. */
+/** Sockets of one kind, each set on an interface of the host. */
+class InterfaceSockets<T> {
+  readonly #open: (name: string) => T;
+  readonly #release: (sockets: T) => void;
+  readonly #present = new Map<string, OnInterface<T>>();
+  /** Those that packet threads may still use. */
+  #retired: T[] = [];
+
+  constructor(open: (name: string) => T, release: (sockets: T) => void) {
+    this.#open = open;
+    this.#release = release;
+  }
+
+  /** Opens what is not open on the present interface of this name. True when another interface had the name before. Throws what `open` throws. */
+  open(name: string): boolean {
+    const index = ifNameToIndex(name);
+    const before = this.#present.get(name);
+    if (before?.index === index) return false;
+    if (before !== undefined) this.#retire(name, before);
+    this.#present.set(name, { sockets: this.#open(name), index });
+    return before !== undefined;
+  }
+
+  get(name: string): T | undefined {
+    return this.#present.get(name)?.sockets;
+  }
+
+  /** Closes all but those on `names`, once no packet thread uses them any more. */
+  closeExcept(names: ReadonlySet<string>): void {
+    for (const [name, one] of [...this.#present]) if (!names.has(name)) this.#retire(name, one);
+    for (const sockets of this.#retired.splice(0)) this.#release(sockets);
+  }
+
+  #retire(name: string, { sockets }: OnInterface<T>): void {
+    this.#retired.push(sockets);
+    this.#present.delete(name);
+  }
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** TUN devices, sockets of the node, sockets on interfaces of the host. */
 export class Devices {
   readonly #workers: number;
   readonly #protocol41: readonly number[];
   readonly #icmp4: readonly number[];
   /** Queues by interface, one a packet thread. */
   readonly #tuns = new Map<string, readonly number[]>();
-  readonly #lans = new Map<string, Lan>();
+  readonly #lans = new InterfaceSockets<number>((name) => privileged(() => openLan(name)), close);
+  readonly #dhcp4 = new InterfaceSockets<Dhcp4Sockets>((name) => privileged(() => openDhcp4(name)), closeDhcp4);
   /** Descriptors that packet threads may still use. */
   #retired: number[] = [];
 
@@ -39,21 +82,26 @@ export class Devices {
     return new Set(this.#tuns.keys());
   }
 
-  /** Opens what `node` needs and is not open yet. Throws a Failure; what was opened before it stays open until `close`. */
-  open(node: NodeSpec): void {
-    for (const { interface: name, lans } of node.tunnels) {
-      if (!this.#tuns.has(name)) this.#tuns.set(name, openTunnel(name, this.#workers));
-      for (const lan of lans) this.#openLan(lan.interface);
-    }
+  /**
+   * Opens what `node` needs and is not open yet. True when an interface of the host is another than before under its old
+   * name: what was set on it is gone. Throws a Failure; what was opened before it stays open until `close`.
+   */
+  open(node: NodeSpec): boolean {
+    for (const { interface: name } of node.tunnels) if (!this.#tuns.has(name)) this.#tuns.set(name, openTunnel(name, this.#workers));
+    const replaced = [
+      ...[...lansOf(node)].map((name) => this.#lans.open(name)),
+      ...[...leasesOf(node)].map((name) => this.#dhcp4.open(name)),
+    ];
+    return replaced.includes(true);
   }
 
   /** Closes what `node` does not need, once no packet thread uses it any more. */
   close(node: NodeSpec): void {
     const tuns = new Set(node.tunnels.map((tunnel) => tunnel.interface));
-    const lans = new Set(node.tunnels.flatMap((tunnel) => tunnel.lans.map((lan) => lan.interface)));
     for (const name of [...this.#tuns.keys()]) if (!tuns.has(name)) this.forget(name);
-    for (const [name, lan] of [...this.#lans]) if (!lans.has(name)) this.#retireLan(name, lan);
     for (const fd of this.#retired.splice(0)) close(fd);
+    this.#lans.closeExcept(lansOf(node));
+    this.#dhcp4.closeExcept(leasesOf(node));
   }
 
   /** The TUN device `name` is no longer ours: `open` makes it anew. */
@@ -70,39 +118,40 @@ export class Devices {
   /** The share of packet thread `worker` in what `node` needs, all of it open. */
   descriptors(worker: number, node: NodeSpec): Descriptors {
     const owner = worker === 0;
-    const lans = owner ? node.tunnels.flatMap((tunnel) => tunnel.lans.map((lan) => lan.interface)) : [];
     return {
       protocol41: this.#protocol41[worker],
       icmp4: this.#icmp4[worker],
       tunnels: new Map(node.tunnels.map(({ interface: name }) => [name, this.#tuns.get(name)?.[worker] ?? -1])),
-      lans: new Map(lans.map((name) => [name, this.#lans.get(name)?.fd ?? -1])),
+      lans: openOn(this.#lans, owner ? lansOf(node) : NO_NAMES),
+      dhcp4: openOn(this.#dhcp4, owner ? leasesOf(node) : NO_NAMES),
     };
   }
 
   /** Closes everything, once no packet thread runs any more. */
   closeAll(): void {
-    for (const fd of [
-      ...this.#protocol41,
-      ...this.#icmp4,
-      ...[...this.#tuns.values()].flat(),
-      ...[...this.#lans.values()].map((lan) => lan.fd),
-    ])
-      close(fd);
-    for (const fd of this.#retired.splice(0)) close(fd);
+    for (const fd of [...this.#protocol41, ...this.#icmp4, ...[...this.#tuns.values()].flat(), ...this.#retired.splice(0)]) close(fd);
+    this.#lans.closeExcept(NO_NAMES);
+    this.#dhcp4.closeExcept(NO_NAMES);
   }
+}
 
-  #openLan(name: string): void {
-    const index = ifNameToIndex(name);
-    const lan = this.#lans.get(name);
-    if (lan?.index === index) return;
-    if (lan !== undefined) this.#retireLan(name, lan);
-    this.#lans.set(name, { fd: privileged(() => openLan(name)), index });
-  }
+/** Interfaces of LANs. */
+function lansOf(node: NodeSpec): ReadonlySet<string> {
+  return new Set(node.tunnels.flatMap((tunnel) => tunnel.lans.map((lan) => lan.interface)));
+}
 
-  #retireLan(name: string, lan: Lan): void {
-    this.#retired.push(lan.fd);
-    this.#lans.delete(name);
+/** Interfaces with a DHCPv4 client. */
+function leasesOf(node: NodeSpec): ReadonlySet<string> {
+  return new Set(node.dhcp.map((dhcp) => dhcp.interface));
+}
+
+function openOn<T>(all: InterfaceSockets<T>, names: ReadonlySet<string>): ReadonlyMap<string, T> {
+  const opened = new Map<string, T>();
+  for (const name of names) {
+    const sockets = all.get(name);
+    if (sockets !== undefined) opened.set(name, sockets);
   }
+  return opened;
 }
 
 function openTunnel(name: string, queues: number): readonly number[] {

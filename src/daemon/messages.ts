@@ -1,5 +1,7 @@
 /** What the main thread and the packet threads tell each other. */
+import type { News } from '../engine/news.js';
 import type { NodeSpec } from '../engine/spec.js';
+import type { Dhcp4Sockets } from '../linux/dhcp4.js';
 
 /** The descriptors that one packet thread reads and writes; the main thread opens and closes them. */
 export interface Descriptors {
@@ -10,6 +12,8 @@ export interface Descriptors {
   readonly tunnels: ReadonlyMap<string, number>;
   /** LANs, by interface name; empty in every thread but the owner. */
   readonly lans: ReadonlyMap<string, number>;
+  /** Interfaces on which the node is a DHCPv4 client, by name; empty in every thread but the owner. */
+  readonly dhcp4: ReadonlyMap<string, Dhcp4Sockets>;
 }
 
 /** To a packet thread; ring its bell after posting. */
@@ -17,7 +21,7 @@ export type ToWorker =
   /** The first letter: which thread it is, and what it has for life. */
   | {
       readonly kind: 'begin';
-      /** 0 is the owner: it translates ICMP errors, counts them, and speaks to LANs. */
+      /** 0 is the owner: it translates ICMP errors, counts them, speaks to LANs, and asks servers and routers. */
       readonly worker: number;
       /** The rows of all threads; this one writes its own. */
       readonly counters: SharedArrayBuffer;
@@ -26,11 +30,13 @@ export type ToWorker =
     }
   /** Take this snapshot and these descriptors. Answered with `configured`; until then the old descriptors stay open. */
   | { readonly kind: 'configure'; readonly node: NodeSpec; readonly descriptors: Descriptors }
-  /** Tell LANs that their prefix is gone, and end. */
+  /** Tell LANs that their prefix is gone, give leases back, and end. */
   | { readonly kind: 'stop' };
 
 /** From a packet thread. One that fails throws: its `error` event carries the stack. */
 export type FromWorker =
   | { readonly kind: 'configured' }
+  /** The owner has found something out; its times are of `monotonicNow`. */
+  | { readonly kind: 'news'; readonly news: News }
   /** Somebody deleted this TUN device: `fd`, a queue of it, is dead. */
   | { readonly kind: 'gone'; readonly interface: string; readonly fd: number };

@@ -1,4 +1,5 @@
 /** The packet threads as the main thread sees them: started, configured, ended, all together. */
+import type { News } from '../engine/news.js';
 import type { NodeSpec } from '../engine/spec.js';
 import { openEvent, signal } from '../linux/eventfd.js';
 import { close } from '../linux/libc.js';
@@ -11,6 +12,8 @@ export interface ThreadEvents {
   failed(error: Error): void;
   /** Somebody deleted a TUN device of which `fd` is a queue. */
   gone(device: string, fd: number): void;
+  /** The owner has found something out. */
+  news(news: News): void;
 }
 
 interface Thread {
@@ -84,12 +87,17 @@ export class PacketThreads {
   }
 
   #hear(thread: Thread, message: FromWorker): void {
-    if (message.kind === 'gone') {
-      this.#events.gone(message.interface, message.fd);
-      return;
+    switch (message.kind) {
+      case 'gone':
+        this.#events.gone(message.interface, message.fd);
+        break;
+      case 'news':
+        this.#events.news(message.news);
+        break;
+      case 'configured':
+        this.#behind.delete(thread);
+        if (this.#behind.size === 0) this.#waiting?.resolve();
     }
-    this.#behind.delete(thread);
-    if (this.#behind.size === 0) this.#waiting?.resolve();
   }
 }
 

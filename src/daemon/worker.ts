@@ -11,18 +11,20 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { HEADROOM } from '../core/frame.js';
 import { Pipeline, type Ports } from '../engine/pipeline.js';
 import { Arena, arenaStride } from '../linux/arena.js';
+import { Dhcp4Port } from '../linux/dhcp4.js';
 import { drain } from '../linux/eventfd.js';
 import { Icmp4Port } from '../linux/icmp4.js';
 import { LanPort } from '../linux/lan.js';
 import { Poller } from '../linux/poll.js';
 import { Protocol41Port } from '../linux/protocol41.js';
 import { TunPort } from '../linux/tun.js';
+import { monotonicNow } from './clock.js';
 import { writerOf } from './counters.js';
 import type { Descriptors, FromWorker, ToWorker } from './messages.js';
 
 /** Packets that one port hands over at a time. */
 const BATCH = 64;
-/** The same for LANs and ICMP errors, which are rare. */
+/** The same for LANs, ICMP errors and leases, which are rare. */
 const SMALL_BATCH = 8;
 /** Octets of a frame: the largest IP packet, as the kernel puts fragments together, and our header before it. */
 const ROOM = HEADROOM + 65_536;
@@ -37,22 +39,25 @@ class PortSet implements Ports {
   readonly icmp4: Icmp4Port;
   readonly tunnels: ReadonlyMap<string, TunPort>;
   readonly lans: ReadonlyMap<string, LanPort>;
+  readonly dhcp4: ReadonlyMap<string, Dhcp4Port>;
   readonly poller: Poller;
   readonly #arena: Arena;
   readonly #deleted = new Set<string>();
 
   constructor(descriptors: Descriptors, bell: number) {
-    const { protocol41, icmp4, tunnels, lans } = descriptors;
-    const frames = BATCH * (1 + tunnels.size) + SMALL_BATCH * (1 + lans.size);
+    const { protocol41, icmp4, tunnels, lans, dhcp4 } = descriptors;
+    const frames = BATCH * (1 + tunnels.size) + SMALL_BATCH * (1 + lans.size + dhcp4.size);
     // Memory is taken page by page as packets touch it: a roomy arena costs addresses only.
     const arena = new Arena(ARENA_SLACK + frames * arenaStride(ROOM));
     this.descriptors = descriptors;
     this.#arena = arena;
-    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, icmp4, ...lans.values()]);
+    const leases = [...dhcp4.values()].map(({ link }) => link);
+    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, icmp4, ...lans.values(), ...leases]);
     this.protocol41 = new Protocol41Port(arena, protocol41, BATCH, ROOM);
     this.icmp4 = new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
     this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM)]));
     this.lans = new Map([...lans].map(([name, fd]) => [name, new LanPort(arena, fd, SMALL_BATCH, ROOM)]));
+    this.dhcp4 = new Map([...dhcp4].map(([name, sockets]) => [name, new Dhcp4Port(arena, sockets, SMALL_BATCH, ROOM)]));
   }
 
   makeBatch(count: number, room: number) {
@@ -102,11 +107,11 @@ class PacketLoop {
         Atomics.wait(this.#mail, 0, 0, LONGEST_SLEEP);
         continue;
       }
-      if (pipeline.step(performance.now()) > 0) continue;
+      if (pipeline.step(monotonicNow()) > 0) continue;
       ports.eachDeleted(this.#reportDeleted);
-      ports.poller.wait(Math.min(pipeline.nextTimeout() - performance.now(), LONGEST_SLEEP));
+      ports.poller.wait(Math.min(pipeline.nextTimeout() - monotonicNow(), LONGEST_SLEEP));
     }
-    this.#pipeline?.withdraw(performance.now());
+    this.#pipeline?.withdraw(monotonicNow());
     this.#ports?.unmap();
   }
 
@@ -128,13 +133,14 @@ class PacketLoop {
       counters: writerOf(counters, worker),
       random: (into) => void randomFillSync(into),
       owner: worker === 0,
+      news: (news) => this.#post({ kind: 'news', news }),
     });
   }
 
   #configure({ node, descriptors }: ToWorker & { kind: 'configure' }): void {
     const before = this.#ports;
     const ports = before !== null && sameDescriptors(before.descriptors, descriptors) ? before : new PortSet(descriptors, this.#bell);
-    this.#pipeline?.configure(node, ports, performance.now());
+    this.#pipeline?.configure(node, ports, monotonicNow());
     this.#ports = ports;
     if (before !== ports) before?.unmap();
     this.#post({ kind: 'configured' });
@@ -146,7 +152,8 @@ class PacketLoop {
 }
 
 function sameDescriptors(a: Descriptors, b: Descriptors): boolean {
-  const flat = ({ protocol41, icmp4, tunnels, lans }: Descriptors) => JSON.stringify([protocol41, icmp4, [...tunnels], [...lans]]);
+  const flat = ({ protocol41, icmp4, tunnels, lans, dhcp4 }: Descriptors) =>
+    JSON.stringify([protocol41, icmp4, [...tunnels], [...lans], [...dhcp4]]);
   return flat(a) === flat(b);
 }
 
