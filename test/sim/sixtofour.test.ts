@@ -1,16 +1,15 @@
 /** The 6to4 internet of `topology/sixtofour.ts`, lived through in memory with the real engine. */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { formatAddress, parseAddress, parseSubnet, SIZE4 } from '../../src/sim/address.js';
+import { formatAddress, parseAddress, parseSubnet } from '../../src/sim/address.js';
 import { checkPath, relaysInUse } from '../../src/sim/path-check.js';
-import type { PingOptions } from '../../src/sim/ping.js';
 import { World } from '../../src/sim/world.js';
 import { sixToFourInternet } from '../../src/topology/sixtofour.js';
 import type { Topology } from '../../src/topology/topology.js';
 import { readRouterAdvertisement } from '../../src/wire/ndisc.js';
 import { dissectFile, tsharkMissing } from '../wire/tshark.js';
 import { resolve } from './resolve.js';
-import { hex, toHex } from './worlds.js';
+import { addressOf, configured, hex, kinds, outers, sentOver, toHex } from './worlds.js';
 
 const SETTLED = 5000;
 const IDENTITIES = { otemachi: '2001:db8:0:b000:192:88:99:1', dojima: '2001:db8:0:b000:192:88:99:2' };
@@ -23,42 +22,7 @@ function settled(topology: Topology = sixToFourInternet, seed = 1): World {
   return world;
 }
 
-/** The same internet with lines of TOML put into the first tunnel of the daemons named. */
-function configured(line: string, ...names: string[]): Topology {
-  const nodes = sixToFourInternet.nodes.map((node) =>
-    names.includes(node.name) && node.daemon !== undefined
-      ? { ...node, daemon: node.daemon.replace('[[tunnel]]', `[[tunnel]]\n${line}`) }
-      : node,
-  );
-  return { ...sixToFourInternet, nodes };
-}
-
-/** Kinds of answers in words: `reply reply no_answer`. */
-function kinds(world: World, from: string, to: string, options: PingOptions = {}): string {
-  return world
-    .ping(from, to, options)
-    .map(({ kind }) => kind)
-    .join(' ');
-}
-
-interface Outer {
-  readonly source: string;
-  readonly destination: string;
-}
-
-/** The outer addresses of protocol 41 packets on a link, from the packet numbered `since` on. */
-function outers(world: World, link: string, since = 0): Outer[] {
-  return world
-    .link(link)
-    .packets()
-    .slice(since)
-    .filter((b) => b[0] >>> 4 === 4 && b[9] === 41)
-    .map((b) => ({ source: formatAddress(b.slice(12, 16)), destination: formatAddress(b.slice(16, 20)) }));
-}
-
 const hashOf = (b: Uint8Array): string => createHash('sha256').update(b).digest('hex');
-const sentOver = (world: World, link: string): number => world.link(link).packets().length;
-const addressOf = (world: World, node: string): string => formatAddress(world.addressOf(node) ?? new Uint8Array(SIZE4));
 const hops = (world: World, from: string, to: string): string[] =>
   world.traceRoute(from, to).map((hop) => (hop.from === null ? '*' : formatAddress(hop.from)));
 
@@ -214,7 +178,7 @@ describe('sizes', () => {
   });
 
   test('with path MTU discovery the tunnel learns from the router, and tells its own sources the smaller MTU', () => {
-    const world = settled(configured('path-mtu-discovery = true', 'host'));
+    const world = settled(configured(sixToFourInternet, 'path-mtu-discovery = true', 'host'));
     for (const [node, on] of [
       ['tokyo', 'eth2'],
       ['otemachi', 'eth0'],

@@ -1,5 +1,8 @@
 /** Small worlds for tests: topologies in a few words. */
-import { parseAddress } from '../../src/sim/address.js';
+import { Direction, type DirectionName, drops } from '../../src/core/counters.js';
+import { DROPS, type DropName } from '../../src/core/drop.js';
+import { formatAddress, parseAddress } from '../../src/sim/address.js';
+import type { PingOptions } from '../../src/sim/ping.js';
 import type { Probe } from '../../src/sim/probe.js';
 import { World } from '../../src/sim/world.js';
 import type { Topology, TopologyLink, TopologyNode, TopologyRoute } from '../../src/topology/topology.js';
@@ -78,6 +81,65 @@ export function chain(rightMtu = 1500): Chain {
     for (const address of addresses) probe.claim(parseAddress(address));
   }
   return { world, left, right };
+}
+
+/** The same network with lines of TOML put into the first tunnel of the daemons named. */
+export function configured(topology: Topology, lines: string, ...names: string[]): Topology {
+  const nodes = topology.nodes.map((each) =>
+    names.includes(each.name) && each.daemon !== undefined
+      ? { ...each, daemon: each.daemon.replace('[[tunnel]]', `[[tunnel]]\n${lines}`) }
+      : each,
+  );
+  return { ...topology, nodes };
+}
+
+/** Kinds of answers in words: `reply reply no_answer`. */
+export function kinds(world: World, from: string, to: string, options: PingOptions = {}): string {
+  return world
+    .ping(from, to, options)
+    .map(({ kind }) => kind)
+    .join(' ');
+}
+
+/** The address by which others reach a node, as text; empty when it has none. */
+export function addressOf(world: World, name: string): string {
+  const address = world.addressOf(name);
+  return address === null ? '' : formatAddress(address);
+}
+
+/** Number of packets that a link was given so far. */
+export function sentOver(world: World, link: string): number {
+  return world.link(link).packets().length;
+}
+
+/** The ends of a tunnelled packet. */
+export interface Outer {
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** The protocol 41 packets on a link, from the packet numbered `since` on. */
+export function tunnelled(world: World, link: string, since = 0): Uint8Array[] {
+  return world
+    .link(link)
+    .packets()
+    .slice(since)
+    .filter((b) => b[0] >>> 4 === 4 && b[9] === 41);
+}
+
+/** Their outer addresses. */
+export function outers(world: World, link: string, since = 0): Outer[] {
+  return tunnelled(world, link, since).map((b) => ({
+    source: formatAddress(b.slice(12, 16)),
+    destination: formatAddress(b.slice(16, 20)),
+  }));
+}
+
+/** What the daemon of a node has dropped in its first tunnel, by reason. */
+export function dropped(world: World, name: string, direction: DirectionName): Partial<Record<DropName, number>> {
+  const { row } = world.daemon(name).counters;
+  const counts = DROPS.map((reason) => [reason.name, drops([row], 0, Direction[direction], reason.code)] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 /** Octets of hex text; white space does not count. */
