@@ -2,7 +2,7 @@
  * A configuration that was read and found valid: immutable data, IPv4 addresses as unsigned 32-bit
  * numbers, IPv6 addresses as sixteen octets. `schema.ts` says what each key means to its reader.
  */
-import type { Prefix4 } from '../wire/address.js';
+import type { Prefix4, Prefix6 } from '../wire/address.js';
 
 /** The whole file. */
 export interface Config {
@@ -97,5 +97,45 @@ export interface SixToFourConfig extends TunnelCommonConfig {
   readonly lans: readonly LanConfig[];
 }
 
+/** What every node of a 6rd domain knows, RFC 5969 section 7. */
+export interface SixRdParameters {
+  /** Global unicast; `prefix.len + 32 - ipv4MaskLen` is at most 128. */
+  readonly prefix: Prefix6;
+  /** Leading bits that all IPv4 addresses of the domain share, 0..32. */
+  readonly ipv4MaskLen: number;
+  /** An IPv4 address with those bits; null: `local` has them. */
+  readonly common: number | null;
+  /** At least one in a customer edge, the most wanted first; a border relay needs none. */
+  readonly borderRelays: readonly number[];
+}
+
+/** A tunnel of type `6rd`. */
+export interface SixRdConfig extends TunnelCommonConfig {
+  readonly type: '6rd';
+  readonly role: 'customer-edge' | 'border-relay';
+  /** null: those of the lease on `dhcpInterface`. */
+  readonly parameters: SixRdParameters | null;
+  /** Customer edge: where a DHCPv4 server is asked for the parameters, and for `local`. null exactly when there are `parameters`. */
+  readonly dhcpInterface: string | null;
+  /** Customer edge only. */
+  readonly hubAndSpoke: boolean;
+  /** Border relay only: several have its address. */
+  readonly anycast: boolean;
+  /** Customer edge only. */
+  readonly lans: readonly LanConfig[];
+}
+
+/** A tunnel of type `isatap`. */
+export interface IsatapConfig extends TunnelCommonConfig {
+  readonly type: 'isatap';
+  readonly role: 'host' | 'router';
+  /** Host: IPv4 addresses, and DNS names in lower case; none in a router. */
+  readonly potentialRouters: readonly (number | string)[];
+  /** Router: the eight octets of its /64; null in a host. */
+  readonly prefix: Uint8Array | null;
+  /** Router: seconds for which it is a default router; 0: it is none. */
+  readonly routerLifetime: number;
+}
+
 /** Every kind of tunnel; told apart by `type`. */
-export type TunnelConfig = SixToFourConfig;
+export type TunnelConfig = SixToFourConfig | SixRdConfig | IsatapConfig;

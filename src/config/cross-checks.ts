@@ -1,12 +1,14 @@
 /** Checks across keys and across tunnels. They see what was read well, whatever else was wrong. */
 
 import type * as z from 'zod';
-import { formatIpv4 } from '../wire/address.js';
+import { formatIpv4, formatPrefix6, type Prefix6 } from '../wire/address.js';
+import { overlap } from './domains.js';
 import { keyDocs } from './keys.js';
 import type { KeyPath } from './problem.js';
 import type { Findings, Raw, Read } from './read.js';
 import type { configTable } from './schema.js';
-import { MOST_TUNNELS, TUNNEL_TYPES, tunnelKeys } from './tunnel-types.js';
+import { MOST_TUNNELS, tunnelKeys } from './tunnel-keys.js';
+import { TUNNEL_TYPES } from './tunnel-types.js';
 import { alternatives } from './values.js';
 
 /** A tunnel as far as it could be read. */
@@ -40,25 +42,40 @@ export function tunnelEntries(all: readonly (ReadTunnel | undefined)[], raws: re
   });
 }
 
-/** Finds what is wrong between keys of one tunnel, and between tunnels. */
-export function crossCheck(tunnels: readonly TunnelEntry[], findings: Findings): void {
+/** Finds what is wrong between keys of one tunnel, between tunnels, and between them and `node.identity`. */
+export function crossCheck(tunnels: readonly TunnelEntry[], identity: Uint8Array | null, findings: Findings): void {
   const devices = new Set(tunnels.map((tunnel) => tunnel.interface));
-  for (const tunnel of tunnels) checkType(tunnel, devices, findings);
-  checkUnique(tunnels, 'name', findings);
-  checkUnique(tunnels, 'interface', findings);
+  for (const tunnel of tunnels) checkType(tunnel, devices, identity, findings);
+  checkUnique(tunnels, 'name', ({ name }) => name, findings);
+  checkUnique(tunnels, 'interface', (tunnel) => tunnel.interface, findings);
+  checkUnique(tunnels, 'dhcp-interface', ({ values }) => (values as FurtherKeys)['dhcp-interface'] ?? null, findings);
+  checkDomains(tunnels, findings);
   checkAddresses(tunnels, findings);
 }
 
-/** The checks of the type, keys that the role does not take, and keys that it cannot do without. */
-function checkType({ path, raw, values }: TunnelEntry, devices: ReadonlySet<string | null>, findings: Findings): void {
+/** A key that not all types have, and of which no two tunnels may say the same. */
+interface FurtherKeys {
+  readonly 'dhcp-interface'?: string | null;
+}
+
+/** The checks of the type, keys that the role does not take, keys that it cannot do without, and keys that cannot stand together. */
+function checkType(
+  { path, raw, values }: TunnelEntry,
+  devices: ReadonlySet<string | null>,
+  identity: Uint8Array | null,
+  findings: Findings,
+): void {
   const { type, role } = values;
   if (type === undefined) return;
   const { table, check } = TUNNEL_TYPES[type];
-  check(values, path, devices, findings);
-  if (role === undefined) return;
+  check(values, { path, devices, identity, findings });
   for (const [key, schema] of Object.entries(table.shape as z.ZodRawShape)) {
     const doc = keyDocs.get(schema as z.ZodType);
     const present = Object.hasOwn(raw, key);
+    for (const other of present ? (doc?.replaces ?? []) : []) {
+      if (Object.hasOwn(raw, other)) findings.error([...path, other], `stands beside "${key}", which says it already`, 'one of the two');
+    }
+    if (role === undefined) continue;
     if (present && doc?.roles?.includes(role) === false) {
       findings.error(
         [...path, key],
@@ -70,14 +87,36 @@ function checkType({ path, raw, values }: TunnelEntry, devices: ReadonlySet<stri
   }
 }
 
-function checkUnique(tunnels: readonly TunnelEntry[], key: 'name' | 'interface', findings: Findings): void {
+function checkUnique(
+  tunnels: readonly TunnelEntry[],
+  key: string,
+  nameIn: (tunnel: TunnelEntry) => string | null,
+  findings: Findings,
+): void {
   const owners = new Map<string, TunnelEntry>();
   for (const tunnel of tunnels) {
-    const value = tunnel[key];
+    const value = nameIn(tunnel);
     if (value === null) continue;
     const owner = owners.get(value);
     if (owner === undefined) owners.set(value, tunnel);
     else findings.error([...tunnel.path, key], `"${value}" is the ${key} of tunnel[${owner.path[1]}] too`, 'one of its own');
+  }
+}
+
+/** An address is in the domain of one tunnel at most: otherwise it says of two IPv4 addresses that they are its own. */
+function checkDomains(tunnels: readonly TunnelEntry[], findings: Findings): void {
+  const earlier: { readonly prefix: Prefix6; readonly tunnel: TunnelEntry }[] = [];
+  for (const tunnel of tunnels) {
+    const { type } = tunnel.values;
+    const domain = type === undefined ? null : TUNNEL_TYPES[type].domain(tunnel.values);
+    if (domain === null) continue;
+    const { prefix, key, expected } = domain;
+    const other = earlier.find((one) => overlap(one.prefix, prefix));
+    if (other !== undefined) {
+      const message = `${formatPrefix6(prefix)} overlaps ${formatPrefix6(other.prefix)} of tunnel[${other.tunnel.path[1]}]`;
+      findings.error([...tunnel.path, key], message, expected);
+    }
+    earlier.push({ prefix, tunnel });
   }
 }
 
@@ -103,7 +142,9 @@ function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): vo
   }
 }
 
-/** True when the tunnel may leave `local` out. */
-function takesDefaultLocal({ values: { type, role } }: TunnelEntry): boolean {
-  return type !== undefined && role !== undefined && keyDocs.get(tunnelKeys.local)?.neededBy?.includes(role) === false;
+/** True when the tunnel may leave `local` out, and no other key stands in for it. */
+function takesDefaultLocal({ raw, values: { type, role } }: TunnelEntry): boolean {
+  if (type === undefined || role === undefined || keyDocs.get(tunnelKeys.local)?.neededBy?.includes(role) !== false) return false;
+  const keys = Object.entries(TUNNEL_TYPES[type].table.shape as z.ZodRawShape).filter(([key]) => Object.hasOwn(raw, key));
+  return !keys.some(([, schema]) => keyDocs.get(schema as z.ZodType)?.replaces?.includes('local'));
 }

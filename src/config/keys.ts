@@ -6,13 +6,15 @@ export interface KeyDoc {
   /** One or two sentences. */
   readonly about: string;
   /** Unit of a number. */
-  readonly unit?: 'octets' | 'threads' | 'errors a second' | 'hops';
+  readonly unit?: 'octets' | 'threads' | 'errors a second' | 'hops' | 'seconds';
   /** What applies when the key is absent, in words, where the default is no value. */
   readonly absent?: string;
   /** The roles that take the key; all of them where it is not said. */
   readonly roles?: readonly string[];
   /** The roles that cannot do without it. */
   readonly neededBy?: readonly string[];
+  /** Keys that cannot stand beside it, because it says what they would. */
+  readonly replaces?: readonly string[];
 }
 
 /** What is said of each key. */

@@ -54,7 +54,9 @@ export function parseConfig(document: string, file: string): Loaded {
   const values = readTable(configTable, raw, [], findings);
   const raws = Array.isArray(raw.tunnel) ? (raw.tunnel as Raw[]) : [];
   const tunnels = tunnelEntries(values.tunnel ?? [], raws, findings);
-  crossCheck(tunnels, findings);
+  crossCheck(tunnels, values.node?.identity ?? null, findings);
+  // A file that an editor has just cut to nothing must not end every tunnel of a service that reloads it.
+  if (values.tunnel?.length === 0) findings.error(['tunnel'], 'no [[tunnel]]', 'at least one');
 
   let positions: Positions | null = null;
   const place = (finding: Finding): Problem => {

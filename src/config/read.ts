@@ -102,6 +102,7 @@ function findUnknownKeys(known: readonly string[], raw: Raw, path: KeyPath, find
 
 /** Words for what zod found wrong, the value in front. */
 function complaint(issue: z.core.$ZodRawIssue): string {
+  if ((issue.code === 'too_small' || issue.code === 'too_big') && Array.isArray(issue.input)) return `has ${issue.input.length} elements`;
   if (issue.code === 'too_small') return `${issue.input} is too small`;
   if (issue.code === 'too_big') return `${issue.input} is too large`;
   return found(issue.input);

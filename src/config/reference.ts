@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { keyDocs, tableDocs } from './keys.js';
 import { formatProblem } from './problem.js';
 import { configTable } from './schema.js';
-import { TUNNEL_TYPES, TYPES, tunnelKeys } from './tunnel-types.js';
+import { TYPES, tunnelKeys } from './tunnel-keys.js';
+import { TUNNEL_TYPES } from './tunnel-types.js';
 import { expectedOf } from './values.js';
 
 /** A key of the configuration, as tests and completions want it. */

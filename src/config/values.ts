@@ -5,8 +5,10 @@
  * quote. A complaint is a whole clause that names the value that was found.
  */
 import * as z from 'zod';
-import type { Prefix4 } from '../wire/address.js';
-import { formatPrefix4, in4, in6, mask4, parseIpv4, parseIpv6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
+import type { Prefix4, Prefix6 } from '../wire/address.js';
+import { formatPrefix4, in4, mask4, parseIpv4, parseIpv6, parsePrefix4, parsePrefix6 } from '../wire/address.js';
+import { readWholeOption212, type SixRdOption } from '../wire/option-212.js';
+import { isGlobalUnicast } from './domains.js';
 import { quote } from './problem.js';
 
 /** What a value has to be, as the end of a sentence that starts with "expected". */
@@ -24,17 +26,27 @@ export function expectedOf(schema: z.core.$ZodType): string {
 
 /** What the elements of a list are judged by. */
 export function elementOf(schema: z.core.$ZodType): z.core.$ZodType {
-  if (schema instanceof z.ZodPrefault) return elementOf(schema.unwrap());
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+    return elementOf(schema.unwrap());
   return schema instanceof z.ZodArray ? schema.element : schema;
 }
 
-/** A whole number. */
-export function whole(min: number, max: number) {
+/** A whole number; `because` names the section that bounds it. */
+export function whole(min: number, max: number, because?: string) {
   return z
     .int()
     .min(min)
     .max(max)
-    .register(expectations, { expected: `${min} to ${max}` });
+    .register(expectations, { expected: `${min} to ${max}${because === undefined ? '' : ` (${because})`}` });
+}
+
+/** A list of `min` to `max` elements. */
+export function list<T extends z.ZodType>(element: T, min: number, max: number) {
+  return z
+    .array(element)
+    .min(min)
+    .max(max)
+    .register(expectations, { expected: `a list of ${min} to ${max}, each ${expectedOf(element)}` });
 }
 
 /** `true` or `false`. */
@@ -114,8 +126,73 @@ function complainOfPrefix4(input: string): string {
   return `has bits set behind its length: "${formatPrefix4(meant)}" is the prefix`;
 }
 
-/** Scopes that the source of an ICMPv6 error cannot have, RFC 4291 section 2.4. */
-const NO_GLOBAL_UNICAST = ['::/8', 'fe80::/10', 'fec0::/10', 'ff00::/8'].flatMap((prefix) => parsePrefix6(prefix) ?? []);
+/** An IPv4 prefix, whatever is in it. */
+export function prefix4() {
+  return text('an IPv4 prefix such as "10.0.0.0/8"', (input) => parsePrefix4(input) ?? undefined, complainOfPrefix4);
+}
+
+/** An IPv6 prefix of global unicast addresses. */
+export function globalPrefix6() {
+  const expected = 'a global unicast IPv6 prefix such as "2001:db8::/32"';
+  return text(expected, (input) => readGlobalPrefix6(input) ?? undefined, complainOfPrefix6);
+}
+
+/** A global unicast /64: its eight octets. */
+export function globalPrefix64() {
+  return text(
+    'a global unicast IPv6 /64 such as "2001:db8:0:1::/64" (RFC 5214 section 6.1: an interface identifier has 64 bits)',
+    (input) => {
+      const prefix = readGlobalPrefix6(input);
+      return prefix?.len === 64 ? prefix.addr.slice(0, 8) : undefined;
+    },
+    (input) => (readGlobalPrefix6(input) === null ? complainOfPrefix6(input) : 'is no /64'),
+  );
+}
+
+function readGlobalPrefix6(input: string): Prefix6 | null {
+  const prefix = input.includes('/') ? parsePrefix6(input) : null;
+  return prefix !== null && isGlobalUnicast(prefix) ? prefix : null;
+}
+
+function complainOfPrefix6(input: string): string {
+  const [address, length, ...more] = input.split('/');
+  if (parseIpv6(address) === null || more.length > 0 || !/^([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])$/.test(length)) return 'is no IPv6 prefix';
+  return parsePrefix6(input) === null ? 'has bits set behind its length' : 'is no prefix of global unicast addresses';
+}
+
+/** A whole 6rd option of DHCPv4 in hexadecimal, RFC 5969 section 7.1.1. */
+export function option212() {
+  const read = (input: string) => readWholeOption212(Uint8Array.from(input.match(/../g) ?? [], (octet) => Number.parseInt(octet, 16)));
+  const isHex = (input: string): boolean => /^([0-9a-f]{2})+$/i.test(input);
+  return text(
+    'the 6rd option in hexadecimal, code and length included (RFC 5969 section 7.1.1)',
+    (input): SixRdOption | undefined => {
+      const option = isHex(input) ? read(input) : null;
+      return option === null || 'fault' in option ? undefined : option;
+    },
+    (input) => {
+      const option = isHex(input) ? read(input) : null;
+      return option !== null && 'fault' in option ? `is invalid: ${option.fault}` : 'is no whole number of octets in hexadecimal';
+    },
+  );
+}
+
+/** A router by its IPv4 address, or by a DNS name, which becomes lower case: RFC 1123 section 2.1, RFC 1035 section 2.3.4. */
+export function router() {
+  return text(
+    'an IPv4 address or a DNS name such as "isatap.example.org"',
+    (input) => parseIpv4(input) ?? readDnsName(input),
+    () => 'is neither an IPv4 address nor a DNS name',
+  );
+}
+
+/** A name that ends in digits alone would be an address with a mistake in it. */
+function readDnsName(input: string): string | undefined {
+  const name = input.replace(/\.$/, '').toLowerCase();
+  const labels = name.split('.');
+  const isName = labels.every((label) => /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/.test(label)) && !/^[0-9]+$/.test(labels[labels.length - 1]);
+  return isName && name.length <= 253 ? input.toLowerCase() : undefined;
+}
 
 /** A global unicast IPv6 address, sixteen octets. */
 export function globalIpv6() {
@@ -123,7 +200,7 @@ export function globalIpv6() {
     'a global unicast IPv6 address such as "2001:db8::1"',
     (input) => {
       const address = parseIpv6(input);
-      return address === null || NO_GLOBAL_UNICAST.some((prefix) => in6(address, 0, prefix)) ? undefined : address;
+      return address !== null && isGlobalUnicast({ addr: address, len: 128 }) ? address : undefined;
     },
     (input) => (parseIpv6(input) === null ? 'is no IPv6 address' : 'is no global unicast address'),
   );
