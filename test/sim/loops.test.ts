@@ -1,0 +1,126 @@
+/** The routing loops of RFC 6324, sent into networks in memory: each packet dies within one pass. */
+import { describe, expect, test } from 'vitest';
+import { Direction, packets } from '../../src/core/counters.js';
+import { parseAddress } from '../../src/sim/address.js';
+import { echoRequest } from '../../src/sim/echo.js';
+import { World } from '../../src/sim/world.js';
+import { ENDLESS_LOOP, LOOPS, type Loop, PLACES } from '../../src/topology/loops.js';
+import { IPV4_LEN, Protocol, writeIpv4 } from '../../src/wire/ipv4.js';
+import { u32 } from '../../src/wire/octets.js';
+import { resolve } from './resolve.js';
+import { dropped, toHex } from './worlds.js';
+
+const HOP_LIMIT = 64;
+/** Longer than a packet could go round. */
+const LONG = 10_000;
+
+/** The packet of the attack. What is behind its header tells it from everything else. */
+function attack({ source, destination }: { readonly source: string; readonly destination: string }): Uint8Array {
+  return echoRequest(parseAddress(source), parseAddress(destination), HOP_LIMIT, 0x6324, 1, 16);
+}
+
+/** The same, tunnelled from one IPv4 address to another. */
+function tunnelled(inner: Uint8Array, source: string, destination: string): Uint8Array {
+  const outer = new Uint8Array(IPV4_LEN + inner.length);
+  outer.set(inner, IPV4_LEN);
+  writeIpv4(outer, 0, outer.length, 0, 0, HOP_LIMIT, Protocol.ipv6, u32(parseAddress(source), 0), u32(parseAddress(destination), 0));
+  return outer;
+}
+
+/** A network of an attack, at rest. */
+function worldOf({ topology }: Loop): World {
+  const world = new World(topology, { resolve });
+  world.run(LONG);
+  return world;
+}
+
+/** How often the packet of the attack crossed a link. */
+function crossings(world: World, loop: Loop, link: string): number {
+  const mark = toHex(attack(loop).subarray(40));
+  return world
+    .link(link)
+    .packets()
+    .filter((b) => toHex(b).includes(mark)).length;
+}
+
+/** What a router has dropped, whichever way. */
+function losses(world: World, router: string): object {
+  return { ...dropped(world, router, 'encapsulate'), ...dropped(world, router, 'decapsulate') };
+}
+
+const OTHER = { r1: 'r2', r2: 'r1' } as const;
+
+describe.each(LOOPS.map((loop) => [loop.topology.name, loop] as const))('%s', (_, loop) => {
+  test('by IPv6 it crosses each link once at most, and dies as a loop', () => {
+    const world = worldOf(loop);
+    const at = loop.diesAt.fromIpv6;
+    if (at === null) throw new Error('nobody looks');
+    const before = losses(world, OTHER[at]);
+    world.probe('ipv6').send(attack(loop), parseAddress(PLACES.r2.ipv6));
+    world.advance(LONG);
+    expect([losses(world, at), losses(world, OTHER[at])]).toMatchObject([{ loop: 1 }, before]);
+    expect([crossings(world, loop, 'ipv6'), crossings(world, loop, 'ipv4')]).toEqual([1, at === 'r2' ? 0 : 1]);
+    expect(losses(world, OTHER[at])).not.toHaveProperty('loop');
+    expect(world.unaccounted()).toBe(0);
+  });
+
+  test('by IPv4, in the name of the other router, it crosses each link once at most, and dies as a loop', () => {
+    const world = worldOf(loop);
+    const at = loop.diesAt.fromIpv4;
+    if (at === null) throw new Error('nobody looks');
+    world.probe('ipv4').send(tunnelled(attack(loop), PLACES.r2.ipv4, PLACES.r1.ipv4), parseAddress(PLACES.r1.ipv4));
+    world.advance(LONG);
+    expect(losses(world, at)).toMatchObject({ loop: 1 });
+    expect(losses(world, OTHER[at])).not.toHaveProperty('loop');
+    expect([crossings(world, loop, 'ipv4'), crossings(world, loop, 'ipv6')]).toEqual([1, at === 'r1' ? 0 : 1]);
+    expect(world.unaccounted()).toBe(0);
+  });
+
+  test('what has a Teredo address of the router as its destination dies there, either way', () => {
+    const world = worldOf(loop);
+    const [prefix] = loop.source.split(groupsOf(PLACES.r2.ipv4));
+    const site = `${prefix}${groupsOf(PLACES.attacker.ipv4)}${loop.source.endsWith('::1') ? '::1' : ''}`;
+    const inner = attack({ source: site, destination: teredoOf(PLACES.r1.ipv4) });
+    world.probe('ipv4').send(tunnelled(inner, PLACES.attacker.ipv4, PLACES.r1.ipv4), parseAddress(PLACES.r1.ipv4));
+    // And back: from a Teredo address of r2, for a site of its tunnel.
+    const [prefix2] = loop.destination.split(groupsOf(PLACES.r1.ipv4));
+    const site2 = `${prefix2}${groupsOf(PLACES.attacker.ipv4)}${loop.destination.endsWith('::1') ? '::1' : ''}`;
+    world.probe('ipv6').send(attack({ source: teredoOf(PLACES.r2.ipv4), destination: site2 }), parseAddress(PLACES.r2.ipv6));
+    world.advance(LONG);
+    expect([dropped(world, 'r1', 'decapsulate'), dropped(world, 'r2', 'encapsulate')]).toMatchObject([{ loop: 1 }, { loop: 1 }]);
+  });
+
+  test('what is like it, but carries the address of another, is none', () => {
+    const world = worldOf(loop);
+    const harmless = loop.destination.replace(groupsOf(PLACES.r1.ipv4), groupsOf(PLACES.attacker.ipv4));
+    const source = PLACES.attacker.ipv6;
+    world.probe('ipv6').send(attack({ source, destination: harmless }), parseAddress(PLACES.r2.ipv6));
+    world.advance(LONG);
+    expect(dropped(world, 'r2', 'encapsulate')).not.toHaveProperty('loop');
+    expect(crossings(world, loop, 'ipv4')).toBe(1);
+  });
+});
+
+test('two 6rd domains that do not know each other cannot see it: it goes round until its hop limit ends (RFC 6324 section 4 item 5)', () => {
+  const world = worldOf(ENDLESS_LOOP);
+  expect(ENDLESS_LOOP.diesAt).toEqual({ fromIpv6: null, fromIpv4: null });
+  world.probe('ipv6').send(attack(ENDLESS_LOOP), parseAddress(PLACES.r2.ipv6));
+  world.advance(LONG);
+  // Each router forwards once a turn; the last of the 64 hops is refused.
+  expect(crossings(world, ENDLESS_LOOP, 'ipv4')).toBe(HOP_LIMIT / 2);
+  const turns = ['r1', 'r2'].map((router) => packets([world.daemon(router).counters.row], 0, Direction.encapsulate));
+  expect(turns).toEqual([0, HOP_LIMIT / 2]);
+  expect([losses(world, 'r1'), losses(world, 'r2')].filter((counts) => 'loop' in counts)).toEqual([]);
+});
+
+/** An IPv4 address as two groups of an IPv6 one. */
+function groupsOf(ipv4: string): string {
+  const [a, b, c, d] = parseAddress(ipv4);
+  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+}
+
+/** A Teredo address with an IPv4 address as its mapped one, RFC 4380 section 4. */
+function teredoOf(ipv4: string): string {
+  const inverted = parseAddress(ipv4).map((octet) => ~octet);
+  return `2001:0:c000:201:0:63bf:${groupsOf(inverted.join('.'))}`;
+}
