@@ -50,13 +50,14 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
   const labs = await bringUp(topologies, options, screen);
   try {
     const reports = new Map<Network, readonly PathReport[]>();
+    if (!options.json) screen.print(...paragraph(screen.say(REAL)));
     for (const lab of labs) {
       if (!options.json) introduce(lab.topology, screen);
       reports.set(lab, await checkAll(lab, screen));
       if (options.json) screen.print(JSON.stringify(reportData(lab.topology.name, lab.id, reports.get(lab) ?? [])));
       else screen.print(...reportLines(reports.get(lab) ?? [], screen), '');
     }
-    if (options.keep || !options.once) for (const lab of labs) screen.note(...hints(lab, options, screen), '');
+    if (options.keep || !options.once) screen.note(...hints(labs, options, screen), '');
     if (!options.once) await stay(labs, reports, told.stay(), options, screen);
     return [...reports.values()].flat().every(works) ? Exit.done : Exit.failed;
   } finally {
@@ -169,18 +170,21 @@ function summary(reports: readonly PathReport[], screen: Screen): string {
 }
 
 function introduce({ title, picture, story }: Topology, screen: Screen): void {
-  const paragraph = (text: string): string[] => [...wrap(text, COLUMNS), ''];
   screen.print(
     paint(screen.colours, 'bold', screen.say(title)),
     ...(picture === undefined ? [''] : picture.trimEnd().split('\n')),
     '',
     ...(story === undefined ? [] : paragraph(screen.say(story))),
-    ...paragraph(screen.say(REAL)),
   );
 }
 
-/** Lines to copy. */
-function hints({ topology, id }: Network, { program }: DemoOptions, screen: Screen): string[] {
+function paragraph(text: string): string[] {
+  return [...wrap(text, COLUMNS), ''];
+}
+
+/** Lines to copy, for the first lab; the others are named. */
+function hints([first, ...others]: readonly Network[], { program }: DemoOptions, screen: Screen): string[] {
+  const { topology, id } = first;
   const [path] = topology.paths;
   const toWeb = topology.paths.find(({ to }) => topology.nodes.some((node) => node.name === to && node.serves !== undefined));
   const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
@@ -191,7 +195,13 @@ function hints({ topology, id }: Network, { program }: DemoOptions, screen: Scre
     ...(path === undefined ? [] : [inside(path.from, 'ip -6 route')]),
     ...(toWeb === undefined || !isInstalled('curl') ? [] : [inside(toWeb.from, `curl http://${toWeb.to}/`)]),
     ...(daemon === undefined ? [] : [inside(daemon, 'tcpdump -n -i eth0 proto 41'), inside(daemon, 'bash')]),
+    ...(others.length === 0 ? [] : [screen.say(alike(others))]),
   ];
+}
+
+function alike(labs: readonly Network[]): Words {
+  const names = labs.map((lab) => `${lab.topology.name} (${lab.id})`).join(', ');
+  return { en: `and likewise in ${names}.`, ja: `${names} も同様です。` };
 }
 
 function deathLines(death: Death, screen: Screen): string[] {

@@ -40,19 +40,33 @@ export class Namespace {
 
   /** What `body` returns when it runs inside. `body` must not be asynchronous. */
   run<T>(body: () => T): T {
-    const home = openSync('/proc/self/ns/net', 'r');
-    must(setns(this.#fd, CLONE_NEWNET), 'setns', this.path);
-    try {
-      return body();
-    } finally {
-      must(setns(home, CLONE_NEWNET), 'setns', 'home');
-      closeSync(home);
-    }
+    return inside(this.#fd, body);
   }
 
   /** Lets go of it: it is gone with the last socket that was opened in it. */
   close(): void {
     closeSync(this.#fd);
+  }
+}
+
+/** What `body` returns when it runs in a namespace that `ip netns` made. `body` must not be asynchronous. */
+export function inNamed<T>(name: string, body: () => T): T {
+  const fd = openSync(`/run/netns/${name}`, 'r');
+  try {
+    return inside(fd, body);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function inside<T>(fd: number, body: () => T): T {
+  const home = openSync('/proc/self/ns/net', 'r');
+  must(setns(fd, CLONE_NEWNET), 'setns', `file ${fd}`);
+  try {
+    return body();
+  } finally {
+    must(setns(home, CLONE_NEWNET), 'setns', 'home');
+    closeSync(home);
   }
 }
 
