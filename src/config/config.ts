@@ -135,6 +135,8 @@ export interface IsatapConfig extends TunnelCommonConfig {
   readonly prefix: Uint8Array | null;
   /** Router: seconds for which it is a default router; 0: it is none. */
   readonly routerLifetime: number;
+  /** None: its hosts are in the tunnel. */
+  readonly lans: readonly LanConfig[];
 }
 
 /** Every kind of tunnel; told apart by `type`. */

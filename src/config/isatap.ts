@@ -80,6 +80,7 @@ potential-routers = ["isatap.example.org", "10.0.0.1"]
       potentialRouters: isHost ? values['potential-routers'] : [],
       prefix: values.prefix,
       routerLifetime: isHost ? 0 : values['router-lifetime'],
+      lans: [],
     };
   },
 });

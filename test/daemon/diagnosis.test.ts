@@ -9,7 +9,7 @@ import {
   judgeReversePath,
   judgeSit,
 } from '../../src/daemon/diagnosis.js';
-import type { HostFacts } from '../../src/engine/spec.js';
+import { type HostFacts, NO_FINDINGS } from '../../src/engine/spec.js';
 import { kernelSit } from '../../src/linux/sit.js';
 import { node } from './view.js';
 
@@ -23,7 +23,9 @@ const facts: HostFacts = {
   ipv6: [],
   defaultSource: 0xc6336401,
   linkLocal: new Map(),
+  mac: new Map(),
   forwards6: true,
+  found: NO_FINDINGS,
 };
 
 const short = ({ severity, where, remedy }: Diagnosis) => [severity, where, remedy];

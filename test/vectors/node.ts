@@ -2,7 +2,7 @@
 import type { Config } from '../../src/config/config.js';
 import { formatProblem, parseConfig } from '../../src/config/load.js';
 import { resolve } from '../../src/daemon/resolve.js';
-import type { HostAddress4, HostFacts, NodeSpec } from '../../src/engine/spec.js';
+import { type HostAddress4, type HostFacts, NO_FINDINGS, type NodeSpec } from '../../src/engine/spec.js';
 import { in4, parseIpv6, parsePrefix4 } from '../../src/wire/address.js';
 
 const RELAY_ANYCAST = parsePrefix4('192.88.99.0/24') ?? { addr: 0, len: 32 };
@@ -35,7 +35,9 @@ export function nodeOf(toml: string, facts: Partial<HostFacts> = {}): NodeSpec {
     ipv6: [],
     defaultSource: ipv4[0]?.addr ?? null,
     linkLocal: new Map(config.tunnels.flatMap(({ lans }) => lans.map((lan) => [lan.interface, LINK_LOCAL]))),
+    mac: new Map(),
     forwards6: true,
+    found: NO_FINDINGS,
     ...facts,
   };
   const { node, problems: unfit } = resolve(config, host, new Map());
