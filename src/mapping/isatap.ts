@@ -8,8 +8,11 @@
  * Only an identifier behind the on-link prefix is an ISATAP address (section 3).
  */
 import type { Endpoint } from '../core/endpoint.js';
-import { put32, same, u32 } from '../wire/octets.js';
+import { i32, put32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
+
+/** Octets in an on-link prefix. */
+export const ISATAP_PREFIX_LEN = 8;
 
 /** Offset of the interface identifier in an address. */
 const ID = 8;
@@ -22,43 +25,51 @@ const UNIVERSAL = 0x02000000;
 
 /** True when the address at `b[off..off+16)` has an ISATAP interface identifier, whatever its prefix. */
 export function hasIsatapId(b: Uint8Array, off: number): boolean {
-  return (u32(b, off + ID) & ~UNIVERSAL) === MARK;
+  return (i32(b, off + ID) & ~UNIVERSAL) === MARK;
 }
 
 /** The u bit: whether the sender knows its IPv4 address to be globally unique. */
 export function isUniversal(b: Uint8Array, off: number): boolean {
-  return (u32(b, off + ID) & UNIVERSAL) !== 0;
+  return (i32(b, off + ID) & UNIVERSAL) !== 0;
 }
 
 /** The IPv4 address in an ISATAP interface identifier, an unsigned 32-bit number. */
 export function isatapIpv4(b: Uint8Array, off: number): number {
-  return u32(b, off + IPV4);
+  return isatapBits(b, off) >>> 0;
+}
+
+/** The same as `Endpoint.bits`: signed, for the packet path. */
+export function isatapBits(b: Uint8Array, off: number): number {
+  return i32(b, off + IPV4);
 }
 
 /** The ISATAP addresses behind one on-link /64. */
 export class Isatap implements Mapping {
-  readonly #prefix: Uint8Array;
+  readonly #high: number;
+  readonly #low: number;
   readonly #unique: (addr: number) => boolean;
 
   /** `prefix`: the eight octets of the on-link /64; `unique`: whether an IPv4 address is known to be globally unique. */
   constructor(prefix: Uint8Array, unique: (addr: number) => boolean) {
-    if (prefix.length !== ID) throw new RangeError(`prefix of ${prefix.length} octets: expected ${ID}`);
-    this.#prefix = prefix;
+    if (prefix.length !== ISATAP_PREFIX_LEN) throw new RangeError(`prefix of ${prefix.length} octets: expected ${ISATAP_PREFIX_LEN}`);
+    this.#high = i32(prefix, 0);
+    this.#low = i32(prefix, 4);
     this.#unique = unique;
   }
 
   /** See {@link Mapping}; `ep.port` becomes 0, protocol 41 has none. */
   endpointOf(b: Uint8Array, off: number, ep: Endpoint): boolean {
-    if (!hasIsatapId(b, off) || !same(b, off, this.#prefix, 0, ID)) return false;
-    ep.addr = isatapIpv4(b, off);
+    if (i32(b, off) !== this.#high || i32(b, off + 4) !== this.#low || !hasIsatapId(b, off)) return false;
+    ep.bits = isatapBits(b, off);
     ep.port = 0;
     return true;
   }
 
   /** The address of `ep`, its u bit set when the IPv4 address is globally unique. */
   addressFor(ep: Endpoint, b: Uint8Array, off: number): void {
-    b.set(this.#prefix, off);
+    put32(b, off, this.#high);
+    put32(b, off + 4, this.#low);
     put32(b, off + ID, this.#unique(ep.addr) ? MARK | UNIVERSAL : MARK);
-    put32(b, off + IPV4, ep.addr);
+    put32(b, off + IPV4, ep.bits);
   }
 }

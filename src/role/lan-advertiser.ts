@@ -145,6 +145,7 @@ export class LanAdvertiser {
       routerLifetime: Math.min(ROUTER_LIFETIME, left),
       mtu: this.#mtu,
       prefixes,
+      routes: [],
     });
     return true;
   }

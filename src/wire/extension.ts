@@ -68,7 +68,8 @@ function walk(b: Uint8Array, off: number, end: number): number {
   return ((at - off) << 8) | next;
 }
 
-function isExtension(next: number): boolean {
+/** True when `next` names a header that the walk goes over. */
+export function isExtension(next: number): boolean {
   return (
     next === NextHeader.hopByHop ||
     next === NextHeader.routing ||

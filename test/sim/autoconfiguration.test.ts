@@ -29,6 +29,7 @@ function advertisement(prefixes: readonly Prefix[], more: Partial<RouterAdvertis
     preference: 'medium',
     routerLifetime: 1800,
     mtu: 0,
+    routes: [],
     prefixes: prefixes.map(({ prefix = '2001:db8:1::/64', valid = 4 * HOUR, preferred = valid, autonomous = true, onLink = true }) => ({
       prefix: parseSubnet(prefix),
       validLifetime: valid,

@@ -2,14 +2,18 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatIpv6, formatPrefix6, parseIpv6, parsePrefix6 } from '../../src/wire/address.js';
 import {
+  type AdvertisedRoute,
   ALL_NODES,
   ALL_ROUTERS,
+  discoveryType,
   INFINITE_LIFETIME,
   isRouterAdvertisement,
   isRouterSolicitation,
+  MISPLACED,
   type RouterAdvertisement,
   readRouterAdvertisement,
   writeRouterAdvertisement,
+  writeRouterSolicitation,
 } from '../../src/wire/ndisc.js';
 import { fenced, octetsOf, referenceChecksum, u16s, u32s, written } from './octet-arrays.js';
 import { dissect, tsharkMissing } from './tshark.js';
@@ -82,6 +86,7 @@ test('the advertisements of the shared vectors are read as they are described', 
         autonomous: true,
       },
     ],
+    routes: [],
   });
   const teredo = readRouterAdvertisement(packet('teredo_ra_origin'), 36, 132);
   expect(teredo?.prefixes.map((p) => formatPrefix6(p.prefix))).toEqual(['2001:0:4136:e378::/64']);
@@ -96,6 +101,12 @@ test('the advertisements of the shared vectors are written to the octet', () => 
     const ra = readRouterAdvertisement(expected, 0, expected.length) ?? expect.fail(name);
     expect([name, toHex(written(expected.length, (out, at) => writeRouterAdvertisement(out, at, ra)))]).toEqual([name, toHex(expected)]);
   }
+});
+
+test('the solicitation of the shared vectors is written to the octet', () => {
+  const expected = packet('isatap_rs').slice(20);
+  const b = written(expected.length, (out, at) => writeRouterSolicitation(out, at, octets('fe80::5efe:c000:205'), ALL_ROUTERS));
+  expect(toHex(b)).toBe(toHex(expected));
 });
 
 test('every cut, and every changed bit of what the rules and the checksum cover, is refused', () => {
@@ -185,12 +196,26 @@ const advertisements: fc.Arbitrary<RouterAdvertisement> = fc.record({
     }),
     { maxLength: 5 },
   ),
+  routes: fc.array(
+    fc.record({
+      prefix: fc.tuple(octetsOf(16), fc.nat(128)).map(([b, len]) => ({
+        addr: b.map((octet, i) => octet & (0xff00 >>> Math.min(8, Math.max(0, len - 8 * i)))),
+        len,
+      })),
+      preference: fc.constantFrom('high', 'medium', 'low'),
+      lifetime: u32s,
+    }),
+    { maxLength: 3 },
+  ),
 });
+
+/** Octets of a route option, RFC 4191 section 2.3. */
+const routeOctets = ({ prefix: { len } }: AdvertisedRoute) => (len === 0 ? 8 : len <= 64 ? 16 : 24);
 
 test('what is written is a valid advertisement and is read back, whatever it says', () => {
   fc.assert(
     fc.property(advertisements, (ra) => {
-      const len = 56 + (ra.mtu === 0 ? 0 : 8) + 32 * ra.prefixes.length;
+      const len = 56 + (ra.mtu === 0 ? 0 : 8) + 32 * ra.prefixes.length + ra.routes.reduce((sum, route) => sum + routeOctets(route), 0);
       const b = written(len, (out, at) => writeRouterAdvertisement(out, at, ra));
       expect(isAdvertisement(b)).toBe(true);
       expect(readRouterAdvertisement(b, 0, b.length)).toEqual(ra);
@@ -206,6 +231,7 @@ const WITHDRAWN: RouterAdvertisement = {
   routerLifetime: 0,
   mtu: 1280,
   prefixes: [{ prefix: prefix('2002:c000:22a:1::/64'), validLifetime: 7200, preferredLifetime: 0, onLink: true, autonomous: true }],
+  routes: [],
 };
 
 test('RFC 4191 section 2.2: with a router lifetime of 0 no preference is written, and none is read', () => {
@@ -242,6 +268,57 @@ test('options of a wrong length and prefixes longer than an address are passed o
   expect([ra.mtu, ra.prefixes.map((p) => formatPrefix6(p.prefix))]).toEqual([0, ['ffff:ffff:ffff:f000::/52']]);
 });
 
+/** An advertisement of one router with the options that hex says. */
+function advertising(options: string): RouterAdvertisement {
+  const b = seal(Uint8Array.of(...packet('isatap_ra').slice(20, 76), ...hex(options.replaceAll(' ', ''))));
+  return readRouterAdvertisement(b, 0, b.length) ?? expect.fail();
+}
+
+test.each([
+  ['RFC 4191 section 2.3: a default route of one unit', '1801 0008 00000e10', '::/0 high 3600'],
+  ['a default route of three', `1803 0000 00000e10 ${'a5'.repeat(16)}`, '::/0 medium 3600'],
+  ['half an address', '1802 3018 ffffffff 20010db80001ffff', '2001:db8:1::/48 low 4294967295'],
+  ['a short prefix in a whole address', `1803 2000 00000000 20010db8${'ff'.repeat(12)}`, '2001:db8::/32 medium 0'],
+  ['a whole address', '1803 8000 00000001 20010db8000000000000000000000001', '2001:db8::1/128 medium 1'],
+  ['65 bits in half an address', '1802 4100 00000001 20010db800010002', null],
+  ['one bit in no octets', '1801 0100 00000001', null],
+  ['129 bits', `1803 8100 00000001 ${'20'.repeat(16)}`, null],
+  ['a reserved preference', '1801 0010 00000e10', null],
+  ['four units', `1804 0000 00000e10 ${'a5'.repeat(24)}`, null],
+])('a route option with %s', (_, options, expected) => {
+  const { routes } = advertising(options);
+  const text = routes.map(({ prefix: p, preference, lifetime }) => `${formatPrefix6(p)} ${preference} ${lifetime}`);
+  expect(text).toEqual(expected === null ? [] : [expected]);
+});
+
+test('RFC 6980: a message behind an extension header or in a fragment is told from others, and from data', () => {
+  const ra = packet('isatap_ra').slice(20);
+  const behind = (next: number, header: string) => {
+    const b = Uint8Array.of(...ra.slice(0, 40), ...hex(header.replaceAll(' ', '')), ...ra.slice(40));
+    b[6] = next;
+    b[5] = b.length - 40;
+    return discoveryType(fenced(b, 0, b.length), 0, b.length);
+  };
+  expect(discoveryType(ra, 0, ra.length)).toBe(134);
+  expect(behind(60, '3a00 010400000000')).toBe(MISPLACED);
+  expect(behind(0, '3c00 010400000000 3a00 010400000000')).toBe(MISPLACED);
+  expect(behind(44, '3a00 0001 a5a5a5a5')).toBe(MISPLACED);
+  expect(behind(44, '3a00 0009 a5a5a5a5')).toBe(0); // a later fragment
+  expect(behind(60, '1100 010400000000')).toBe(0); // UDP
+  expect(behind(17, '')).toBe(0);
+  for (const [type, answer] of [
+    [128, 0],
+    [132, 0],
+    [133, 133],
+    [137, 137],
+    [138, 0],
+  ]) {
+    expect(discoveryType(ra.with(40, type), 0, ra.length)).toBe(answer);
+  }
+  const empty = ra.slice(0, 40).with(5, 0);
+  expect(discoveryType(fenced(empty, 0, 40), 0, 40)).toBe(0);
+});
+
 test('tshark reads written advertisements without a complaint', (ctx) => {
   if (tsharkMissing !== null) ctx.skip(tsharkMissing);
   const home: RouterAdvertisement = {
@@ -252,7 +329,8 @@ test('tshark reads written advertisements without a complaint', (ctx) => {
       { prefix: prefix('2002:c000:204:1::/64'), validLifetime: INFINITE_LIFETIME, preferredLifetime: 0, onLink: false, autonomous: false },
     ],
   };
-  const packets = [home, WITHDRAWN, { ...home, preference: 'high' as const, prefixes: [], mtu: 0 }].map((ra) => {
+  const route = { prefix: prefix('2001:db8:7::/48'), preference: 'high' as const, lifetime: 3600 };
+  const packets = [home, WITHDRAWN, { ...home, preference: 'high' as const, prefixes: [], mtu: 0, routes: [route] }].map((ra) => {
     const out = new Uint8Array(300).fill(0xa5);
     return out.slice(0, writeRouterAdvertisement(out, 0, ra));
   });
@@ -268,6 +346,8 @@ test('tshark reads written advertisements without a complaint', (ctx) => {
     'icmpv6.opt.prefix.preferred_lifetime',
     'icmpv6.opt.prefix.flag.l',
     'icmpv6.opt.prefix.flag.a',
+    'icmpv6.opt.route_info.flag.route_preference',
+    'icmpv6.opt.route_lifetime',
     'ipv6.hlim',
   ];
   expect(dissect(packets, fields)).toEqual([
@@ -284,11 +364,13 @@ test('tshark reads written advertisements without a complaint', (ctx) => {
         '3600,0',
         '1,0',
         '1,0',
+        '',
+        '',
         '255',
       ],
       complaints: [],
     },
-    { fields: ['134', '64', '0', '0', '1280', '2002:c000:22a:1::', '64', '7200', '0', '1', '1', '255'], complaints: [] },
-    { fields: ['134', '64', '1', '1800', '', '', '', '', '', '', '', '255'], complaints: [] },
+    { fields: ['134', '64', '0', '0', '1280', '2002:c000:22a:1::', '64', '7200', '0', '1', '1', '', '', '255'], complaints: [] },
+    { fields: ['134', '64', '1', '1800', '', '2001:db8:7::', '48', '', '', '', '', '1', '3600', '255'], complaints: [] },
   ]);
 });
