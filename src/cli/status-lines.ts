@@ -1,6 +1,7 @@
 /** The status as a table for people; its counts are packets. */
 import { DROPS } from '../core/drop.js';
 import type { Dropped, Status, TunnelStatus } from '../daemon/status.js';
+import type { IsatapStatus, LeaseStatus, SixRdStatus } from '../daemon/status-details.js';
 import { columns, type Io, paint } from './io.js';
 
 /** Drop reasons that are shown of each tunnel: the most frequent ones. */
@@ -34,7 +35,51 @@ export function statusLines(status: Status, io: Io): string[] {
 
 function notes(tunnel: TunnelStatus, io: Io): string[] {
   const down = tunnel.down === undefined ? [] : ['', `${tunnel.name} is ${paint(io, 'red', 'down')}: ${tunnel.down}`];
-  return [...down, ...dropLines(`by ${tunnel.name}`, tunnel.dropped)];
+  const facts = [...sixRdFacts(tunnel.sixRd), ...isatapFacts(tunnel.isatap)];
+  const found = facts.length === 0 ? [] : ['', `${tunnel.name}:`, ...columns(facts.map(([what, is]) => [`  ${what}`, is]))];
+  return [...down, ...found, ...dropLines(`by ${tunnel.name}`, tunnel.dropped)];
+}
+
+/** What is known, and what it is. */
+type Fact = readonly [what: string, is: string];
+
+function sixRdFacts(sixRd: SixRdStatus | undefined): Fact[] {
+  if (sixRd === undefined) return [];
+  const { prefix, ipv4MaskLength, delegatedPrefix, borderRelays = [], lease } = sixRd;
+  const facts: Fact[] = [];
+  if (prefix !== undefined) facts.push(['6rd prefix', `${prefix}, IPv4 mask length ${ipv4MaskLength}`]);
+  if (delegatedPrefix !== undefined) facts.push(['delegated prefix', delegatedPrefix]);
+  if (borderRelays.length > 0) facts.push([borderRelays.length === 1 ? 'border relay' : 'border relays', borderRelays.join(', ')]);
+  if (lease !== undefined) facts.push(['DHCPv4', leaseText(lease)]);
+  return facts;
+}
+
+function leaseText({ interface: device, assigned, address, server, untilSeconds, fault }: LeaseStatus): string {
+  const what = assigned ? `lease of ${address}` : `options for ${address}`;
+  const from = server === undefined ? '' : ` from ${server}`;
+  const wrong = fault === undefined ? '' : `; its 6rd option is ignored: ${fault}`;
+  return `${what} on ${device}${from}${ends(untilSeconds)}${wrong}`;
+}
+
+function isatapFacts(isatap: IsatapStatus | undefined): Fact[] {
+  if (isatap === undefined) return [];
+  const { potentialRouters, routers, prefixes, routerLifetime } = isatap;
+  const facts: Fact[] = [];
+  if (potentialRouters !== undefined) facts.push(['potential routers', potentialRouters.join(', ') || 'none is known']);
+  routers?.forEach(({ address, preference, untilSeconds }, i) => {
+    facts.push([i === 0 ? 'router in use' : 'router', `${address}, preference ${preference}${ends(untilSeconds)}`]);
+  });
+  if (routers?.length === 0) facts.push(['router', 'none has answered']);
+  for (const { prefix, preferred, untilSeconds } of prefixes) {
+    facts.push(['prefix', `${prefix}${preferred ? '' : ', deprecated'}${ends(untilSeconds)}`]);
+  }
+  if (routerLifetime === 0) facts.push(['lifetime', '0: hosts do not take it as a default router']);
+  return facts;
+}
+
+/** When something ends, where that is known. */
+function ends(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `, ends in ${duration(seconds)}`;
 }
 
 function dropLines(whose: string, dropped: Dropped): string[] {

@@ -1,9 +1,12 @@
 /** What the service says of itself: `status --json`, `/api/v1/status` and the numbers behind `/metrics`. */
+
+import type { Millis } from '../core/clock.js';
 import { DIRECTIONS, Direction, drops, ICMP_KINDS, type IcmpKindName, icmpEvents, NODE_SLOT, octets, packets } from '../core/counters.js';
 import { DROPS, type DropName } from '../core/drop.js';
-import { sixToFourAddress } from '../engine/plan.js';
 import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
+import { addressesOf } from '../engine/technologies.js';
 import { formatIpv4, formatIpv6 } from '../wire/address.js';
+import { type Details, detailsOf } from './status-details.js';
 
 /** What the service is doing as a whole. */
 export type ServiceState = 'starting' | 'running' | 'draining' | 'stopping';
@@ -15,6 +18,8 @@ export interface ServiceView {
   readonly state: ServiceState;
   /** Seconds since the process began. */
   readonly uptime: number;
+  /** Now, on the clock of the times in `node`. */
+  readonly now: Millis;
   readonly node: NodeSpec;
   /** Counter rows, one a packet thread. */
   readonly rows: readonly Float64Array[];
@@ -29,8 +34,8 @@ export interface Traffic {
 /** Packets dropped, by reason; reasons that never came up are left out. */
 export type Dropped = Readonly<Partial<Record<DropName, number>>>;
 
-/** One tunnel. */
-export interface TunnelStatus {
+/** One tunnel, with what its technology adds. */
+export interface TunnelStatus extends Details {
   readonly name: string;
   readonly type: string;
   readonly role: string;
@@ -74,14 +79,15 @@ export function readStatus(view: ServiceView): Status {
     uptimeSeconds: Math.floor(view.uptime),
     state: view.state,
     workers: view.rows.length,
-    tunnels: view.node.tunnels.map((tunnel) => tunnelStatus(tunnel, view.rows)),
+    tunnels: view.node.tunnels.map((tunnel) => tunnelStatus(tunnel, view)),
     dropped: dropped(view.rows, NODE_SLOT),
     fastpath: { mode: 'off', interfaces: [], reason: 'this version forwards in its packet threads only' },
   };
 }
 
-function tunnelStatus(tunnel: TunnelSpec, rows: readonly Float64Array[]): TunnelStatus {
+function tunnelStatus(tunnel: TunnelSpec, { node, rows, now }: ServiceView): TunnelStatus {
   const [local, ...accept] = tunnel.local.map(formatIpv4);
+  const [address] = addressesOf(tunnel).map((own) => formatIpv6(own));
   return {
     name: tunnel.name,
     type: tunnel.type,
@@ -91,12 +97,13 @@ function tunnelStatus(tunnel: TunnelSpec, rows: readonly Float64Array[]): Tunnel
     interface: tunnel.interface,
     local: local ?? null,
     accept,
-    ...(local !== undefined && { address: formatIpv6(sixToFourAddress(tunnel.local[0], 0, tunnel.interfaceId)) }),
+    ...(address !== undefined && { address }),
     mtu: tunnel.mtu,
     encapsulated: traffic(rows, tunnel.slot, Direction.encapsulate),
     decapsulated: traffic(rows, tunnel.slot, Direction.decapsulate),
     dropped: dropped(rows, tunnel.slot),
     icmp: counted(ICMP_KINDS.map((name, kind) => [name, icmpEvents(rows, tunnel.slot, kind)])),
+    ...detailsOf(tunnel, node, now),
   };
 }
 

@@ -2,29 +2,34 @@
  * The service: everything that is not done for each packet.
  *
  *   start   privileges -> configuration -> leftovers -> devices -> host -> packet threads -> sockets -> ready
- *   live    reload and changes of the host become a new snapshot; drain, resume
+ *   live    reload, changes of the host and what is found out become a new snapshot; drain, resume
  *   end     LANs told -> threads ended -> host as it was -> sockets closed
  *
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
+import { namesIn } from '../config/names.js';
 import { hostPlan } from '../engine/host-plan.js';
-import { NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
+import type { News } from '../engine/news.js';
+import { type Findings, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
 import { type Assignment, notify } from '../linux/notify.js';
 import { missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
-import { compareNodes, type NodeChanges, nodeEvents, restartNotes } from './changes.js';
+import { compareNodes, type NodeChanges, type NodeEvent, nodeEvents, restartNotes } from './changes.js';
+import { monotonicNow } from './clock.js';
 import { type Configuration, requireConfiguration } from './configuration.js';
 import { type ControlRequest, ControlServer } from './control.js';
 import { allocateRows, rowsOf } from './counters.js';
 import { Devices } from './devices.js';
 import { Exit, Failure, reasonOf } from './failure.js';
+import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews } from './findings.js';
 import { clearLeftover, HostConfiguration } from './host-configuration.js';
 import type { HttpService } from './http.js';
 import type { Log } from './log.js';
 import type { PacketThread } from './packet-thread.js';
 import { PacketThreads } from './packet-threads.js';
+import { RouterNames } from './router-names.js';
 import { readStatus, type ServiceState, type ServiceView } from './status.js';
 import { packageVersion } from './version.js';
 
@@ -48,7 +53,10 @@ export class Supervisor {
   readonly #threads: PacketThreads;
   readonly #rows: readonly Float64Array[];
   readonly #version = packageVersion();
+  readonly #names: RouterNames;
   #configuration: Configuration;
+  /** What the node has found out by asking, so far. */
+  #found: Findings = NO_FINDINGS;
   /** What the packet threads have. */
   #node: NodeSpec;
   #state: ServiceState = 'starting';
@@ -56,6 +64,8 @@ export class Supervisor {
   #http: HttpService | null = null;
   #monitor: Monitor | null = null;
   #queue: Promise<unknown> = Promise.resolve();
+  /** True while a turn waits in the queue that follows whatever has changed by then. */
+  #following = false;
   #drainTimer: NodeJS.Timeout | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
   readonly #ended: Promise<number>;
@@ -78,7 +88,7 @@ export class Supervisor {
     this.#file = file;
     this.#log = log;
     this.#configuration = configuration;
-    this.#node = { ...configuration.node, tunnels: [] };
+    this.#node = { ...configuration.node, tunnels: [], dhcp: [] };
     this.#rows = rowsOf(counters);
     this.#host = new HostConfiguration(node.state);
     this.#ended = new Promise((resolve) => {
@@ -88,6 +98,11 @@ export class Supervisor {
     this.#threads = new PacketThreads(thread, workers, counters, {
       failed: (error) => this.fail('packet thread failed', error),
       gone: (device, fd) => void this.#exclusively(() => this.#remake(device, fd)),
+      news: (news) => this.#hear(news),
+    });
+    this.#names = new RouterNames({
+      changed: (name, addresses) => this.#hearName(name, addresses),
+      failed: (name, reason) => log.warn('name has no answer, its last addresses stay', { name, reason }),
     });
   }
 
@@ -120,6 +135,9 @@ export class Supervisor {
       },
       get uptime() {
         return process.uptime();
+      },
+      get now() {
+        return monotonicNow();
       },
       get node() {
         return supervisor.#node;
@@ -186,9 +204,10 @@ export class Supervisor {
     const { config, node } = this.#configuration;
     this.#monitor = new Monitor({
       ownDevices: () => this.#devices.names,
-      changed: () => void this.#exclusively(() => this.#follow()),
+      changed: () => this.#followSoon(),
       failed: (reason, retryMs) => this.#log.warn('ip monitor ended, it is started again', { reason, retryMs }),
     });
+    this.#names.watch(namesIn(config));
     const http = this.#listen(config.http);
     // Whoever fails first is told; what the other has opened is closed all the same.
     http.catch(() => {});
@@ -218,55 +237,95 @@ export class Supervisor {
 
   /** Makes `node` what the host and the packet threads have. */
   async #become(node: NodeSpec): Promise<void> {
-    this.#devices.open(node);
+    if (this.#devices.open(node)) this.#host.distrust();
     this.#host.change(hostPlan(node));
     await this.#threads.configure(node, (worker) => this.#devices.descriptors(worker, node));
     this.#node = node;
     this.#devices.close(node);
   }
 
+  /** The owner thread has found something out: so much may depend on it that the node is resolved anew. */
+  #hear(news: News): void {
+    if (this.#state === 'stopping') return;
+    this.#announce(newsEvents(this.#found, news, monotonicNow()));
+    if (losesLastRouter(this.#found, news)) this.#names.refresh();
+    this.#found = withNews(this.#found, news);
+    this.#followSoon();
+  }
+
+  #hearName(name: string, addresses: readonly number[]): void {
+    this.#announce([nameEvent(this.#found, name, addresses)]);
+    this.#found = withName(this.#found, name, addresses);
+    this.#followSoon();
+  }
+
   async #reload(): Promise<ReloadResult> {
     const before = this.#configuration;
-    const next = requireConfiguration(this.#file, this.#slots(), NO_FINDINGS);
-    const moved = JSON.stringify(next.config.http) !== JSON.stringify(before.config.http);
-    const http = moved ? await this.#listen(next.config.http) : this.#http;
+    const next = requireConfiguration(this.#file, this.#slots(), this.#found);
+    const [from, to] = [before.config.http, next.config.http];
+    const moved = JSON.stringify(from) !== JSON.stringify(to);
+    // One port on one address and on all of them cannot be had together.
+    const inTheWay = moved && from !== null && from.listen.port === to?.listen.port;
     const changes = compareNodes(this.#node, next.node);
     const old = this.#node;
-    // Whoever reloads may have taken something away by hand: every step is made sure of.
-    this.#host.distrust();
+    let http = this.#http;
     try {
+      if (inTheWay) this.#http?.close();
+      if (moved) http = await this.#listen(to);
+      // Whoever reloads may have taken something away by hand: every step is made sure of.
+      this.#host.distrust();
       await this.#become(next.node);
     } catch (thrown) {
-      if (moved) http?.close();
+      if (http !== this.#http) http?.close();
+      if (inTheWay) this.#http = await this.#listen(from);
       await this.#become(old);
       throw thrown;
     }
-    this.#configuration = next;
+    this.#adopt(next);
+    this.#names.refresh();
     if (moved) this.#http?.close();
     this.#http = http;
     const notes = [...restartNotes(before.config, next.config), ...next.warnings];
     this.#log.info('reloaded', { ...changes, ...(notes.length > 0 && { notes }) });
-    this.#tell(old, next.node);
+    this.#announce(nodeEvents(old, next.node));
     return { ...changes, notes };
   }
 
-  /** The host has changed: so does the node. */
+  /** `next` is what the node has become. */
+  #adopt(next: Configuration): void {
+    const names = namesIn(next.config);
+    this.#configuration = next;
+    this.#found = relevantTo(this.#found, next.node, names);
+    this.#names.watch(names);
+  }
+
+  /** Follows in its turn; what changes until then is followed with it. */
+  #followSoon(): void {
+    if (this.#following) return;
+    this.#following = true;
+    void this.#exclusively(() => this.#follow());
+  }
+
+  /** The host has changed, or what is known of others: so does the node. */
   async #follow(): Promise<void> {
+    this.#following = false;
     if (this.#state === 'stopping') return;
     clearTimeout(this.#retryTimer ?? undefined);
     const before = this.#node;
     this.#raise();
     try {
-      const next = this.#configuration.again(this.#slots(), NO_FINDINGS);
+      const next = this.#configuration.again(this.#slots(), this.#found);
+      // A route of ours may have gone with others, when an interface went down and up: it is set again.
+      if (this.#configuration.facts.defaultSource !== null && next.facts.defaultSource === null) this.#host.distrust();
       await this.#become(next.node);
       for (const warning of next.warnings) {
         if (!this.#configuration.warnings.includes(warning)) this.#log.warn('configuration warning', { warning });
       }
-      this.#configuration = next;
-      this.#tell(before, next.node);
+      this.#adopt(next);
+      this.#announce(nodeEvents(before, next.node));
     } catch (thrown) {
       this.#log.error('cannot follow a change of the host', { reason: reasonOf(thrown), retryMs: RETRY });
-      this.#retryTimer = setTimeout(() => void this.#exclusively(() => this.#follow()), RETRY);
+      this.#retryTimer = setTimeout(() => this.#followSoon(), RETRY);
     }
   }
 
@@ -317,6 +376,7 @@ export class Supervisor {
     clearTimeout(this.#drainTimer ?? undefined);
     clearTimeout(this.#retryTimer ?? undefined);
     this.#monitor?.stop();
+    this.#names.stop();
     let result = status;
     // Each of these is done whatever became of those before.
     const farewells = [
@@ -344,8 +404,8 @@ export class Supervisor {
     return new Map(this.#node.tunnels.map(({ name, slot }) => [name, slot]));
   }
 
-  #tell(before: NodeSpec, after: NodeSpec): void {
-    for (const { level, message, fields } of nodeEvents(before, after)) this.#log[level](message, fields);
+  #announce(events: readonly NodeEvent[]): void {
+    for (const { level, message, fields } of events) this.#log[level](message, fields);
   }
 
   /** Word to the service manager; that it does not listen is its own affair. */

@@ -2,7 +2,8 @@
 import { Counters } from '../../src/core/counters.js';
 import { allocateRows, rowsOf } from '../../src/daemon/counters.js';
 import type { ServiceView } from '../../src/daemon/status.js';
-import type { NodeSpec, SixToFourSpec } from '../../src/engine/spec.js';
+import type { IsatapSpec, NodeSpec, SixRdSpec, SixToFourSpec } from '../../src/engine/spec.js';
+import { parseIpv6, type Prefix6 } from '../../src/wire/address.js';
 
 const relay: SixToFourSpec = {
   name: 'relay',
@@ -19,10 +20,68 @@ const relay: SixToFourSpec = {
   dscp: 0,
   ecn: 'compatibility',
   pathMtuDiscovery: false,
+  dontFragment: false,
   icmpRate: 10,
   relay: null,
   interfaceId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1),
   lans: [],
+};
+
+const prefix6 = (text: string, len: number): Prefix6 => ({ addr: parseIpv6(text) ?? new Uint8Array(16), len });
+const { relay: _, interfaceId: __, ...common } = relay;
+
+/** A customer edge that is up by a lease, RFC 5969 section 4's numbers. */
+export const edge: SixRdSpec = {
+  ...common,
+  name: 'edge',
+  slot: 3,
+  type: '6rd',
+  role: 'customer-edge',
+  interface: 'tun6rd',
+  local: [0x0a646401],
+  assign: [],
+  mtu: 1280,
+  dscp: 'copy',
+  domain: { prefix: prefix6('2001:db8::', 32), ipv4MaskLen: 8, common: 0x0a646401 },
+  relays: [0x0a000001, 0x0a000002],
+  probesRelays: true,
+  hubAndSpoke: false,
+  leaseUntil: 1_090_000,
+};
+
+/** An ISATAP host that has learned what there is to learn. */
+export const campus: IsatapSpec = {
+  ...common,
+  name: 'campus',
+  slot: 4,
+  type: 'isatap',
+  role: 'host',
+  interface: 'tunisatap',
+  local: [0xc0000205],
+  assign: [],
+  mtu: 1280,
+  potentialRouters: [0xc0000201, 0xc0000202],
+  prefix: null,
+  routerLifetime: 0,
+  learned: {
+    routers: [
+      { address: prefix6('fe80::5efe:c000:201', 128).addr, preference: 'high', until: 2_800_000 },
+      { address: prefix6('fe80::5efe:c000:202', 128).addr, preference: 'medium', until: 1_000_400 },
+    ],
+    prefixes: [
+      {
+        prefix: prefix6('2001:db8:0:1::', 64),
+        onLink: true,
+        autonomous: true,
+        preferred: true,
+        validUntil: Number.POSITIVE_INFINITY,
+        preferredUntil: 1_600_000,
+      },
+      { prefix: prefix6('2001:db8:0:2::', 64), onLink: true, autonomous: true, preferred: false, validUntil: 1_060_000, preferredUntil: 0 },
+    ],
+    routes: [],
+    mtu: 0,
+  },
 };
 
 /** A relay that is up and a host that is down. */
@@ -32,6 +91,7 @@ export const node: NodeSpec = {
   ownIpv6: [],
   broadcasts: [],
   allowIpv4: [],
+  dhcp: [],
   tunnels: [
     relay,
     { ...relay, name: 'home', slot: 7, role: 'host', interface: 'tun1', local: [], assign: [], down: 'no IPv4 default route', mtu: 1280 },
@@ -42,7 +102,7 @@ export const node: NodeSpec = {
 export function makeView(over: Partial<ServiceView> = {}): { view: ServiceView; writers: Counters[] } {
   const rows = rowsOf(allocateRows(2));
   return {
-    view: { name: 'otemachi-1', version: '0.1.0', state: 'running', uptime: 12.9, node, rows, ...over },
+    view: { name: 'otemachi-1', version: '0.1.0', state: 'running', uptime: 12.9, now: 1_000_000, node, rows, ...over },
     writers: rows.map((row) => new Counters(row)),
   };
 }

@@ -1,0 +1,118 @@
+/** What the node has found out by asking, as news comes in: immutable, so that whoever resolves by it sees one state. */
+import type { Millis } from '../core/clock.js';
+import type { News } from '../engine/news.js';
+import { type Findings, type NodeSpec, sameSpec } from '../engine/spec.js';
+import type { Lease } from '../role/dhcp-lease.js';
+import { formatIpv4, formatIpv6, formatPrefix4, formatPrefix6 } from '../wire/address.js';
+import type { NodeEvent } from './changes.js';
+import type { Fields } from './log.js';
+
+/** `found`, and the news. */
+export function withNews(found: Findings, news: News): Findings {
+  switch (news.kind) {
+    case 'lease':
+      return { ...found, leases: withEntry(found.leases, news.interface, news.lease) };
+    case 'learned':
+      return { ...found, learned: withEntry(found.learned, news.tunnel, news.learned) };
+  }
+}
+
+/** `found`, and the addresses of a name. */
+export function withName(found: Findings, name: string, addresses: readonly number[]): Findings {
+  return { ...found, names: withEntry(found.names, name, addresses) };
+}
+
+/** What of `found` is about interfaces and tunnels of `node`, and about `names`: what is gone may come back as something else. */
+export function relevantTo(found: Findings, node: NodeSpec, names: ReadonlySet<string>): Findings {
+  return {
+    leases: only(found.leases, new Set(node.dhcp.map((dhcp) => dhcp.interface))),
+    learned: only(found.learned, new Set(node.tunnels.map((tunnel) => tunnel.name))),
+    names: only(found.names, names),
+  };
+}
+
+/** True when the news is that a tunnel has lost the last of its routers. */
+export function losesLastRouter(found: Findings, news: News): boolean {
+  if (news.kind !== 'learned' || news.learned.routers.length > 0) return false;
+  return (found.learned.get(news.tunnel)?.routers.length ?? 0) > 0;
+}
+
+function withEntry<T>(all: ReadonlyMap<string, T>, key: string, value: T | null): ReadonlyMap<string, T> {
+  const rest = [...all].filter(([name]) => name !== key);
+  return new Map(value === null ? rest : [...rest, [key, value]]);
+}
+
+function only<T>(all: ReadonlyMap<string, T>, keys: ReadonlySet<string>): ReadonlyMap<string, T> {
+  return new Map([...all].filter(([key]) => keys.has(key)));
+}
+
+/** What of the news is worth telling, `found` being what was known before. */
+export function newsEvents(found: Findings, news: News, now: Millis): NodeEvent[] {
+  switch (news.kind) {
+    case 'lease':
+      return leaseEvents(news.interface, found.leases.get(news.interface) ?? null, news.lease, now);
+    case 'learned': {
+      const was = found.learned.get(news.tunnel)?.routers ?? [];
+      const is = news.learned.routers;
+      const { tunnel } = news;
+      const before = new Set(was.map(({ address }) => formatIpv6(address)));
+      const after = new Set(is.map(({ address }) => formatIpv6(address)));
+      return [
+        ...is.flatMap(({ address, until }): NodeEvent[] => {
+          const router = formatIpv6(address);
+          if (before.has(router)) return [];
+          return [{ level: 'info', message: 'router learned', fields: { tunnel, router, ...untilSeconds(until, now) } }];
+        }),
+        ...[...before]
+          .filter((router) => !after.has(router))
+          .map((router): NodeEvent => ({ level: 'warn', message: 'router lost', fields: { tunnel, router } })),
+      ];
+    }
+  }
+}
+
+/** A name has other addresses than before, or its first. */
+export function nameEvent(found: Findings, name: string, addresses: readonly number[]): NodeEvent {
+  const before = found.names.get(name)?.map(formatIpv4);
+  return {
+    level: 'info',
+    message: 'names changed',
+    fields: { name, ...(before !== undefined && { before }), now: addresses.map(formatIpv4) },
+  };
+}
+
+function leaseEvents(device: string, was: Lease | null, is: Lease | null, now: Millis): NodeEvent[] {
+  if (is === null) {
+    return was === null ? [] : [{ level: 'warn', message: 'lease lost', fields: { interface: device, before: formatIpv4(was.address) } }];
+  }
+  const same = was !== null && sameSpec({ ...was, until: 0 }, { ...is, until: 0 });
+  const message = was === null ? 'lease acquired' : same ? 'lease renewed' : 'lease changed';
+  const events: NodeEvent[] = [{ level: 'info', message, fields: { interface: device, ...leaseFields(is, now) } }];
+  const { sixRdFault } = is;
+  if (sixRdFault !== null && sixRdFault !== was?.sixRdFault) {
+    events.push({
+      level: 'warn',
+      message: 'the 6rd option of a lease is invalid, it is ignored',
+      fields: { interface: device, fault: sixRdFault },
+    });
+  }
+  return events;
+}
+
+function leaseFields({ address, prefixLen, server, sixRd, until }: Lease, now: Millis): Fields {
+  return {
+    address: formatPrefix4({ addr: address, len: prefixLen }),
+    ...(server !== null && { server: formatIpv4(server) }),
+    ...(sixRd !== null && {
+      prefix: formatPrefix6(sixRd.prefix),
+      ipv4MaskLength: sixRd.ipv4MaskLen,
+      borderRelays: sixRd.borderRelays.map(formatIpv4),
+    }),
+    ...untilSeconds(until, now),
+  };
+}
+
+/** Seconds from now to `until`, as a field; none when there is no end. */
+export function untilSeconds(until: Millis, now: Millis): { readonly untilSeconds?: number } {
+  return until === Number.POSITIVE_INFINITY ? {} : { untilSeconds: Math.max(0, Math.round((until - now) / 1000)) };
+}

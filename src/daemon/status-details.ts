@@ -1,0 +1,126 @@
+/** What the status says of a tunnel beside what all tunnels have: by its technology. */
+import type { Millis } from '../core/clock.js';
+import { delegatedPrefix } from '../engine/site.js';
+import type { DhcpSpec, IsatapSpec, NodeSpec, SixRdSpec, TunnelSpec } from '../engine/spec.js';
+import { SixRd } from '../mapping/sixrd.js';
+import { formatIpv4, formatIpv6, formatPrefix6 } from '../wire/address.js';
+import { untilSeconds } from './findings.js';
+
+/** The DHCPv4 lease that a tunnel works by. */
+export interface LeaseStatus {
+  readonly interface: string;
+  /** False: the interface had its address already, and only the options are from the server. */
+  readonly assigned: boolean;
+  readonly address: string;
+  readonly server?: string;
+  /** Seconds until it ends; absent: no end is known. */
+  readonly untilSeconds?: number;
+  /** Why its 6rd option is ignored. */
+  readonly fault?: string;
+}
+
+/** A 6rd tunnel: its domain, as far as it is known. */
+export interface SixRdStatus {
+  readonly prefix?: string;
+  readonly ipv4MaskLength?: number;
+  /** Customer edge, while it is up: what is its own. */
+  readonly delegatedPrefix?: string;
+  /** Customer edge: the most wanted first. */
+  readonly borderRelays?: readonly string[];
+  readonly lease?: LeaseStatus;
+}
+
+/** A router that an ISATAP host has learned. */
+export interface RouterStatus {
+  readonly address: string;
+  readonly preference: string;
+  /** Seconds until its lifetime ends; absent: it does not. */
+  readonly untilSeconds?: number;
+}
+
+/** A prefix that an ISATAP host has learned, or that an ISATAP router advertises. */
+export interface PrefixStatus {
+  readonly prefix: string;
+  /** False: addresses under it are deprecated. */
+  readonly preferred: boolean;
+  /** Seconds until addresses under it are invalid; absent: they stay. */
+  readonly untilSeconds?: number;
+}
+
+/** An ISATAP tunnel. */
+export interface IsatapStatus {
+  /** Host. */
+  readonly potentialRouters?: readonly string[];
+  /** Host: default routers, the one in use first. */
+  readonly routers?: readonly RouterStatus[];
+  readonly prefixes: readonly PrefixStatus[];
+  /** Router: seconds for which hosts take it as a default router; 0: not at all. */
+  readonly routerLifetime?: number;
+}
+
+/** At most one of them. */
+export interface Details {
+  readonly sixRd?: SixRdStatus;
+  readonly isatap?: IsatapStatus;
+}
+
+type Describe<S extends TunnelSpec> = (spec: S, node: NodeSpec, now: Millis) => Details;
+
+const DESCRIBE: { readonly [T in TunnelSpec['type']]: Describe<Extract<TunnelSpec, { type: T }>> } = {
+  '6to4': () => ({}),
+  '6rd': (spec, node, now) => ({ sixRd: sixRdStatus(spec, node, now) }),
+  isatap: (spec, _node, now) => ({ isatap: isatapStatus(spec, now) }),
+};
+
+/** The details of one tunnel of `node`; times are counted from `now`. */
+export function detailsOf(spec: TunnelSpec, node: NodeSpec, now: Millis): Details {
+  return (DESCRIBE[spec.type] as Describe<TunnelSpec>)(spec, node, now);
+}
+
+function sixRdStatus({ domain, local, role, relays, slot }: SixRdSpec, node: NodeSpec, now: Millis): SixRdStatus {
+  const isEdge = role === 'customer-edge';
+  const lease = node.dhcp.find((dhcp) => dhcp.slot === slot);
+  return {
+    ...(domain !== null && { prefix: formatPrefix6(domain.prefix), ipv4MaskLength: domain.ipv4MaskLen }),
+    ...(domain !== null &&
+      isEdge &&
+      local.length > 0 && {
+        delegatedPrefix: formatPrefix6(delegatedPrefix(new SixRd(domain.prefix, domain.ipv4MaskLen, domain.common), local[0])),
+      }),
+    ...(isEdge && { borderRelays: relays.map(formatIpv4) }),
+    ...(lease !== undefined && leaseStatus(lease, now)),
+  };
+}
+
+function leaseStatus({ interface: device, lease }: DhcpSpec, now: Millis): { readonly lease?: LeaseStatus } {
+  if (lease === null) return {};
+  return {
+    lease: {
+      interface: device,
+      assigned: lease.assigned,
+      address: formatIpv4(lease.address),
+      ...(lease.server !== null && { server: formatIpv4(lease.server) }),
+      ...untilSeconds(lease.until, now),
+      ...(lease.sixRdFault !== null && { fault: lease.sixRdFault }),
+    },
+  };
+}
+
+function isatapStatus({ prefix, potentialRouters, learned, routerLifetime }: IsatapSpec, now: Millis): IsatapStatus {
+  if (prefix !== null) {
+    const addr = new Uint8Array(16);
+    addr.set(prefix);
+    return { prefixes: [{ prefix: formatPrefix6({ addr, len: 64 }), preferred: true }], routerLifetime };
+  }
+  const routers = learned?.routers ?? [];
+  const prefixes = learned?.prefixes ?? [];
+  return {
+    potentialRouters: potentialRouters.map(formatIpv4),
+    routers: routers.map(({ address, preference, until }) => ({ address: formatIpv6(address), preference, ...untilSeconds(until, now) })),
+    prefixes: prefixes.map((one) => ({
+      prefix: formatPrefix6(one.prefix),
+      preferred: one.preferred,
+      ...untilSeconds(one.validUntil, now),
+    })),
+  };
+}
