@@ -86,11 +86,13 @@ async function watch(network: Lab, isOver: (tunnels: readonly TunnelStatus[]) =>
   }
 }
 
-/** How often the packet with that sequence number is in the capture of a link. */
+/** How often the packet with that sequence number is in the capture of a link, itself: errors may quote it. */
 function crossings(loop: Loop, link: string, sequence: number): number {
-  const mark = Buffer.from(attack(loop, sequence).subarray(44));
+  const packet = attack(loop, sequence);
+  const mark = Buffer.from(packet.subarray(44));
   const packets = [...new PcapReader(readFileSync(join(run, 'captures', `${link}.pcap`)))];
-  return packets.filter(({ b, off, end }) => Buffer.from(b.subarray(off, end)).includes(mark)).length;
+  return packets.filter(({ b, off, end }) => end - off <= packet.length + IPV4_LEN && Buffer.from(b.subarray(off, end)).includes(mark))
+    .length;
 }
 
 const loopsIn = (tunnels: readonly TunnelStatus[]): number[] => tunnels.map(({ dropped }) => dropped.loop ?? 0);

@@ -34,13 +34,14 @@ function worldOf({ topology }: Loop): World {
   return world;
 }
 
-/** How often the packet of the attack crossed a link. */
+/** How often the packet of the attack crossed a link, itself: errors may quote it. */
 function crossings(world: World, loop: Loop, link: string): number {
-  const mark = toHex(attack(loop).subarray(40));
+  const packet = attack(loop);
+  const mark = toHex(packet.subarray(44));
   return world
     .link(link)
     .packets()
-    .filter((b) => toHex(b).includes(mark)).length;
+    .filter((b) => b.length <= packet.length + IPV4_LEN && toHex(b).endsWith(mark)).length;
 }
 
 /** What a router has dropped, whichever way. */
