@@ -260,7 +260,7 @@ export class DhcpClient {
     const [renewal, rebinding] = renewalTimes(message, duration);
     const fuzz = 1 - MAX_FUZZ * this.#fraction();
     this.#rebindAt = this.#asked + rebinding * fuzz;
-    this.#wake = Math.min(Math.max(this.#asked + renewal * fuzz, this.#due + MIN_INTERVAL), until);
+    this.#wake = Math.min(Math.max(now, this.#asked + renewal * fuzz, this.#due + MIN_INTERVAL), until);
     return this.#take(leaseOf(message, message.yiaddr, true, until));
   }
 
