@@ -4,21 +4,10 @@
  * counted and what was sent. So it is the truth, state included: what one packet teaches (a path MTU,
  * a rate that is used up) holds for the next.
  *
- * It has no LANs to speak to: a node that is only asked says nothing of its own accord. Cold: it allocates.
+ * It has no LANs to speak to, and chance is always 0: what a node puts off by chance it says at once. Cold: it allocates.
  */
 import type { Millis } from '../core/clock.js';
-import {
-  Counters,
-  clearSlot,
-  DIRECTIONS,
-  Direction,
-  drops,
-  ICMP_KINDS,
-  IcmpKind,
-  icmpEvents,
-  NODE_SLOT,
-  packets,
-} from '../core/counters.js';
+import { Counters, clearSlot, Direction, drops, ICMP_KINDS, IcmpKind, icmpEvents, NODE_SLOT, packets } from '../core/counters.js';
 import { DROPS, Drop, type DropName } from '../core/drop.js';
 import { type Frame, HEADROOM, makeBatch } from '../core/frame.js';
 import { isIpv4, Protocol, protocol4, src4 } from '../wire/ipv4.js';
@@ -62,9 +51,11 @@ export class Explainer {
   readonly #devices: ReadonlyMap<string, MemoryPort>;
   /** Whose counts stand in each slot that is used; null: nobody's. */
   readonly #names: ReadonlyMap<number, string | null>;
+  #now: Millis;
 
   /** `now`: when the node starts. */
   constructor(node: NodeSpec, now: Millis = 0) {
+    this.#now = now;
     this.#devices = new Map(node.tunnels.map(({ name }) => [name, new MemoryPort('ipv6', 'v6', this.#sent)]));
     this.#names = new Map<number, string | null>([...node.tunnels.map(({ slot, name }) => [slot, name] as const), [NODE_SLOT, null]]);
     const tunnels = new Map(node.tunnels.map((tunnel, i) => [tunnel.interface, [...this.#devices.values()][i]]));
@@ -79,10 +70,11 @@ export class Explainer {
    */
   explain(from: Side, octets: Uint8Array, now: Millis, tunnel?: string): Explanation {
     const port = from === 'v4' ? this.#hearing(octets) : this.#device(tunnel);
+    this.pass(now);
     port.offer(octets);
     this.#pipeline.step(now);
-    const { slot, verdict, reason } = this.#outcome();
-    for (const used of this.#names.keys()) clearSlot(this.#counters.row, used);
+    const { slot, verdict, reason } = this.#outcome(from);
+    this.#forget();
     const answers = this.#sent.splice(0);
     const out = verdict === 'forward' ? answers.shift() : undefined;
     return {
@@ -93,6 +85,25 @@ export class Explainer {
       out: out?.octets ?? null,
       answers,
     };
+  }
+
+  /**
+   * Lets time pass until `now`, as it does before a packet is shown: timers run when they are due. Returns what the node
+   * sends of its own accord. Of a long time the end is left out: no more than `MAX_TIMERS` are waited for.
+   */
+  pass(now: Millis): readonly Answer[] {
+    const pipeline = this.#pipeline;
+    for (let i = 0; i < MAX_TIMERS && pipeline.nextTimeout() <= now; i++) {
+      this.#now = Math.max(this.#now, pipeline.nextTimeout());
+      pipeline.step(this.#now);
+    }
+    this.#now = now;
+    this.#forget();
+    return this.#sent.splice(0);
+  }
+
+  #forget(): void {
+    for (const used of this.#names.keys()) clearSlot(this.#counters.row, used);
   }
 
   /** The socket that such a packet would come to. */
@@ -108,21 +119,26 @@ export class Explainer {
     return device;
   }
 
-  /** What was counted: a packet that is forwarded or dropped is in one cell, one that is consumed in none. */
-  #outcome() {
+  /**
+   * What was counted of a packet from `from`: one that is forwarded or dropped is in one cell, one that is held or consumed
+   * in none. What is counted the other way was released by it, and goes with its answers.
+   */
+  #outcome(from: Side) {
     const rows = [this.#counters.row];
+    const direction = from === 'v4' ? Direction.decapsulate : Direction.encapsulate;
     for (const slot of this.#names.keys()) {
-      for (const direction of DIRECTIONS.map((name) => Direction[name])) {
-        if (packets(rows, slot, direction) > 0) return { slot, verdict: 'forward' as const };
-        const reason = DROPS.find(({ code }) => drops(rows, slot, direction, code) > 0);
-        if (reason !== undefined) return { slot, verdict: 'drop' as const, reason };
-      }
+      if (packets(rows, slot, direction) > 0) return { slot, verdict: 'forward' as const };
+      const reason = DROPS.find(({ code }) => drops(rows, slot, direction, code) > 0);
+      if (reason !== undefined) return { slot, verdict: 'drop' as const, reason };
     }
     const concerned = (slot: number) => ICMP_KINDS.some((kind) => icmpEvents(rows, slot, IcmpKind[kind]) > 0);
-    return { slot: [...this.#names.keys()].find(concerned) ?? NODE_SLOT, verdict: 'consumed' as const };
+    const slot = [...this.#names.keys()].find(concerned) ?? NODE_SLOT;
+    return { slot, verdict: from === 'v4' ? ('consumed' as const) : ('hold' as const) };
   }
 }
 
+/** Timers that run before a packet is shown, at most; a node has few, and each comes back. */
+const MAX_TIMERS = 1_000;
 /** Octets of the largest packet: an IPv6 header and all the payload that it can speak of. */
 const MAX_PACKET = IPV6_LEN + 0xffff;
 
@@ -164,7 +180,7 @@ class MemoryPort implements Port {
   }
 }
 
-/** Chance is for those who speak of their own accord. */
+/** Every number that could have come up: the lowest. */
 function noChance(into: Uint8Array): void {
   into.fill(0);
 }

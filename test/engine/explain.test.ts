@@ -110,7 +110,7 @@ describe('from v6', () => {
 
   test('a tunnel that there is not is a mistake of the caller, who is told which there are', () => {
     expect(() => two().explain('v6', toSite, 0, 'rely')).toThrow(new RangeError('no tunnel rely: expected home, relay'));
-    const none = new Explainer({ ...nodeOf(text()), tunnels: [] });
+    const none = new Explainer({ ...nodeOf(text(tunnel('relay', RELAY))), tunnels: [] });
     expect(() => none.explain('v6', toSite, 0)).toThrow(new RangeError('no tunnel at all: expected one'));
     expect(none.explain('v4', ipv4({ src: SITE, dst: RELAY }, toWeb), 0)).toMatchObject({ tunnel: null, reason: 'not_local' });
   });

@@ -5,6 +5,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { referenceChecksum } from '../wire/octet-arrays.js';
+import { packet } from '../wire/vectors.js';
 
 /** Octets of hex text; white space does not count. */
 export function hex(text: string): Uint8Array {
@@ -14,6 +15,12 @@ export function hex(text: string): Uint8Array {
 /** Hex text of octets. */
 export function toHex(b: Uint8Array): string {
   return Buffer.from(b).toString('hex');
+}
+
+/** The IPv6 packet in a frame of the shared capture. */
+export function innerOf(frame: string): Uint8Array {
+  const b = packet(frame);
+  return b.slice(20, 60 + b[24] * 256 + b[25]);
 }
 
 /** Octets of an IPv4 or IPv6 address. */

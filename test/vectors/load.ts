@@ -9,6 +9,9 @@ import { type Vector, vectorSchema } from './vector.js';
 
 const ROOT = new URL('../../vectors/', import.meta.url);
 
+/** Folders of vectors, one a technology. */
+export const TECHNOLOGIES = ['6to4', '6rd'] as const;
+
 /** The names of the vectors of one technology: the files of its folder. */
 export function vectorNames(technology: string): string[] {
   return readdirSync(new URL(`${technology}/`, ROOT))
@@ -26,6 +29,11 @@ export function loadVectors(technology: string): Vector[] {
     if (result.data.name !== name) throw new Error(`vectors/${file}: its name is "${result.data.name}"`);
     return result.data;
   });
+}
+
+/** All vectors there are. */
+export function allVectors(): Vector[] {
+  return TECHNOLOGIES.flatMap(loadVectors);
 }
 
 /**

@@ -28,6 +28,10 @@ export const vectorSchema = z
     reason: z.enum(DROPS.map(({ name }) => name)).optional(),
     out: octets.optional(),
     answers: z
+      .array(z.strictObject({ to: side, octets, within: z.number().positive().optional() }))
+      .min(1)
+      .optional(),
+    says: z
       .array(z.strictObject({ to: side, octets }))
       .min(1)
       .optional(),
@@ -37,7 +41,13 @@ export const vectorSchema = z
 
 export type Vector = z.output<typeof vectorSchema>;
 
-/** A vector with packets as octets. One of `out`, `drop` and `consumed` says what becomes of `in`. */
+/** A packet that the node sends: to which side, and what. */
+export interface SentCase {
+  readonly to: Vector['from'];
+  readonly octets: Uint8Array;
+}
+
+/** A vector with packets as octets. One of `out`, `drop`, `held` and `consumed` says what becomes of `in`. */
 export interface VectorCase {
   readonly name: string;
   readonly rfc: string;
@@ -50,7 +60,9 @@ export interface VectorCase {
   readonly out?: Uint8Array;
   readonly drop?: DropName;
   readonly consumed?: true;
-  readonly answers?: readonly { readonly to: Vector['from']; readonly octets: Uint8Array }[];
+  readonly held?: true;
+  readonly answers?: readonly (SentCase & { readonly within?: number })[];
+  readonly says?: readonly SentCase[];
 }
 
 /** The file that a case becomes. */
@@ -67,15 +79,17 @@ export function vectorOf(given: VectorCase): Vector {
     verdict: verdictOf(given),
     ...(given.drop !== undefined && { reason: given.drop }),
     ...(given.out !== undefined && { out: toHex(given.out) }),
-    ...(given.answers !== undefined && { answers: given.answers.map(({ to, octets: b }) => ({ to, octets: toHex(b) })) }),
+    ...(given.answers !== undefined && { answers: given.answers.map(({ octets: b, ...rest }) => ({ ...rest, octets: toHex(b) })) }),
+    ...(given.says !== undefined && { says: given.says.map(({ to, octets: b }) => ({ to, octets: toHex(b) })) }),
   };
 }
 
-function verdictOf({ name, out, drop, consumed }: VectorCase): Vector['verdict'] {
+function verdictOf({ name, out, drop, held, consumed }: VectorCase): Vector['verdict'] {
   const verdicts: Vector['verdict'][] = [];
   if (out !== undefined) verdicts.push('forward');
   if (drop !== undefined) verdicts.push('drop');
+  if (held === true) verdicts.push('hold');
   if (consumed === true) verdicts.push('consumed');
-  if (verdicts.length !== 1) throw new Error(`${name}: expected one of out, drop, consumed`);
+  if (verdicts.length !== 1) throw new Error(`${name}: expected one of out, drop, held, consumed`);
   return verdicts[0];
 }

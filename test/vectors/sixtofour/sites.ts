@@ -1,13 +1,8 @@
 /** RFC 3056, 3068, 6343: who sends what to whom; the frames of the shared capture. */
 import { packet } from '../../wire/vectors.js';
-import { address, echoReply, echoRequest, ipv4, ipv6, join, Next } from '../compose.js';
+import { address, echoReply, echoRequest, innerOf, ipv4, ipv6, join, Next } from '../compose.js';
 import type { VectorCase } from '../vector.js';
 import { ANYCAST, config, manyTunnels, PEER, RELAY, SITE, WEB } from './nodes.js';
-
-const innerOf = (name: string) => {
-  const b = packet(name);
-  return b.slice(20, 60 + b[24] * 256 + b[25]);
-};
 
 /** A frame of the shared capture, sent and received. */
 const frames: readonly VectorCase[] = [

@@ -1,0 +1,6 @@
+/** The technologies of the suite. */
+import { sixRd } from './sixrd/technology.js';
+import { sixToFour } from './sixtofour/technology.js';
+import type { Technology } from './technology.js';
+
+export const technologies: readonly Technology[] = [sixToFour, sixRd];
