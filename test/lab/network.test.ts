@@ -55,7 +55,7 @@ test('a network is up in no time, every path works, and nothing of it is left', 
 
   const reports = await reportsOf(lab);
   expect(reports.flatMap(({ problems }) => problems)).toEqual([]);
-  expect(reports.map(({ received, relay, isLargeAnswered }) => [received, relay, isLargeAnswered])).toEqual(Array(3).fill([3, null, true]));
+  expect(reports.map(({ received, relays, isLargeAnswered }) => [received, relays, isLargeAnswered])).toEqual(Array(3).fill([3, [], true]));
   expect(reports[1].visit).toMatchObject({
     visitor: { address: '2001:db8:2::10', tunnel: 'native' },
     download: { octets: 1 << 20, isWhole: true },
@@ -145,6 +145,26 @@ test('a network that takes a relay where none is expected, or none where one is,
   const lab = await up({ ...THREE_NETWORKS, paths: [{ ...first, relayed: true, tunnel: '6to4' }] });
   const [{ problems }] = await reportsOf(lab);
   expect(problems.map(({ en }) => en)).toEqual(['no relay said that it is in use', 'the page says native, expected 6to4']);
+});
+
+test('every relay on the way is named in order; where none is expected that is a problem', async () => {
+  const [first, second] = THREE_NETWORKS.paths;
+  const nodes = THREE_NETWORKS.nodes.map((node) => (node.name === 'router' ? { ...node, relays: true } : node));
+  const lab = await up({ ...THREE_NETWORKS, nodes, paths: [first, second, { ...second, relayed: true }] });
+  const reports = await reportsOf(lab);
+  expect(reports.map(({ relays, problems }) => [relays, problems.map(({ en }) => en)])).toEqual([
+    [[], []],
+    [[{ node: 'router', address: '2001:db8:2::1' }], ['relayed by router, expected no relay']],
+    [[{ node: 'router', address: '2001:db8:2::1' }], []],
+  ]);
+});
+
+test('who comes by 6rd is native for all that a server can see, and that is what is expected of its page', async () => {
+  const [first] = THREE_NETWORKS.paths;
+  const lab = await up({ ...THREE_NETWORKS, paths: [{ ...first, tunnel: '6rd' }] });
+  const [report] = await reportsOf(lab);
+  expect(report.problems).toEqual([]);
+  expect(reportData('three-networks', lab.id, [report])).toMatchObject({ paths: [{ tunnel: '6rd', web: { tunnel: 'native' } }] });
 });
 
 test('a program that dies is told of, with the last that it said', async () => {

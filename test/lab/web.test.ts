@@ -116,6 +116,14 @@ test('the page names the address, the tunnel and the IPv4 address in it, and mar
   expect(teredo === null ? '' : sentence(teredo).en).toBe('You came by Teredo: your address carries the IPv4 address 192.0.2.45:40000.');
 });
 
+test('an address that shows no tunnel may be one of 6rd: the page does not claim to know', () => {
+  const visitor = visitorOf('3fff:a00:1020:3001::1');
+  if (visitor === null) throw new Error('no visitor');
+  expect(visitor.tunnel).toBe('native');
+  expect(sentence(visitor).en).toBe('Your address shows no tunnel: you came by native IPv6, or by 6rd, which looks the same from here.');
+  expect(webPage(visitor, 'en')).toContain(sentence(visitor).ja);
+});
+
 test('a terminal gets two lines', async () => {
   const response = await get('/', { headers: { Accept: '*/*', 'Accept-Language': 'en' } });
   expect(await response.text()).toBe('127.0.0.1\nYou came by IPv4.\n');

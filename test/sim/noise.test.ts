@@ -6,6 +6,7 @@ import { parseAddress } from '../../src/sim/address.js';
 import type { Daemon } from '../../src/sim/daemon.js';
 import { SeededRandom } from '../../src/sim/random.js';
 import { World } from '../../src/sim/world.js';
+import { tunnelledInternet } from '../../src/topology/internet.js';
 import { sixToFourInternet } from '../../src/topology/sixtofour.js';
 import { checksum } from '../../src/wire/checksum.js';
 import { put16 } from '../../src/wire/octets.js';
@@ -17,7 +18,7 @@ const GROUPS = ['ff02::1', 'ff02::2', '224.0.0.1'].map(parseAddress);
 /** Packets of every kind that the network itself sends, to be spoilt. */
 function specimens(world: World): Uint8Array[] {
   world.run(5000);
-  for (const { from, to } of sixToFourInternet.paths)
+  for (const { from, to } of world.topology.paths)
     for (const size of [8, 1400, 3000]) world.ping(from, to, { size, count: 2, interval: 50 });
   world.traceRoute('pc', 'web');
   world.ping('host', '2002:c633:6477::1');
@@ -58,8 +59,11 @@ function counted({ counters: { row } }: Daemon): number {
   return sum;
 }
 
-test(`of ${PACKETS} random and spoilt packets none does harm, and each one ends in exactly one way`, () => {
-  const world = new World(sixToFourInternet, { resolve, seed: 1 });
+test.each([
+  ['6to4', sixToFourInternet],
+  ['6to4, 6rd and ISATAP', tunnelledInternet],
+] as const)(`%s: of ${PACKETS} random and spoilt packets none does harm, and each one ends in exactly one way`, (_, topology) => {
+  const world = new World(topology, { resolve, seed: 1 });
   const known = specimens(world);
   const probes = [...world.links.keys()].map((link) => world.probe(link));
   const addresses = [...world.hosts.values()].flatMap((host) =>
@@ -80,7 +84,7 @@ test(`of ${PACKETS} random and spoilt packets none does harm, and each one ends 
   expect(world.trace.count('injected')).toBe(PACKETS);
 
   // The network still works: nothing was poisoned that a stranger on the link could not poison anywhere.
-  for (const { from, to } of sixToFourInternet.paths.filter((path) => path.from !== 'pc' && path.to !== 'pc')) {
+  for (const { from, to } of topology.paths.filter((path) => path.from !== 'pc' && path.to !== 'pc')) {
     const kinds = world.ping(from, to, { count: 3 }).map(({ kind }) => kind);
     expect([from, to, kinds.includes('reply')]).toEqual([from, to, true]);
   }

@@ -1,4 +1,5 @@
 /** The provider of `topology/sixrd.ts`, and larger ones, lived through in memory with the real engine. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress, parseSubnet } from '../../src/sim/address.js';
 import { echoRequest } from '../../src/sim/echo.js';
@@ -309,6 +310,63 @@ test('one relay serves several domains, each with its own prefix and its own che
   probe.send(forged(['10.1.2.3', '10.1.0.1'], [addressOf(world, 'two'), WEB]), parseAddress('10.1.0.1'));
   world.advance(1000);
   expect(dropped(world, 'relay', 'decapsulate')).toEqual({ source_mismatch: 1 });
+});
+
+/** A domain with two customer edges, addresses as numbers. Its border relay is in the domain only by chance. */
+const domains = fc
+  .record({
+    maskLen: fc.integer({ min: 0, max: 28 }),
+    prefix: fc.bigInt({ min: 0n, max: (1n << 44n) - 1n }),
+    low: fc.nat(0xffffff),
+    apart: fc.nat(),
+  })
+  .chain(({ maskLen, prefix, low, apart }) =>
+    // With all of IPv4 in the address the prefix is 32 bits at most, RFC 5969 section 11.
+    fc.record({ maskLen: fc.constant(maskLen), prefixLen: fc.integer({ min: 20, max: maskLen === 0 ? 32 : 64 }) }).map(({ prefixLen }) => {
+      const one = 0x0a000000 + (low === 0 || low === 0xffffff ? 1 : low);
+      const free = Math.min(0xffffff, 2 ** (32 - maskLen) - 1);
+      const two = (one ^ (1 + (apart % free))) >>> 0;
+      return { maskLen, prefixLen, prefix: (0x3fff0n << 108n) | (prefix << 64n), one, two };
+    }),
+  )
+  .filter(({ two }) => two > 0x0a000000 && two < 0x0afffffe);
+
+test('in any domain, of whatever lengths, an address is prefix and IPv4 bits, and everybody reaches everybody', () => {
+  const text4 = (addr: number): string => [24, 16, 8, 0].map((shift) => (addr >>> shift) & 255).join('.');
+  const text6 = (addr: bigint): string =>
+    formatAddress(Uint8Array.from({ length: 16 }, (_, i) => Number((addr >> BigInt(120 - 8 * i)) & 255n)));
+  fc.assert(
+    fc.property(domains, ({ maskLen, prefixLen, prefix, one, two }) => {
+      const carried = 32 - maskLen;
+      const top = (prefix >> BigInt(128 - prefixLen)) << BigInt(128 - prefixLen);
+      const delegated = (addr: number): bigint =>
+        top | ((BigInt(addr) & ((1n << BigInt(carried)) - 1n)) << BigInt(128 - prefixLen - carried));
+      const keys = `prefix = "${text6(top)}/${prefixLen}"\nipv4-mask-length = ${maskLen}`;
+      const common = text4(maskLen === 0 ? 0 : ((one >>> (32 - maskLen)) << (32 - maskLen)) >>> 0);
+      const edge = `[[tunnel]]\ntype = "6rd"\nrole = "customer-edge"\n${keys}\nborder-relays = ["10.255.255.254"]`;
+      const relay = `[[tunnel]]\ntype = "6rd"\nrole = "border-relay"\nlocal = "10.255.255.254"\n${keys}\nipv4-prefix = "${common}/${maskLen}"`;
+      const world = worldOf(
+        [
+          node('one', { eth0: ['net', `${text4(one)}/8`] }, { default4: '10.255.255.254' }, { daemon: edge }),
+          node('two', { eth0: ['net', `${text4(two)}/8`] }, { default4: '10.255.255.254' }, { daemon: edge }),
+          node(
+            'relay',
+            { eth0: ['net', '10.255.255.254/8'], eth1: ['server', '2001:db8:80::1/64'] },
+            {},
+            { forwards: true, daemon: relay },
+          ),
+          node('web', { eth0: ['server', '2001:db8:80::80/64'] }, { default6: '2001:db8:80::1' }),
+        ],
+        [{ name: 'net', delay: 1 }, { name: 'server' }],
+      );
+      world.run(SETTLED);
+      expect([addressOf(world, 'one'), addressOf(world, 'two')]).toEqual([text6(delegated(one) | 1n), text6(delegated(two) | 1n)]);
+      const before = sentOver(world, 'net');
+      expect([kinds(world, 'one', 'web'), kinds(world, 'web', 'two'), kinds(world, 'one', 'two')]).toEqual(['reply', 'reply', 'reply']);
+      expect(outers(world, 'net', before).at(-1)).toEqual({ source: text4(two), destination: text4(one) });
+    }),
+    { seed: 5969, numRuns: 200 },
+  );
 });
 
 test('a thousand customer edges on one border relay all reach the web, and one another directly', () => {

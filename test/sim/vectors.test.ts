@@ -15,9 +15,20 @@ import type { EventName } from '../../src/sim/trace.js';
 import { formatIpv4 } from '../../src/wire/address.js';
 import { IPV4_DST, IPV4_LEN, IPV4_SRC } from '../../src/wire/ipv4.js';
 import { hex } from '../vectors/compose.js';
-import { loadVectors } from '../vectors/load.js';
+import { allVectors } from '../vectors/load.js';
 import { configOf, hostAddresses } from '../vectors/node.js';
-import { countedSince, expectedOutcome, judgementOf, outcomeOf, type Sent, type Tally, tallyOf } from '../vectors/outcome.js';
+import {
+  countedSince,
+  expectedOutcome,
+  expectedSpeech,
+  judgementOf,
+  latest,
+  outcomeOf,
+  type Sent,
+  speechOf,
+  type Tally,
+  tallyOf,
+} from '../vectors/outcome.js';
 import type { Vector } from '../vectors/vector.js';
 import { resolve } from './resolve.js';
 import { node, worldOf } from './worlds.js';
@@ -25,7 +36,7 @@ import { node, worldOf } from './worlds.js';
 /** Octets on the wire, more than any packet of a vector has. */
 const WIRE_MTU = 9000;
 
-const vectors = loadVectors('6to4');
+const vectors = allVectors();
 
 /** What does not get as far as the tunnel, by how it ends on the host: its stack takes it, refuses it, or passes it by. */
 const DECIDED_BY_THE_HOST: Partial<Record<EventName, readonly string[]>> = {
@@ -87,14 +98,24 @@ class VectorNode {
     if (outer.length >= IPV4_LEN) this.#stranger.claim(outer.slice(at, at + SIZE4));
   }
 
-  /** Shows the node a packet at `now`, and returns what it sends because of it. */
-  show(now: number, from: Vector['from'], packet: Uint8Array): Sent[] {
+  /** Lets the node live until `now`; what it has sent of its own accord. */
+  live(now: number): Sent[] {
+    const wire = this.#world.link('wire');
+    const before = wire.packets().length;
     this.#world.run(now);
+    return wire
+      .packets()
+      .slice(before)
+      .map((octets) => ({ to: 'v4' as const, octets }));
+  }
+
+  /** Shows the node a packet now, and returns what it sends because of it within `patience` milliseconds. */
+  show(from: Vector['from'], packet: Uint8Array, patience: number): Sent[] {
     const wire = this.#world.link('wire');
     const before = wire.packets().length;
     if (from === 'v4') this.#stranger.send(packet, this.#eth0.linkLocal ?? packet);
     else this.#enter(this.#devices()[0], packet);
-    this.#world.run(now);
+    this.#world.run(this.#host.now + patience);
     const sent = wire.packets().slice(before);
     return [
       ...sent.filter((octets) => octets !== packet).map((octets) => ({ to: 'v4' as const, octets })),
@@ -125,17 +146,28 @@ class VectorNode {
   }
 }
 
-/** A vector that was played: what became of its packet, and how often each event has happened on the host because of it. */
-function play({ config, state = [], now, from, in: octets, out, answers = [] }: Vector) {
+/** A vector that was played: what became of its packet, what the node had said before, and how often each event has happened on the host because of it. */
+function play({ config, state = [], now, from, in: octets, out, answers = [], says = [] }: Vector) {
   const subject = new VectorNode(config);
   const packet = hex(octets);
   if (from === 'v4') subject.meet(packet, IPV4_SRC);
-  for (const sent of [{ to: other(from), octets: out ?? '' }, ...answers]) if (sent.to === 'v4') subject.meet(hex(sent.octets), IPV4_DST);
-  for (const step of state) subject.show(step.now, step.from, hex(step.in));
+  for (const sent of [{ to: other(from), octets: out ?? '' }, ...answers, ...says])
+    if (sent.to === 'v4') subject.meet(hex(sent.octets), IPV4_DST);
+  const said: Sent[] = [];
+  for (const step of state) {
+    said.push(...subject.live(step.now));
+    said.push(...subject.show(step.from, hex(step.in), 0));
+  }
+  said.push(...subject.live(now));
   const [tally, events] = [subject.tally(), subject.events()];
-  const sent = subject.show(now, from, packet);
-  const judgement = judgementOf(countedSince(tally, subject.tally()));
-  return { judgement, outcome: outcomeOf(from, judgement, sent), events: countedSince(events, subject.events()) };
+  const sent = subject.show(from, packet, latest(answers));
+  const judgement = judgementOf(from, countedSince(tally, subject.tally()));
+  return {
+    judgement,
+    outcome: outcomeOf(from, judgement, sent),
+    speech: speechOf(said),
+    events: countedSince(events, subject.events()),
+  };
 }
 
 function other(side: Vector['from']): Vector['from'] {
@@ -148,7 +180,9 @@ const decidedByTheTunnel = vectors.filter(({ name }) => !others.has(name));
 
 describe('the tunnel decides', () => {
   test.each(decidedByTheTunnel.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
-    expect(play(vector).outcome).toEqual(expectedOutcome(vector));
+    const { outcome, speech } = play(vector);
+    expect(outcome).toEqual(expectedOutcome(vector));
+    if (vector.says !== undefined) expect(speech).toEqual(expectedSpeech(vector));
   });
 });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatProblem, parseConfig } from '../../src/config/load.js';
 import { defectsOf } from '../../src/topology/defects.js';
+import { ENDLESS_LOOP, LOOPS } from '../../src/topology/loops.js';
 import { TOPOLOGIES } from '../../src/topology/topologies.js';
 import type { Topology, TopologyNode } from '../../src/topology/topology.js';
 
@@ -39,7 +40,9 @@ const withA = (change: Partial<TopologyNode>): Topology => ({ ...SOUND, nodes: [
 const addressed = (...addresses: string[]): Topology => withA({ interfaces: [{ name: 'eth0', link: 'cable', addresses }], routes: [] });
 const routed = (to: string, via: string): Topology => withA({ routes: [{ to, via }] });
 
-test.each(TOPOLOGIES.map((topology) => [topology.name, topology] as const))(
+const ALL = [...TOPOLOGIES, ...[...LOOPS, ENDLESS_LOOP].map(({ topology }) => topology)];
+
+test.each(ALL.map((topology) => [topology.name, topology] as const))(
   '%s is sound, down to the configuration of its daemons',
   (_, topology) => {
     expect(defectsOf(topology)).toEqual([]);
