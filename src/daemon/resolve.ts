@@ -8,6 +8,7 @@ import { MOST_ROUTERS } from '../config/isatap.js';
 import { subnetsIn } from '../config/sixrd.js';
 import type { DhcpSpec, HostFacts, IsatapSpec, NodeSpec, SixToFourSpec, TunnelSpec } from '../engine/spec.js';
 import { sixToFour } from '../mapping/sixrd.js';
+import { MIN_MTU } from '../wire/ipv6.js';
 import { put32 } from '../wire/octets.js';
 import { Host, Judge, type ResolveProblem } from './judge.js';
 import { resolveSixRd } from './resolve-sixrd.js';
@@ -88,14 +89,18 @@ function resolveIsatap(config: IsatapConfig, slot: number, judge: Judge): Isatap
   judge.refuseOwn(config, source, unicast);
   if (config.role === 'router') judge.wantForwarding();
   const potentialRouters = config.role === 'host' ? potentialRoutersOf(config, judge) : [];
+  const learned = facts.found.learned.get(config.name) ?? null;
+  const common = commonOf(config, slot, { source, bringsAddresses: false, dontFragment: false, lans: [] }, judge);
   return {
-    ...commonOf(config, slot, { source, bringsAddresses: false, dontFragment: false, lans: [] }, judge),
+    ...common,
+    // RFC 4861 section 6.3.4: routers may make the MTU of the link smaller than it would be, and no larger.
+    mtu: learned === null || learned.mtu < MIN_MTU ? common.mtu : Math.min(common.mtu, learned.mtu),
     type: 'isatap',
     role: config.role,
     potentialRouters,
     prefix: config.prefix,
     routerLifetime: config.routerLifetime,
-    learned: facts.found.learned.get(config.name) ?? null,
+    learned,
   };
 }
 
