@@ -18,8 +18,19 @@ import { formatIpv4 } from '../../src/wire/address.js';
 import { IPv4Link, IPv6Link } from '../linux/far-end.js';
 import type { Namespace } from '../linux/namespace.js';
 import { hex, ipv4 } from '../vectors/compose.js';
+import { comparable } from '../vectors/load.js';
 import { configOf, hostAddresses } from '../vectors/node.js';
-import { countedSince, judgementOf, type Outcome, outcomeOf, type Sent, type Tally, tallyOf } from '../vectors/outcome.js';
+import {
+  countedSince,
+  judgementOf,
+  latest,
+  type Outcome,
+  outcomeOf,
+  type Sent,
+  speechOf,
+  type Tally,
+  tallyOf,
+} from '../vectors/outcome.js';
 import type { Vector } from '../vectors/vector.js';
 import { Run } from './daemon-network.js';
 
@@ -45,6 +56,8 @@ export interface Played {
   /** Empty: the kernel kept it from the service. */
   readonly judgement: Outcome;
   readonly outcome: Outcome;
+  /** What the service had said of its own accord. */
+  readonly speech: readonly string[];
 }
 
 /** One node. */
@@ -55,6 +68,8 @@ export class VectorNode {
   /** One a tunnel. */
   readonly #devices: readonly IPv6Link[];
   readonly #local: string | null;
+  /** What it has sent of its own accord, or too late. */
+  readonly #said: Sent[] = [];
 
   private constructor(run: Run, client: ControlClient, wire: IPv4Link, devices: readonly IPv6Link[], local: string | null) {
     this.#run = run;
@@ -104,12 +119,22 @@ export class VectorNode {
     }
   }
 
-  /** Shows the node everything that a vector has. */
-  async play({ from, in: octets, reason, state = [] }: Vector): Promise<Played> {
-    for (const step of state) await this.#show(step.from, hex(step.in), NOT_IPV6);
-    const { counted, sent } = await this.#show(from, hex(octets), reason === 'not_ipv6' ? TRUNCATED : NOT_IPV6);
-    const judgement = judgementOf(counted);
-    return { judgement, outcome: outcomeOf(from, judgement, sent) };
+  /** Shows the node what a vector says that came before. */
+  async prepare({ state = [] }: Vector): Promise<void> {
+    for (const step of state) await this.#show(step.from, hex(step.in), NOT_IPV6, []);
+  }
+
+  /** Shows the node the packet of a vector, once it has said what it is to say before. */
+  async play({ from, in: octets, reason, answers = [], says = [] }: Vector): Promise<Played> {
+    await this.#until('speech', async () => {
+      // Asking takes a moment, in which it may come.
+      await this.#tally();
+      this.#said.push(...this.#sent());
+      return speechOf(this.#said).length >= says.length;
+    });
+    const { counted, sent } = await this.#show(from, hex(octets), reason === 'not_ipv6' ? TRUNCATED : NOT_IPV6, answers);
+    const judgement = judgementOf(from, counted);
+    return { judgement, outcome: outcomeOf(from, judgement, sent), speech: speechOf(this.#said) };
   }
 
   /** Ends the service. */
@@ -119,30 +144,48 @@ export class VectorNode {
     await this.#run.stop();
   }
 
-  /** Shows one packet; what was counted and sent because of it. */
-  async #show(from: Vector['from'], packet: Uint8Array, mark: Mark): Promise<{ counted: Tally; sent: readonly Sent[] }> {
+  /** Shows one packet; what was counted and sent because of it, `answers` being waited for. */
+  async #show(
+    from: Vector['from'],
+    packet: Uint8Array,
+    mark: Mark,
+    answers: NonNullable<Vector['answers']>,
+  ): Promise<{ counted: Tally; sent: readonly Sent[] }> {
+    this.#said.push(...this.#sent());
     const before = await this.#tally();
     if (!accepts(from === 'v4' ? this.#wire : this.#devices[0], packet)) return { counted: new Map(), sent: [] };
     // One step of the service may count the first mark before it has dealt with the packet. The second comes in a later step.
-    for (let sent = 1; sent <= 2; sent++) {
+    for (let marks = 1; marks <= 2; marks++) {
       this.#wire.send(ipv4({ src: MARKER, dst: this.#local ?? MARKER }, mark.payload));
-      await this.#until(mark.counted, (before.get(mark.counted) ?? 0) + sent);
+      const wanted = (before.get(mark.counted) ?? 0) + marks;
+      await this.#until(`a mark that is counted as ${mark.counted}`, async () => ((await this.#tally()).get(mark.counted) ?? 0) >= wanted);
     }
     const counted = new Map(countedSince(before, await this.#tally()));
     counted.set(mark.counted, (counted.get(mark.counted) ?? 0) - 2);
     if (counted.get(mark.counted) === 0) counted.delete(mark.counted);
-    const sent = [
-      ...this.#wire.take().map((octets) => ({ to: 'v4' as const, octets })),
-      ...this.#devices.flatMap((device) => device.take()).map((octets) => ({ to: 'v6' as const, octets })),
-    ];
+    const sent = this.#sent();
+    const deadline = performance.now() + latest(answers);
+    while (
+      performance.now() < deadline &&
+      !answers.every(({ octets }) => sent.some((one) => comparable(one.octets) === comparable(octets)))
+    ) {
+      await this.#tally();
+      sent.push(...this.#sent());
+    }
     return { counted, sent };
   }
 
-  async #until(what: string, n: number): Promise<void> {
+  /** What has been sent since this was asked last. */
+  #sent(): Sent[] {
+    return [
+      ...this.#wire.take().map((octets) => ({ to: 'v4' as const, octets })),
+      ...this.#devices.flatMap((device) => device.take()).map((octets) => ({ to: 'v6' as const, octets })),
+    ];
+  }
+
+  async #until(what: string, isThere: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + PATIENCE;
-    while (((await this.#tally()).get(what) ?? 0) < n) {
-      if (performance.now() > deadline) throw new Error(`a mark was not counted as ${what} within ${PATIENCE} ms`);
-    }
+    while (!(await isThere())) if (performance.now() > deadline) throw new Error(`no ${what} within ${PATIENCE} ms`);
   }
 
   async #tally(): Promise<Tally> {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { describeInNamespaces, Namespace } from '../linux/namespace.js';
-import { loadVectors } from '../vectors/load.js';
-import { expectedOutcome } from '../vectors/outcome.js';
+import { allVectors } from '../vectors/load.js';
+import { expectedOutcome, expectedSpeech } from '../vectors/outcome.js';
 import type { Vector } from '../vectors/vector.js';
 import { type Played, VectorNode } from './vector-node.js';
 
@@ -14,7 +14,7 @@ const AT_A_TIME = 4;
 /** Milliseconds after its start at which a node may be shown a packet; what comes later needs virtual time. */
 const SOON = 1000;
 
-const vectors = loadVectors('6to4');
+const vectors = allVectors();
 const soon = vectors.filter(({ now }) => now <= SOON);
 
 /** What the kernel keeps from the service, by how it does. */
@@ -37,25 +37,34 @@ const DECIDED_BY_THE_KERNEL = {
     'host-receives-from-reserved-255-255-255-255',
     'host-receives-from-this-network-0-0-0-0',
     'host-receives-its-own-outer-source',
+    'border-relay-receives-its-own-outer-source',
+    'customer-edge-receives-its-own-outer-source',
   ],
-  'the other fragments are waited for': ['host-receives-a-first-fragment', 'host-receives-a-later-fragment'],
-  'it is for another host': ['host-receives-a-packet-for-another-host'],
+  'the other fragments are waited for': [
+    'host-receives-a-first-fragment',
+    'host-receives-a-later-fragment',
+    'border-relay-receives-a-first-fragment-only',
+  ],
+  'it is for another host': ['host-receives-a-packet-for-another-host', 'border-relay-receives-a-packet-for-another-host'],
   'it is for another protocol': ['host-receives-another-protocol'],
   'it is no ICMP error that the socket asks for': ['an-echo-request-goes-no-further', 'source-quench-goes-no-further'],
-  'the device is down': ['host-sends-while-it-has-no-ipv4-address'],
+  'the device is down': ['host-sends-while-it-has-no-ipv4-address', 'customer-edge-sends-while-it-has-no-ipv4-address'],
 } as const;
 
 /**
- * Vectors by the node that they share: all of one configuration, but each that needs a state has a node of its own.
- * ICMP comes last, since what it says is remembered.
+ * Vectors by the node that they share: all that have the same configuration and begin alike. What is consumed or held may
+ * be remembered: it comes last, and where something came before it has a node of its own.
  */
 function groups(): Vector[][] {
-  const isIcmp = ({ from, in: octets }: Vector): boolean => from === 'v4' && octets.slice(18, 20) === '01';
+  const isRemembered = ({ verdict }: Vector): boolean => verdict === 'consumed' || verdict === 'hold';
+  const isAlone = (vector: Vector): boolean => vector.says !== undefined || (vector.state !== undefined && isRemembered(vector));
   const shared = new Map<string, Vector[]>();
-  for (const vector of soon.filter(({ state }) => state === undefined))
-    shared.set(vector.config, [...(shared.get(vector.config) ?? []), vector]);
-  const ordered = [...shared.values()].map((group) => [...group.filter((v) => !isIcmp(v)), ...group.filter(isIcmp)]);
-  return [...ordered, ...soon.filter(({ state }) => state !== undefined).map((vector) => [vector])];
+  for (const vector of soon.filter((one) => !isAlone(one))) {
+    const beginning = JSON.stringify([vector.config, vector.state]);
+    shared.set(beginning, [...(shared.get(beginning) ?? []), vector]);
+  }
+  const ordered = [...shared.values()].map((group) => [...group.filter((v) => !isRemembered(v)), ...group.filter(isRemembered)]);
+  return [...ordered, ...soon.filter(isAlone).map((vector) => [vector])];
 }
 
 const decidedByTheKernel = Object.entries(DECIDED_BY_THE_KERNEL).flatMap(([why, names]) => names.map((name) => [name, why] as const));
@@ -76,6 +85,7 @@ describeInNamespaces('vectors through the service', () => {
       const namespace = new Namespace();
       const node = await VectorNode.start(name, group[0].config, namespace, wire, folder);
       try {
+        await node.prepare(group[0]);
         for (const vector of group) played.set(vector.name, await node.play(vector));
       } finally {
         await node.stop();
@@ -91,6 +101,7 @@ describeInNamespaces('vectors through the service', () => {
 
   test.each(decidedByTheService.map((vector) => [vector.name, vector] as const))('the service decides: %s', (name, vector) => {
     expect(played.get(name)?.outcome).toEqual(expectedOutcome(vector));
+    if (vector.says !== undefined) expect(played.get(name)?.speech).toEqual(expectedSpeech(vector));
   });
 
   test.each(decidedByTheKernel)('the kernel decides: %s: %s', (name) => {

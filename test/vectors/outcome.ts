@@ -31,6 +31,11 @@ export function expectedOutcome({ verdict, reason, out, answers }: Vector): Outc
   };
 }
 
+/** When the last answer is there, milliseconds after the packet. */
+export function latest(answers: NonNullable<Vector['answers']>): number {
+  return Math.max(0, ...answers.map(({ within = 0 }) => within));
+}
+
 /** What `vector` says that the node has said of its own accord. */
 export function expectedSpeech({ says = [] }: Vector): string[] {
   return says.map(({ octets }) => comparable(octets));
