@@ -134,7 +134,8 @@ export class LanAdvertiser {
     if (this.#prefix !== null) {
       const valid = Math.min(VALID_LIFETIME, left);
       prefixes.push(advertise(this.#prefix, valid, Math.min(PREFERRED_LIFETIME, left)));
-      this.#believedUntil = Math.max(this.#believedUntil, now + valid * SECOND);
+      // Hosts count from when they hear it: with a second for the way, what ends with its tunnel is still withdrawn in words.
+      this.#believedUntil = Math.max(this.#believedUntil, now + (valid + 1) * SECOND);
     }
     out.clear();
     out.end = writeRouterAdvertisement(out.b, out.off, {
