@@ -48,11 +48,20 @@ export const isatap = describe({
       about: 'ISATAP, RFC 5214: one /64 over the IPv4 network of a site; an interface identifier carries the IPv4 address.',
     }),
 
-  example: `[[tunnel]]
+  examples: [
+    `# A host that finds its routers by the name isatap, in the domain of the site.
+[[tunnel]]
 type = "isatap"
 role = "host"
-potential-routers = ["isatap.example.org", "10.0.0.1"]
 `,
+    `# A router of the site.
+[[tunnel]]
+type   = "isatap"
+role   = "router"
+local  = "10.0.0.1"
+prefix = "2001:db8:0:1::/64"
+`,
+  ],
 
   check({ role, local, accept, 'potential-routers': routers }, { path, findings }) {
     if (role !== 'host' || routers === undefined) return;

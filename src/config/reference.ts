@@ -28,7 +28,10 @@ export function configurationKeys(): KeyReference[] {
 
 /** The text of `docs/configuration.md`. */
 export function configurationReference(): string {
-  const tables = sections().map(({ heading, about, rows }) => `${heading}\n\n${about}\n\n${TABLE_HEAD}\n${rows.map(row).join('\n')}\n`);
+  const tables = sections().map(
+    ({ heading, about, examples, rows }) =>
+      `${heading}\n\n${about}\n\n${examples.map(block).join('')}${TABLE_HEAD}\n${rows.map(row).join('\n')}\n`,
+  );
   return [INTRODUCTION, ...tables].join('\n');
 }
 
@@ -90,14 +93,20 @@ interface Section {
   readonly heading: string;
   readonly path: readonly string[];
   readonly about: string;
+  /** TOML. */
+  readonly examples: readonly string[];
   readonly rows: readonly Row[];
+}
+
+function block(toml: string): string {
+  return `\`\`\`toml\n${toml}\`\`\`\n\n`;
 }
 
 function sections(): Section[] {
   const { tunnel, ...tables } = configTable.shape;
   const top: Row[] = Object.entries(tables).filter(([, schema]) => !(schema instanceof z.ZodObject));
   return [
-    { heading: '## The top of the file', path: [], about: aboutOf(configTable), rows: top },
+    { heading: '## The top of the file', path: [], about: aboutOf(configTable), examples: [], rows: top },
     ...Object.entries(tables).flatMap(([name, schema]) =>
       schema instanceof z.ZodObject ? [sectionOf(`## \`[${name}]\``, [name], schema)] : [],
     ),
@@ -108,7 +117,7 @@ function sections(): Section[] {
 
 /** What a type adds to the keys that all share: its own keys, and its tables within the table. */
 function sectionsOfType(type: (typeof TYPES)[number]): Section[] {
-  const { table } = TUNNEL_TYPES[type];
+  const { table, examples } = TUNNEL_TYPES[type];
   const own = rowsOf(table).filter(
     ([key, schema]) => !Object.hasOwn(tunnelKeys, key) || tunnelKeys[key as keyof typeof tunnelKeys] !== schema,
   );
@@ -117,11 +126,11 @@ function sectionsOfType(type: (typeof TYPES)[number]): Section[] {
     return element === null ? [] : [sectionOf(`#### \`[[tunnel.${key}]]\``, ['tunnel', key], element, rolesOf(schema))];
   });
   const leaves = own.filter(([, schema]) => elementTable(schema) === null);
-  return [{ heading: `### \`type = "${type}"\``, path: ['tunnel'], about: aboutOf(table), rows: leaves }, ...inner];
+  return [{ heading: `### \`type = "${type}"\``, path: ['tunnel'], about: aboutOf(table), examples, rows: leaves }, ...inner];
 }
 
 function sectionOf(heading: string, path: readonly string[], table: z.ZodObject, roles = ''): Section {
-  return { heading, path, about: `${roles}${aboutOf(table)}`, rows: rowsOf(table) };
+  return { heading, path, about: `${roles}${aboutOf(table)}`, examples: [], rows: rowsOf(table) };
 }
 
 function rowsOf(table: z.ZodObject): Row[] {

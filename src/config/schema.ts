@@ -35,7 +35,7 @@ const policyTable = z
   .strictObject({
     'allow-ipv4': z.array(value.unicastPrefix4()).prefault([]).register(keyDocs, {
       about:
-        'Special-purpose IPv4 ranges to accept as tunnel endpoints all the same, for labs and carriers. 6to4 refuses every other range that IANA calls not globally reachable. Loopback, multicast and the like cannot be allowed.',
+        'Special-purpose IPv4 ranges to accept as tunnel endpoints all the same, for labs and carriers. 6to4 refuses every other range that IANA calls not globally reachable; 6rd and ISATAP take any unicast address but those of 6to4 relays, 192.88.99.0/24. Loopback, multicast and the like cannot be allowed.',
     }),
   })
   .register(tableDocs, { about: 'What is let through.' });

@@ -97,18 +97,40 @@ function domainOf({ prefix, 'ipv4-mask-length': ipv4MaskLen, 'option-212': optio
 export const sixRd = describe({
   table,
 
-  example: `[[tunnel]]
+  examples: [
+    `# A home whose provider tells everything by DHCPv4.
+[[tunnel]]
 type = "6rd"
 role = "customer-edge"
-dhcp-interface = "eth0"        # or the next three
-# prefix           = "2001:db8::/32"
-# ipv4-mask-length = 8
-# border-relays    = ["10.0.0.1"]
+dhcp-interface = "eth0"
 
 [[tunnel.lan]]
 interface = "br-lan"
 subnet    = 0
 `,
+    `# The same, told by hand: 10.1.2.3 makes 2001:db8:102:300::/56.
+[[tunnel]]
+type  = "6rd"
+role  = "customer-edge"
+local = "10.1.2.3"
+prefix           = "2001:db8::/32"
+ipv4-mask-length = 8
+border-relays    = ["10.0.0.1"]
+
+[[tunnel.lan]]
+interface = "br-lan"
+subnet    = 0
+`,
+    `# One of the border relays that share 10.0.0.1.
+[[tunnel]]
+type    = "6rd"
+role    = "border-relay"
+local   = "10.0.0.1"
+anycast = true
+prefix           = "2001:db8::/32"
+ipv4-mask-length = 8
+`,
+  ],
 
   check(values, surroundings) {
     const { path, findings } = surroundings;
@@ -158,14 +180,13 @@ function parametersOf(values: z.output<typeof table>): SixRdParameters | null {
 
 /** One of the ways is there, and whole; that two are not is said of the keys themselves. */
 function checkWays(values: ReadSixRd, { path, findings }: Surroundings): void {
-  const { role = 'customer-edge' } = values;
   if (values['option-212'] !== null || values['dhcp-interface'] !== null) return;
-  const way =
-    role === 'customer-edge' ? (['prefix', 'ipv4-mask-length', 'border-relays'] as const) : (['prefix', 'ipv4-mask-length'] as const);
+  const keys = ['prefix', 'ipv4-mask-length', 'border-relays'] as const;
+  const way = values.role === 'customer-edge' ? keys : keys.slice(0, 2);
   const missing = way.filter((key) => values[key] === null);
   // Where all are missing, one complaint is enough.
   for (const key of missing.length === way.length ? missing.slice(0, 1) : missing) {
-    findings.error([...path, key], 'is missing, and nothing else says it', WAYS[role]);
+    findings.error([...path, key], 'is missing, and nothing else says it', WAYS[values.role ?? 'customer-edge']);
   }
 }
 

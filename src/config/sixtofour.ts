@@ -31,7 +31,9 @@ export const sixToFour = describe({
     })
     .register(tableDocs, { about: '6to4, RFC 3056: the prefix 2002:V4ADDR::/48 of an IPv4 address.' }),
 
-  example: `[[tunnel]]
+  examples: [
+    `# A router of the IPv4 address that its default route goes out by, and one LAN.
+[[tunnel]]
 type = "6to4"
 role = "router"
 
@@ -39,6 +41,7 @@ role = "router"
 interface = "br-lan"
 subnet    = 1
 `,
+  ],
 
   check(values, surroundings) {
     const { role, relay, local, accept } = values;

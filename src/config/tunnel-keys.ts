@@ -107,8 +107,8 @@ export interface Surroundings {
 export interface TunnelType<T extends z.ZodObject = z.ZodObject> {
   /** Every key, those of all tunnels included. */
   readonly table: T;
-  /** What the reference shows: a valid file. */
-  readonly example: string;
+  /** What the reference shows: valid files, a comment first. */
+  readonly examples: readonly string[];
   /** Checks across keys of one tunnel; a key that was wrong is undefined. */
   check(values: Read<T>, surroundings: Surroundings): void;
   /** The prefix that it must have for itself in its node; null when there is none, or it cannot be told. */

@@ -140,7 +140,7 @@ export function globalPrefix6() {
 /** A global unicast /64: its eight octets. */
 export function globalPrefix64() {
   return text(
-    'a global unicast IPv6 /64 such as "2001:db8:0:1::/64" (RFC 5214 section 6.1: an interface identifier has 64 bits)',
+    'a global unicast IPv6 /64 such as "2001:db8:0:1::/64" (RFC 5214 section 6.1)',
     (input) => {
       const prefix = readGlobalPrefix6(input);
       return prefix?.len === 64 ? prefix.addr.slice(0, 8) : undefined;

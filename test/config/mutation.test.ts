@@ -25,6 +25,45 @@ relay = "192.88.99.1"
 interface-id = "1:2:3:4"
 lan = [{ interface = "lan0", subnet = 1 }, { interface = "lan1", subnet = 2 }]
 
+[[tunnel]]
+name = "home"
+type = "6rd"
+role = "customer-edge"
+local = "10.1.2.3"
+ipv4-prefix = "10.0.0.0/8"
+prefix = "2001:db9::/32"
+ipv4-mask-length = 8
+border-relays = ["10.0.0.1", "192.88.99.201"]
+hub-and-spoke = true
+lan = [{ interface = "lan2", subnet = 255 }]
+
+[[tunnel]]
+name = "leased"
+type = "6rd"
+role = "customer-edge"
+dhcp-interface = "eth9"
+
+[[tunnel]]
+name = "provider"
+type = "6rd"
+role = "border-relay"
+local = "10.0.0.9"
+option-212 = "d416081c3fff0a000000000000000000000000000a000009"
+anycast = true
+
+[[tunnel]]
+type = "isatap"
+role = "host"
+local = "172.16.1.9"
+potential-routers = ["isatap.campus.test", "172.16.1.1"]
+
+[[tunnel]]
+type = "isatap"
+role = "router"
+local = "172.16.1.8"
+prefix = "2001:db8:15a:1::/64"
+router-lifetime = 0
+
 [policy]
 allow-ipv4 = ["203.0.113.0/24"]
 
