@@ -14,7 +14,15 @@ const NODE_AT_LEAST = [20, 19];
 /** Debian packages by the program that shows they are there. `start` needs the first group, tests need both. */
 const PROGRAMS = {
   start: { ip: 'iproute2', nft: 'nftables', tcpdump: 'tcpdump', ping: 'iputils-ping', ethtool: 'ethtool' },
-  test: { tshark: 'tshark', rdisc6: 'ndisc6', curl: 'curl', ipv6calc: 'ipv6calc', unshare: 'util-linux', capsh: 'libcap2-bin' },
+  test: {
+    tshark: 'tshark',
+    rdisc6: 'ndisc6',
+    curl: 'curl',
+    ipv6calc: 'ipv6calc',
+    unshare: 'util-linux',
+    capsh: 'libcap2-bin',
+    dnsmasq: 'dnsmasq-base',
+  },
 };
 
 /** Sets up what `purpose` ('start' or 'test') needs. Ends the process with a message when that is not possible. */

@@ -3,10 +3,11 @@
  *
  *   pc ---- tdml home tdmh ---- tdmr provider: dnsmasq, border relay 192.0.2.1, 2001:db8:80::80 behind it
  */
+import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
-import { test as base, type Network, RELAY } from './daemon-network.js';
+import { test as base, type Network, RELAY, read } from './daemon-network.js';
 import { DhcpServer, withoutDnsmasq } from './dhcp-server.js';
 
 const DOMAIN = '3fff:600::/24';
@@ -31,7 +32,8 @@ dhcp-interface = "tdmh"
 const LAN = '[[tunnel.lan]]\ninterface = "tdml"\nsubnet = 7\n';
 
 function option212(maskLen: number, prefixLen: number, prefix: string): string {
-  const hex = [maskLen, prefixLen].map((n) => n.toString(16).padStart(2, '0')).join('') + prefix.padEnd(32, '0') + 'c0000201';
+  const lengths = [maskLen, prefixLen].map((n) => n.toString(16).padStart(2, '0')).join('');
+  const hex = `${lengths}${prefix.padEnd(32, '0')}c0000201`;
   return `--dhcp-option=212,${hex.match(/../g)?.join(':')}`;
 }
 
@@ -41,6 +43,9 @@ const leaseOf = (address: string, option = OPTION_212): string[] => [
   `--dhcp-option=3,${RELAY}`,
   option,
 ];
+
+/** A renewal is due after seconds, rather than after half of the shortest lease that dnsmasq gives. */
+const SOON = ['--dhcp-option=option:T1,4', '--dhcp-option=option:T2,60'];
 
 /** A network in which the home has no address, and a provider whose server may be another later. */
 class Provider {
@@ -122,4 +127,122 @@ test('a host on the LAN has a working address from nothing but a lease, and noth
   expect(net.snapshot(net.host)).toBe(before);
   expect(net.exec(pc, 'ip -6 route show default')).toBe('');
   expect(home.log.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
+test('a server that gives another address renumbers the LAN, and no stale address stays preferred', async ({ net, provider }) => {
+  const pc = net.addLan();
+  await Promise.all([provider.serve([...leaseOf('192.0.2.100'), ...SOON]), provider.relay()]);
+  const config = net.configure('home', `${EDGE}${LAN}`);
+  const home = await net.service(net.host, config);
+  const addresses = () => net.exec(pc, 'ip -6 -o address show dev tdmp scope global');
+  await expect.poll(addresses, { timeout: 8000 }).toContain('3fff:664:0:7:');
+  await home.line('lease renewed');
+
+  await provider.serve([...leaseOf('192.0.2.150'), ...SOON]);
+  // It refuses the renewal (DHCPNAK), and offers what it has.
+  await home.line('lease lost');
+  const since = home.log.length;
+  await expect.poll(addresses, { timeout: 8000 }).toMatch(/3fff:664:0:7:.*deprecated/);
+  expect(await home.line('tunnel up', since)).toMatchObject({ now: '192.0.2.150' });
+  await expect.poll(addresses, { timeout: 8000 }).toContain('3fff:696:0:7:');
+  await expect.poll(addresses, { timeout: 8000 }).toMatch(/3fff:664:0:7:.*deprecated/);
+  expect(net.exec(net.host, 'ip -4 -o address show dev tdmh')).toMatch(/192\.0\.2\.150\/24/);
+  expect(net.exec(net.host, 'ip -4 -o address show dev tdmh')).not.toContain('192.0.2.100');
+  expect(net.exec(net.host, 'ip -6 address')).not.toContain('3fff:664:');
+  expect(net.exec(net.host, 'ip -4 route show default')).toContain(`via ${RELAY}`);
+  expect(net.reaches(pc)).toBe(true);
+});
+
+test('an interface that is configured by hand keeps its address: only the option is asked for', async ({ net, provider }) => {
+  net.exec(net.host, 'ip address add 192.0.2.77/24 dev tdmh');
+  const before = net.snapshot(net.host);
+  const [server] = await Promise.all([provider.serve(leaseOf('192.0.2.100')), provider.relay()]);
+  const config = net.configure('home', EDGE);
+  const home = await net.service(net.host, config);
+  await home.line('tunnel up');
+  await server.line(/DHCPINFORM\(tdmr\) 192\.0\.2\.77/);
+  expect(provider.status(config)).toMatchObject({
+    local: '192.0.2.77',
+    sixRd: { delegatedPrefix: '3fff:64d::/32', lease: { assigned: false, address: '192.0.2.77', server: RELAY } },
+  });
+  expect(provider.status(config).sixRd?.lease).not.toHaveProperty('untilSeconds');
+  expect(net.exec(net.host, 'ip -4 -o address show dev tdmh')).not.toContain('192.0.2.100');
+  expect(net.reaches(net.host)).toBe(true);
+  expect(await home.stop()).toBe(Exit.done);
+  expect(net.snapshot(net.host)).toBe(before);
+});
+
+test('an invalid option 212 is counted, said once, and makes no tunnel; the lease stands all the same', async ({ net, provider }) => {
+  await provider.serve([...leaseOf('192.0.2.100', option212(33, 24, '3fff0600')), ...SOON]);
+  const config = net.configure('home', EDGE);
+  const home = await net.service(net.host, config);
+  const fault = 'IPv4MaskLen 33: expected 0 to 32';
+  const line = await home.line('the 6rd option of a lease is invalid, it is ignored');
+  expect(line).toMatchObject({ level: 'warn', interface: 'tdmh' });
+  expect(String(line.fault)).toContain(fault);
+  await expect.poll(() => provider.status(config).down).toContain(fault);
+  expect(provider.status(config)).toMatchObject({
+    state: 'down',
+    dropped: { malformed_option_212: 1 },
+    sixRd: { lease: { address: '192.0.2.100', fault: expect.stringContaining(fault) } },
+  });
+  expect(net.exec(net.host, 'ip -6 address')).not.toContain('3fff:');
+  expect(net.exec(net.host, 'ip -4 -o address show dev tdmh')).toContain('192.0.2.100/24');
+  // It is said again by each renewal, and the service says it once.
+  await home.line('lease renewed');
+  expect(home.log.filter(({ msg }) => msg === line.msg)).toHaveLength(1);
+});
+
+test('a lease without the option leaves the tunnel down, with the reason; one with it brings it up', async ({ net, provider }) => {
+  const [address, router] = leaseOf('192.0.2.100');
+  await Promise.all([provider.serve([address, router, ...SOON]), provider.relay()]);
+  const config = net.configure('home', EDGE);
+  const home = await net.service(net.host, config);
+  expect(await home.line('tunnel down')).toMatchObject({ reason: 'no DHCPv4 lease on tdmh yet' });
+  await home.line('lease acquired');
+  await expect.poll(() => provider.status(config).down).toBe('the lease on tdmh has no 6rd option');
+  await provider.serve([...leaseOf('192.0.2.100'), ...SOON]);
+  await home.line('lease changed');
+  await home.line('tunnel up');
+  expect(net.reaches(net.host)).toBe(true);
+});
+
+test('an interface that vanishes takes its lease along, and works again when it is back, with several packet threads', async ({
+  net,
+  provider,
+}) => {
+  await Promise.all([provider.serve(leaseOf('192.0.2.100')), provider.relay()]);
+  const config = net.configure('home', EDGE);
+  writeFileSync(config, `workers = 2\n${read(config)}`);
+  const home = await net.service(net.host, config);
+  await home.line('tunnel up');
+  expect(net.reaches(net.host)).toBe(true);
+
+  const since = home.log.length;
+  net.exec(net.host, 'ip link set tdmh down');
+  expect(await home.line('tunnel down', since)).toMatchObject({ tunnel: 'home', before: '192.0.2.100' });
+  expect(net.exec(net.host, 'ip -4 -o address show dev tdmh')).toBe('');
+  net.exec(net.host, 'ip link set tdmh up');
+  await home.line('lease acquired', since);
+  await home.line('tunnel up', since);
+  expect(net.reaches(net.host)).toBe(true);
+  // Gone and back before anybody has looked: what was set on it is set again.
+  net.exec(net.host, 'ip link set tdmh down');
+  net.exec(net.host, 'ip link set tdmh up');
+  await expect.poll(() => net.reaches(net.host), { timeout: 10_000 }).toBe(true);
+});
+
+test('what a killed service has set for its lease is undone by the next', async ({ net, provider }) => {
+  await Promise.all([provider.serve(leaseOf('192.0.2.100')), provider.relay()]);
+  const before = net.snapshot(net.host);
+  const config = net.configure('home', EDGE);
+  const home = await net.service(net.host, config);
+  await home.line('tunnel up');
+  await home.stop('SIGKILL');
+  expect(net.exec(net.host, 'ip -4 -o address show dev tdmh')).toContain('192.0.2.100/24');
+  const next = await net.service(net.host, config);
+  await next.line('tunnel up');
+  expect(net.reaches(net.host)).toBe(true);
+  expect(await next.stop()).toBe(Exit.done);
+  expect(net.snapshot(net.host)).toBe(before);
 });
