@@ -16,7 +16,8 @@ const anyTeredo = new Teredo();
 /** ISATAP addresses behind whatever prefix: which ones are on link, only their own site knows. */
 const anyIsatap: Pick<Mapping, 'endpointOf'> = {
   endpointOf(b, off, ep) {
-    if (!hasIsatapId(b, off)) return false;
+    // Multicast addresses and those that start with 000 have no interface identifier, RFC 4291 section 2.5.1.
+    if (b[off] === 0xff || b[off] >>> 5 === 0 || !hasIsatapId(b, off)) return false;
     ep.addr = isatapIpv4(b, off);
     ep.port = 0;
     return true;

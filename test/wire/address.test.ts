@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import fc from 'fast-check';
 import { Address4, Address6 } from 'ip-address';
 import ipaddr from 'ipaddr.js';
@@ -142,6 +142,26 @@ test('any address is written as ipaddr.js, ip-address and WHATWG URLs write it, 
       expect(text).toBe(others.toRFC5952String());
       expect(text).toBe(new Address6(others.toNormalizedString()).correctForm());
       expect(`[${text}]`).toBe(new URL(`http://[${others.toNormalizedString()}]/`).hostname);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('any address is written as inet_ntop writes it, but for IPv4-compatible ones, whose notation went with them (RFC 4291 section 2.5.5.1)', () => {
+  const mapped = parsePrefix6('::ffff:0:0/96') ?? expect.fail();
+  const compatible = parsePrefix6('::/96') ?? expect.fail();
+  const wellKnown = fc.tuple(fc.constantFrom(mapped, compatible), octetsOf(4)).map(([{ addr }, ipv4]) => {
+    const b = addr.slice();
+    b.set(ipv4, 12);
+    return b;
+  });
+  fc.assert(
+    fc.property(fc.oneof(addresses, wellKnown), (address) => {
+      const text = formatIpv6(address);
+      const hexadecimal = new Address6(ipaddr.fromByteArray([...address]).toString());
+      // RFC 5952 section 5 recommends the mixed notation for mapped addresses, which both libraries write in hexadecimal.
+      expect(text).toBe(in6(address, 0, mapped) ? hexadecimal.to4in6() : hexadecimal.correctForm());
+      if (!in6(address, 0, compatible)) expect(text).toBe(new SocketAddress({ address: text, family: 'ipv6' }).address);
     }),
     { numRuns: 2_000 },
   );
