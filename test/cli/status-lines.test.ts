@@ -3,7 +3,7 @@ import { statusLines } from '../../src/cli/status-lines.js';
 import { Direction } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { makeView } from '../daemon/view.js';
+import { campus, edge, makeView, node } from '../daemon/view.js';
 import { memoryIo } from './invoke.js';
 
 test('the table names every tunnel, why one is down, and what the most frequent drops mean', () => {
@@ -31,6 +31,52 @@ test('the table names every tunnel, why one is down, and what the most frequent 
     '  and 1 more: see --json',
     '',
     'home is down: no IPv4 default route',
+  ]);
+});
+
+test('what a tunnel has found out stands below the table, times in words', () => {
+  const lease = {
+    address: 0x0a646401,
+    assigned: true,
+    prefixLen: 16,
+    router: null,
+    server: 0x0a640001,
+    sixRd: null,
+    sixRdFault: null,
+    until: 8_200_000,
+  };
+  const dhcp = { interface: 'eth0', mac: new Uint8Array(6), hostName: 'home', inform: null, slot: edge.slot, configure: true, lease };
+  const lines = (over: Partial<typeof node>) =>
+    statusLines(readStatus(makeView({ node: { ...node, ...over } }).view), memoryIo().io).slice(2);
+  expect(lines({ tunnels: [edge, campus], dhcp: [dhcp] }).slice(3)).toEqual([
+    '',
+    'edge:',
+    '  6rd prefix        2001:db8::/32, IPv4 mask length 8',
+    '  delegated prefix  2001:db8:6464:100::/56',
+    '  border relays     10.0.0.1, 10.0.0.2',
+    '  DHCPv4            lease of 10.100.100.1 on eth0 from 10.100.0.1, ends in 2 h 0 min',
+    '',
+    'campus:',
+    '  potential routers  192.0.2.1, 192.0.2.2',
+    '  router in use      fe80::5efe:c000:201, preference high, ends in 30 min 0 s',
+    '  router             fe80::5efe:c000:202, preference medium, ends in 0 s',
+    '  prefix             2001:db8:0:1::/64',
+    '  prefix             2001:db8:0:2::/64, deprecated, ends in 1 min 0 s',
+  ]);
+  const asked = { ...lease, assigned: false, until: Number.POSITIVE_INFINITY, sixRdFault: 'length 21' };
+  const down = { ...edge, domain: null, local: [], relays: [], down: 'the lease on eth0 has no 6rd option' };
+  expect(
+    lines({ tunnels: [down, { ...campus, learned: null, potentialRouters: [] }], dhcp: [{ ...dhcp, lease: asked }] }).slice(3),
+  ).toEqual([
+    '',
+    'edge is down: the lease on eth0 has no 6rd option',
+    '',
+    'edge:',
+    '  DHCPv4  options for 10.100.100.1 on eth0 from 10.100.0.1; its 6rd option is ignored: length 21',
+    '',
+    'campus:',
+    '  potential routers  none is known',
+    '  router             none has answered',
   ]);
 });
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { makeView } from './view.js';
+import { campus, edge, makeView, node } from './view.js';
 
 test('the status adds the rows of all packet threads and leaves out what never came up', () => {
   const { view, writers } = makeView();
@@ -54,5 +54,69 @@ test('the status adds the rows of all packet threads and leaves out what never c
     ],
     dropped: { not_local: 1 },
     fastpath: { mode: 'off', interfaces: [], reason: 'this version forwards in its packet threads only' },
+  });
+});
+
+test('a customer edge says its domain, what is its own, and how long its lease lasts', () => {
+  const lease = {
+    address: 0x0a646401,
+    assigned: true,
+    prefixLen: 16,
+    router: null,
+    server: 0x0a640001,
+    sixRd: null,
+    sixRdFault: null,
+    until: 1_090_400,
+  };
+  const dhcp = { interface: 'eth0', mac: new Uint8Array(6), hostName: 'home', inform: null, slot: edge.slot, configure: true, lease };
+  const status = (over: Partial<typeof edge>, lend: Partial<typeof lease> | null) => {
+    const leases = [{ ...dhcp, lease: lend === null ? null : { ...lease, ...lend } }];
+    const { view } = makeView({ node: { ...node, dhcp: leases, tunnels: [{ ...edge, ...over }] } });
+    return readStatus(view).tunnels[0];
+  };
+  expect(status({}, {})).toMatchObject({
+    local: '10.100.100.1',
+    address: '2001:db8:6464:100::1',
+    sixRd: {
+      prefix: '2001:db8::/32',
+      ipv4MaskLength: 8,
+      delegatedPrefix: '2001:db8:6464:100::/56',
+      borderRelays: ['10.0.0.1', '10.0.0.2'],
+      lease: { interface: 'eth0', assigned: true, address: '10.100.100.1', server: '10.100.0.1', untilSeconds: 90 },
+    },
+  });
+  expect(status({}, { until: Number.POSITIVE_INFINITY }).sixRd?.lease).not.toHaveProperty('untilSeconds');
+  const down = { domain: null, local: [], relays: [], down: 'the lease on eth0 has no 6rd option' };
+  expect(status(down, null).sixRd).toEqual({ borderRelays: [] });
+  expect(status(down, { sixRdFault: 'length 21' }).sixRd?.lease).toMatchObject({ fault: 'length 21' });
+});
+
+test('a border relay says its domain alone', () => {
+  const { view } = makeView({ node: { ...node, tunnels: [{ ...edge, role: 'border-relay', relays: [] }] } });
+  expect(readStatus(view).tunnels[0].sixRd).toEqual({ prefix: '2001:db8::/32', ipv4MaskLength: 8 });
+});
+
+test('an ISATAP host says whom it asks and what it has learned, a router what it advertises', () => {
+  const of = (over: Partial<typeof campus>) =>
+    readStatus(makeView({ node: { ...node, tunnels: [{ ...campus, ...over }] } }).view).tunnels[0];
+  expect(of({})).toMatchObject({
+    address: '2001:db8:0:1:0:5efe:c000:205',
+    isatap: {
+      potentialRouters: ['192.0.2.1', '192.0.2.2'],
+      routers: [
+        { address: 'fe80::5efe:c000:201', preference: 'high', untilSeconds: 1800 },
+        { address: 'fe80::5efe:c000:202', preference: 'medium', untilSeconds: 0 },
+      ],
+      prefixes: [
+        { prefix: '2001:db8:0:1::/64', preferred: true },
+        { prefix: '2001:db8:0:2::/64', preferred: false, untilSeconds: 60 },
+      ],
+    },
+  });
+  expect(of({ learned: null }).isatap).toEqual({ potentialRouters: ['192.0.2.1', '192.0.2.2'], routers: [], prefixes: [] });
+  const prefix = Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1);
+  expect(of({ role: 'router', prefix, learned: null, potentialRouters: [], routerLifetime: 1800 }).isatap).toEqual({
+    prefixes: [{ prefix: '2001:db8:0:1::/64', preferred: true }],
+    routerLifetime: 1800,
   });
 });

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest';
+import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews } from '../../src/daemon/findings.js';
+import type { News } from '../../src/engine/news.js';
+import { type Findings, NO_FINDINGS } from '../../src/engine/spec.js';
+import type { Lease } from '../../src/role/dhcp-lease.js';
+import type { Learned } from '../../src/role/role.js';
+import { parseIpv6 } from '../../src/wire/address.js';
+import { node } from './view.js';
+
+const NOW = 1_000_000;
+const LEASE: Lease = {
+  address: 0x0a646401,
+  assigned: true,
+  prefixLen: 16,
+  router: 0x0a640001,
+  server: 0x0a640001,
+  sixRd: { ipv4MaskLen: 8, prefix: { addr: parseIpv6('2001:db8::') ?? new Uint8Array(16), len: 32 }, borderRelays: [0x0a000001] },
+  sixRdFault: null,
+  until: NOW + 600_400,
+};
+const leaseNews = (lease: Lease | null): News => ({ kind: 'lease', interface: 'eth0', lease });
+const routersNews = (...addresses: string[]): News => {
+  const routers = addresses.map((text) => ({
+    address: parseIpv6(text) ?? new Uint8Array(16),
+    preference: 'medium' as const,
+    until: NOW + 1_800_000,
+  }));
+  const learned: Learned = { routers, prefixes: [], routes: [], mtu: 0 };
+  return { kind: 'learned', tunnel: 'campus', learned };
+};
+const told = (found: Findings, news: News) => newsEvents(found, news, NOW).map(({ level, message, fields }) => [level, message, fields]);
+
+const FIELDS = {
+  interface: 'eth0',
+  address: '10.100.100.1/16',
+  server: '10.100.0.1',
+  prefix: '2001:db8::/32',
+  ipv4MaskLength: 8,
+  borderRelays: ['10.0.0.1'],
+  untilSeconds: 600,
+};
+
+test('a lease is told when it is acquired, renewed, changed and lost, each once', () => {
+  const has = withNews(NO_FINDINGS, leaseNews(LEASE));
+  const later = { ...LEASE, until: NOW + 900_000 };
+  expect(told(NO_FINDINGS, leaseNews(LEASE))).toEqual([['info', 'lease acquired', FIELDS]]);
+  expect(told(has, leaseNews(later))).toEqual([['info', 'lease renewed', { ...FIELDS, untilSeconds: 900 }]]);
+  expect(told(has, leaseNews({ ...later, address: 0x0a646402 }))).toEqual([
+    ['info', 'lease changed', { ...FIELDS, address: '10.100.100.2/16', untilSeconds: 900 }],
+  ]);
+  expect(told(has, leaseNews(null))).toEqual([['warn', 'lease lost', { interface: 'eth0', before: '10.100.100.1' }]]);
+  expect(told(NO_FINDINGS, leaseNews(null))).toEqual([]);
+});
+
+test('a lease that has no end, no server and no 6rd option says nothing of them', () => {
+  const bare: Lease = { ...LEASE, server: null, sixRd: null, until: Number.POSITIVE_INFINITY };
+  expect(told(NO_FINDINGS, leaseNews(bare))).toEqual([['info', 'lease acquired', { interface: 'eth0', address: '10.100.100.1/16' }]]);
+});
+
+test('a 6rd option that is invalid is warned of once, until it is invalid in another way', () => {
+  const message = 'the 6rd option of a lease is invalid, it is ignored';
+  const bad: Lease = { ...LEASE, sixRd: null, sixRdFault: 'IPv4MaskLen 33: expected 0 to 32' };
+  const has = withNews(NO_FINDINGS, leaseNews(bad));
+  const warnings = (found: Findings, lease: Lease) => told(found, leaseNews(lease)).filter(([level]) => level === 'warn');
+  expect(warnings(NO_FINDINGS, bad)).toEqual([['warn', message, { interface: 'eth0', fault: bad.sixRdFault }]]);
+  expect(warnings(has, { ...bad, until: NOW })).toEqual([]);
+  expect(warnings(has, { ...bad, sixRdFault: 'length 21' })).toEqual([['warn', message, { interface: 'eth0', fault: 'length 21' }]]);
+});
+
+test('routers are told as they come and go; the loss of the last one is known for what it is', () => {
+  const one = withNews(NO_FINDINGS, routersNews('fe80::5efe:c000:201'));
+  const other = routersNews('fe80::5efe:c000:202');
+  expect(told(NO_FINDINGS, routersNews('fe80::5efe:c000:201'))).toEqual([
+    ['info', 'router learned', { tunnel: 'campus', router: 'fe80::5efe:c000:201', untilSeconds: 1800 }],
+  ]);
+  expect(told(one, other)).toEqual([
+    ['info', 'router learned', { tunnel: 'campus', router: 'fe80::5efe:c000:202', untilSeconds: 1800 }],
+    ['warn', 'router lost', { tunnel: 'campus', router: 'fe80::5efe:c000:201' }],
+  ]);
+  expect(told(one, routersNews('fe80::5efe:c000:201'))).toEqual([]);
+  expect([losesLastRouter(one, other), losesLastRouter(one, routersNews()), losesLastRouter(NO_FINDINGS, routersNews())]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+});
+
+test('a name is told with what it stood for and what it stands for', () => {
+  const first = nameEvent(NO_FINDINGS, 'isatap', [0xc0000201]);
+  expect([first.message, first.fields]).toEqual(['names changed', { name: 'isatap', now: ['192.0.2.1'] }]);
+  const found = withName(NO_FINDINGS, 'isatap', [0xc0000201]);
+  expect(nameEvent(found, 'isatap', []).fields).toEqual({ name: 'isatap', before: ['192.0.2.1'], now: [] });
+});
+
+test('findings are never changed, only replaced', () => {
+  const found = withName(withNews(NO_FINDINGS, leaseNews(LEASE)), 'isatap', [1]);
+  withNews(found, leaseNews(null));
+  withName(found, 'isatap', [2]);
+  expect([NO_FINDINGS.leases.size, found.leases.get('eth0'), found.names.get('isatap')]).toEqual([0, LEASE, [1]]);
+});
+
+test('what is about interfaces, tunnels and names that are gone is forgotten, so that it is not believed when they come back', () => {
+  const found = withName(withNews(withNews(NO_FINDINGS, leaseNews(LEASE)), routersNews('fe80::5efe:c000:201')), 'isatap', [1]);
+  expect(relevantTo(found, node, new Set())).toEqual(NO_FINDINGS);
+  const dhcp = [{ interface: 'eth0', mac: new Uint8Array(6), hostName: 'pc', inform: null, slot: 0, configure: true, lease: null }];
+  const [relay] = node.tunnels;
+  const kept = { ...node, dhcp, tunnels: [{ ...relay, name: 'campus' }] };
+  expect(relevantTo(found, kept, new Set(['isatap']))).toEqual(found);
+});
