@@ -9,6 +9,30 @@ import { tsharkMissing } from '../wire/tshark.js';
 import { Labs, namespacesOf, OrdinaryUser, withoutLabs } from './command-line.js';
 import { dissect, ERROR, GOOD } from './dissection.js';
 
+/** What a demonstration shows, in order. */
+const DEMONSTRATED = ['6to4', '6rd'];
+/** The relays of each path that has several tunnels or ways. */
+const RELAYED = { '6rd': ['pc web ueno', 'meguro web ueno', 'pc tv', 'web tv shinagawa'] };
+
+/** A line of `lab demo --json`, as far as it is read here. */
+interface Report {
+  readonly network: string;
+  readonly lab: string;
+  readonly works: boolean;
+  readonly paths: readonly { from: string; to: string; relay: { node: string } | null; relays: readonly { node: string }[] }[];
+}
+
+function reportsIn(stdout: string): Report[] {
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Report);
+}
+
+function relaysOf({ from, to, relays }: Report['paths'][number]): string {
+  return [from, to, ...relays.map(({ node }) => node)].join(' ');
+}
+
 const reason = withoutLabs();
 let labs: Labs;
 
@@ -100,15 +124,15 @@ test.each([
   const demo = labs.start(['demo', '--once']);
   const exited = once(demo, 'exit');
   await until(() => readdirSync(labs.run).some((id) => namespacesOf(id).length > 0));
-  const [id] = readdirSync(labs.run);
+  const ids = readdirSync(labs.run);
   demo.kill(signal);
   expect(await exited).toEqual([status, null]);
-  expect(namespacesOf(id)).toEqual([]);
+  expect(ids.flatMap(namespacesOf)).toEqual([]);
   expect(readdirSync(labs.run)).toEqual([]);
 });
 
 test('a demonstration whose parent is killed ends, and takes everything with it', async () => {
-  const parent = labs.start(['demo'], ['sh', '-c', '"$0" "$@" & echo $!; wait']);
+  const parent = labs.start(['demo', '6to4'], ['sh', '-c', '"$0" "$@" & echo $!; wait']);
   if (parent.stdout === null) throw new Error('no stdout');
   const [line] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
   const demo = processName(Number.parseInt(line, 10));
@@ -126,11 +150,11 @@ test('once: every path of the demonstration works, with the relay that it takes;
   const { status, stdout, stderr } = labs.lab(['demo', '--once', '--json', '--capture', captures]);
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  const report = JSON.parse(stdout);
-  expect(report.works).toBe(true);
-  expect(
-    report.paths.map(({ from, to, relay }: { from: string; to: string; relay: { node: string } | null }) => [from, to, relay?.node]),
-  ).toEqual([
+  const reports = reportsIn(stdout);
+  expect(reports.map(({ network, works }) => [network, works])).toEqual(DEMONSTRATED.map((network) => [network, true]));
+  expect(Object.fromEntries(reports.map(({ network, paths }) => [network, paths.map(relaysOf)]))).toMatchObject(RELAYED);
+  const [report] = reports;
+  expect(report.paths.map(({ from, to, relay }) => [from, to, relay?.node])).toEqual([
     ['host', 'web', 'otemachi'],
     ['pc', 'web', 'dojima'],
     ['home', 'web', 'dojima'],
@@ -144,13 +168,15 @@ test('once: every path of the demonstration works, with the relay that it takes;
     largeEchoAnswered: true,
     web: { tunnel: '6to4', ipv4: '192.0.2.10', download: { octets: 1 << 20, isWhole: true }, upload: { octets: 1 << 20, isWhole: true } },
   });
-  expect(namespacesOf(report.lab)).toEqual([]);
+  expect(reports.flatMap(({ lab }) => namespacesOf(lab))).toEqual([]);
   expect(readdirSync(labs.run)).toEqual(['captures']);
-  expect(readdirSync(captures)).toHaveLength(9);
+  expect(readdirSync(captures).sort()).toEqual([...DEMONSTRATED].sort());
+  const of6to4 = join(captures, '6to4');
+  expect(readdirSync(of6to4)).toHaveLength(9);
   if (tsharkMissing !== null) return;
 
   // The host's IPv4 access carries RFC 3056 and what IPv4 itself needs, to the relays and straight to the home; the other side has IPv6 alone.
-  const access = dissect(join(captures, 'access-tokyo.pcap'));
+  const access = dissect(join(of6to4, 'access-tokyo.pcap'));
   const tunnelled = access.filter(({ protocols }) => !protocols.startsWith('eth:ethertype:arp'));
   expect(new Set(tunnelled.map(({ protocols }) => protocols.split(':').slice(0, 4).join(':')))).toEqual(new Set(['eth:ethertype:ip:ipv6']));
   expect(new Set(tunnelled.flatMap(({ ipv4 }) => ipv4))).toEqual(new Set(['192.0.2.10', '192.88.99.1', '198.51.100.10']));
@@ -159,7 +185,7 @@ test('once: every path of the demonstration works, with the relay that it takes;
       ipv6.some((address) => address === '2002:c000:20a::1'),
       ipv6.join(),
     ).toBe(true);
-  const server = dissect(join(captures, 'server.pcap'));
+  const server = dissect(join(of6to4, 'server.pcap'));
   expect(server.filter(({ ipv4 }) => ipv4[0] !== '')).toEqual([]);
   for (const packets of [access, server]) {
     expect(Math.max(...packets.map(({ frame }) => frame))).toBeLessThanOrEqual(1514);
@@ -175,7 +201,7 @@ test('an ordinary user has the same demonstration in a user namespace, and nothi
   const { status, stdout, stderr } = labs.lab(['demo', '--once', '--json'], '', user.wrapper);
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ works: true });
+  expect(reportsIn(stdout).map(({ network, works }) => [network, works])).toEqual(DEMONSTRATED.map((network) => [network, true]));
 
   const up = labs.lab(['up', '6to4', '--json'], '', user.wrapper);
   expect(up).toMatchObject({ status: 0 });
@@ -197,7 +223,7 @@ test('a user who may not open the TUN device is told so, with what to do, and st
 });
 
 test('without once it stays, says how to look inside, and ends with Ctrl-C', async () => {
-  const demo = labs.start(['demo']);
+  const demo = labs.start(['demo', '6to4', '6to4']);
   const exited = once(demo, 'exit');
   if (demo.stderr === null || demo.stdout === null) throw new Error('no output');
   let shown = '';
@@ -221,7 +247,7 @@ test('without once it stays, says how to look inside, and ends with Ctrl-C', asy
 });
 
 test('keep leaves the lab of a demonstration up, for down to remove', () => {
-  const { status, stdout, stderr } = labs.lab(['demo', '--once', '--keep', '--json']);
+  const { status, stdout, stderr } = labs.lab(['demo', '6to4', '--once', '--keep', '--json']);
   expect(status).toBe(0);
   const { lab: id } = JSON.parse(stdout) as { lab: string };
   expect(stderr).toContain(`lab down ${id}`);

@@ -20,8 +20,9 @@ import { TOPOLOGIES } from '../../topology/topologies.js';
 import { jsonOption, wholeNumber } from '../argument.js';
 import { columns, type Io, paint } from '../io.js';
 
-/** Networks of the demonstration, side by side. */
-const DEMONSTRATED = ['6to4'];
+const NAMES = TOPOLOGIES.map(({ name }) => name);
+/** Networks of the demonstration, side by side, unless others are named. */
+const DEMONSTRATED = ['6to4', '6rd'];
 
 /** `lab list`, `up`, `down`, `demo`, `exec`; and, without a place in the help, what labs run themselves. */
 export function labCommand(io: Io): Command {
@@ -99,11 +100,12 @@ interface DemoCommandOptions {
 function demoCommand(io: Io): Command {
   return new Command('demo')
     .description('bring the demonstration internet up, check every path, and stay until Ctrl-C')
+    .addArgument(new Argument('[networks...]', 'networks').choices(NAMES).default(DEMONSTRATED))
     .addOption(new Option('--once', 'end after the report'))
     .addOption(new Option('--keep', 'leave the labs up at the end'))
     .addOption(captureOption())
     .addOption(jsonOption('print each report as JSON, one object a line'))
-    .action(async ({ once = false, keep = false, json = false, capture }: DemoCommandOptions) => {
+    .action(async (networks: readonly string[], { once = false, keep = false, json = false, capture }: DemoCommandOptions) => {
       const access = await labAccess();
       const run = await openRunDirectory(io);
       if (access === 'user-namespace') {
@@ -113,7 +115,7 @@ function demoCommand(io: Io): Command {
       }
       const captures = capture === undefined ? null : makeCaptureDirectory(capture);
       const options = { run, once, keep, json, captures, program: programName() };
-      process.exitCode = await demonstrate(DEMONSTRATED.map(topologyNamed), options, screenOf(io));
+      process.exitCode = await demonstrate([...new Set(networks)].map(topologyNamed), options, screenOf(io));
     });
 }
 
@@ -182,7 +184,7 @@ async function openRunDirectory(io: Io): Promise<string> {
 }
 
 function nameArgument(): Argument {
-  return new Argument('<name>', 'network').choices(TOPOLOGIES.map(({ name }) => name));
+  return new Argument('<name>', 'network').choices(NAMES);
 }
 
 function captureOption(): Option {
