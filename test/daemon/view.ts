@@ -3,7 +3,7 @@ import { Counters } from '../../src/core/counters.js';
 import { allocateRows, rowsOf } from '../../src/daemon/counters.js';
 import type { ServiceView } from '../../src/daemon/status.js';
 import type { IsatapSpec, NodeSpec, SixRdSpec, SixToFourSpec } from '../../src/engine/spec.js';
-import { parseIpv6, type Prefix6 } from '../../src/wire/address.js';
+import { type Prefix6, parseIpv6 } from '../../src/wire/address.js';
 
 const relay: SixToFourSpec = {
   name: 'relay',
