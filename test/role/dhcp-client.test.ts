@@ -511,18 +511,18 @@ const steps = fc.array(
         kind: fc.constant('answer' as const),
         type: fc.constantFrom(null, null, null, offer, ack),
         times,
-        count: fc.integer({ min: 1, max: 4 }),
+        count: fc.integer({ min: 1, max: 3 }),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('nak' as const), server: fc.constantFrom(SERVER, OTHER_SERVER) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('nak' as const), server: fc.constantFrom(SERVER, OTHER_SERVER) }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(9000) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(4_000_000) }) },
-    { weight: 3, arbitrary: fc.constant({ kind: 'timer' as const }) },
+    { weight: 5, arbitrary: fc.constant({ kind: 'timer' as const }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('leap' as const), ms: fc.nat(4_000_000) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('garbage' as const), octets: fc.uint8Array({ maxLength: 400 }) }) },
     { weight: 1, arbitrary: fc.constant({ kind: 'early' as const }) },
   ),
-  { maxLength: 60 },
+  { minLength: 20, maxLength: 80, size: 'max' },
 );
 
 test('on any network: never chatty, never with a lease that is over, never stuck', () => {
@@ -555,7 +555,7 @@ test('on any network: never chatty, never with a lease that is over, never stuck
             seen.leases++;
             if (asked.ciaddr !== 0) seen.renewals++;
             const end = step.times[51] === 0xffffffff || address !== null ? FOREVER : step.times[51] * 1000;
-            expect((it.client.lease?.until ?? 0) - asked.at).toBeLessThanOrEqual(end);
+            expect(it.client.lease?.until).toBeLessThanOrEqual(asked.at + end);
           }
         }
       }
@@ -566,13 +566,13 @@ test('on any network: never chatty, never with a lease that is over, never stuck
         expect(it.sent.length).toBeGreaterThan(before);
         expect([it.client.lease, [discover, request, inform].includes(it.last.type)]).toEqual([null, true]);
       }
-      for (const [i, gap] of gaps(it.sent).entries()) {
-        const [from, to] = [it.sent[i], it.sent[i + 1]];
+      for (const [i, to] of it.sent.slice(1).entries()) {
+        const from = it.sent[i];
         if (from.type === discover && to.type === request) expect(to.options.has(50)).toBe(true);
-        else expect(gap).toBeGreaterThanOrEqual(MIN_INTERVAL);
+        else expect(to.at).toBeGreaterThanOrEqual(from.at + MIN_INTERVAL);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 120 },
   );
   expect(Math.min(seen.leases, seen.naks, seen.renewals)).toBeGreaterThan(20);
 });
@@ -609,5 +609,5 @@ test('a server that answers whatever it hears cannot make the client send more t
     it.until(Math.min(it.client.nextTimeout(), it.now + 500));
   }
   expect(it.sent.length).toBeGreaterThan(10);
-  for (let i = 2; i < it.sent.length; i++) expect(it.sent[i].at - it.sent[i - 2].at).toBeGreaterThanOrEqual(MIN_INTERVAL);
+  for (let i = 2; i < it.sent.length; i++) expect(it.sent[i].at).toBeGreaterThanOrEqual(it.sent[i - 2].at + MIN_INTERVAL);
 });
