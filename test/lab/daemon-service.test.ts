@@ -113,6 +113,31 @@ test('[http] serves the same status and the metrics, and follows a reload', asyn
   expect(() => net.exec(net.host, 'curl -s http://127.0.0.1:6404/')).toThrow();
 });
 
+test('[http] moves between one address and all of them on one port, and stays where it is when that fails', async ({ net }) => {
+  const { hostConfig } = await net.services();
+  const plain = read(hostConfig);
+  const listen = (address: string) => writeFileSync(hostConfig, `${plain}\n[http]\nlisten = "${address}"\n`);
+  const answers = (address: string) => {
+    try {
+      return net.exec(net.host, `curl -s http://${address}/`).includes('home');
+    } catch {
+      return false;
+    }
+  };
+  for (const [address, reached] of [
+    ['127.0.0.1:6404', [true, false]],
+    ['0.0.0.0:6404', [true, true]],
+    ['127.0.0.1:6404', [true, false]],
+  ] as const) {
+    listen(address);
+    net.ask(hostConfig, 'reload');
+    expect([address, answers('127.0.0.1:6404'), answers(`${HOST}:6404`)]).toEqual([address, ...reached]);
+  }
+  listen('203.0.113.77:6404');
+  expect(await net.tsunagi('reload', '--config', hostConfig)).toMatchObject({ status: Exit.failed });
+  expect(answers('127.0.0.1:6404')).toBe(true);
+});
+
 test('idle with one packet thread it takes less than 90 MiB', async ({ net }) => {
   const { host } = await net.services();
   expect(residentMemory(host.pid)).toBeLessThan(90 * 1024);
