@@ -1,10 +1,10 @@
 /** A configuration file as this host can have it: read, resolved against the facts, every problem found. */
 import type { Config } from '../config/config.js';
 import { formatProblem, type Loaded, loadConfig, type Problem } from '../config/load.js';
-import { type Findings, type HostAddress4, type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
+import { type Findings, type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { readFacts } from '../linux/facts.js';
 import { Exit, Failure, reasonOf } from './failure.js';
-import { resolve } from './resolve.js';
+import { resolve, withoutLeases } from './resolve.js';
 
 /** A valid configuration, and the node that it makes of this host at this moment. */
 export interface Configuration {
@@ -72,13 +72,6 @@ function resolveOnHost(loaded: Loaded, config: Config, slots: ReadonlyMap<string
     return configuration;
   };
   return { configuration: { config, facts, node, warnings: all.map(formatProblem), again }, problems: all };
-}
-
-/** Facts without the addresses that `node` has put on interfaces for its leases: they are its own doing, and go with the lease. */
-function withoutLeases(facts: HostFacts, { dhcp }: NodeSpec): HostFacts {
-  const isOurs = ({ addr, interface: on }: HostAddress4): boolean =>
-    dhcp.some(({ interface: name, configure, lease }) => name === on && configure && lease?.assigned === true && lease.address === addr);
-  return { ...facts, ipv4: facts.ipv4.filter((address) => !isOurs(address)) };
 }
 
 function factsFor(config: Config, found: Findings): HostFacts {

@@ -33,6 +33,8 @@ export class Host {
   /** The leases that tunnels wait for, by interface. */
   readonly leases: ReadonlyMap<string, Lease>;
   readonly addresses: ReadonlySet<number>;
+  /** Those, and what the file says that tunnels have: addresses at which nobody else is. */
+  readonly own: ReadonlySet<number>;
   /** Directed broadcasts; a /31 has none (RFC 3021). */
   readonly broadcasts: readonly number[];
   /** 6to4: globally reachable addresses. */
@@ -55,6 +57,10 @@ export class Host {
       ...assigned.map(([name, { address, prefixLen }]) => ({ addr: address, len: prefixLen, interface: name })),
     ];
     this.addresses = new Set(ipv4.map(({ addr }) => addr));
+    this.own = new Set([
+      ...this.addresses,
+      ...config.tunnels.flatMap(({ local, accept }) => (local === null ? accept : [local, ...accept])),
+    ]);
     const subnets = ipv4.filter(({ len }) => len <= 30);
     this.broadcasts = [...new Set(subnets.map(({ addr, len }) => (addr | ~mask4(len)) >>> 0))];
     const { allowIpv4 } = config.policy;

@@ -28,7 +28,7 @@ export function resolveSixRd(config: SixRdConfig, slot: number, judge: Judge): S
   judge.refuseOwn(config, source, isCustomer ? host.unicast : host.borderRelay);
   relays.forEach((relay, i) => {
     judge.refuse(relay, host.borderRelay, config.parameters === null ? null : ['border-relays', i]);
-    if (relay === source || config.accept.includes(relay)) judge.takeDown(`border relay ${formatIpv4(relay)} is the tunnel itself`);
+    if (host.own.has(relay)) judge.takeDown(`border relay ${formatIpv4(relay)} is this host itself`);
   });
   if (!isCustomer || config.lans.length > 0) judge.wantForwarding();
   const subnets = domain === null ? Number.POSITIVE_INFINITY : subnetsIn(domain.prefix.len + 32 - domain.ipv4MaskLen);

@@ -6,7 +6,7 @@
 import type { Config, InterfaceIdConfig, IsatapConfig, SixToFourConfig, TunnelConfig } from '../config/config.js';
 import { MOST_ROUTERS } from '../config/isatap.js';
 import { subnetsIn } from '../config/sixrd.js';
-import type { DhcpSpec, HostFacts, IsatapSpec, NodeSpec, SixToFourSpec, TunnelSpec } from '../engine/spec.js';
+import type { DhcpSpec, HostAddress4, HostFacts, IsatapSpec, NodeSpec, SixToFourSpec, TunnelSpec } from '../engine/spec.js';
 import { sixToFour } from '../mapping/sixrd.js';
 import { MIN_MTU } from '../wire/ipv6.js';
 import { put32 } from '../wire/octets.js';
@@ -106,7 +106,7 @@ function resolveIsatap(config: IsatapConfig, slot: number, judge: Judge): Isatap
 
 /** The potential router list, RFC 5214 section 8.3.2: what names have been found to be beside what is written; this host is none of them. */
 function potentialRoutersOf({ potentialRouters }: IsatapConfig, judge: Judge): number[] {
-  const { addresses, unicast, facts } = judge.host;
+  const { own, unicast, facts } = judge.host;
   const { names } = facts.found;
   const listed = new Set<number>();
   let unknown: string | null = null;
@@ -120,7 +120,7 @@ function potentialRoutersOf({ potentialRouters }: IsatapConfig, judge: Judge): n
     if (answered.length === 0) unknown ??= router;
     for (const addr of answered) if (!unicast.policy.special(addr)) listed.add(addr);
   });
-  const routers = [...listed].filter((addr) => !addresses.has(addr)).sort((a, b) => a - b);
+  const routers = [...listed].filter((addr) => !own.has(addr)).sort((a, b) => a - b);
   if (routers.length === 0)
     judge.takeDown(unknown === null ? 'no potential router is another host' : `the name ${unknown} has no address yet`);
   return routers.slice(0, MOST_ROUTERS);
@@ -135,6 +135,16 @@ function dhcpOf(tunnel: TunnelConfig, slot: number, { facts, leases }: Host): Dh
   // What the interface has beside an address that was assigned is of no interest as long as that is leased.
   const given = lease?.assigned === true ? undefined : facts.ipv4.find((address) => address.interface === name);
   return [{ interface: name, mac, hostName: facts.hostName, inform: given?.addr ?? null, slot, configure: tunnel.configure, lease }];
+}
+
+/**
+ * Facts without the addresses that `node` has put on interfaces for its leases. They are its own doing: one that is still
+ * there when its lease has ended, or the next has begun, must not be taken for one that the interface has from elsewhere.
+ */
+export function withoutLeases(facts: HostFacts, { dhcp }: NodeSpec): HostFacts {
+  const isOurs = ({ addr, interface: on }: HostAddress4): boolean =>
+    dhcp.some(({ interface: name, configure, lease }) => name === on && configure && lease?.assigned === true && lease.address === addr);
+  return { ...facts, ipv4: facts.ipv4.filter((address) => !isOurs(address)) };
 }
 
 /** A place in the counter rows for each tunnel. */
