@@ -1,5 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { Address6 } from 'ip-address';
 import { expect, test } from 'vitest';
+import { decodeAddress } from '../../src/cli/address-fields.js';
+import { SixRd } from '../../src/mapping/sixrd.js';
+import { formatIpv6 } from '../../src/wire/address.js';
 import { vectors } from '../wire/vectors.js';
 import { invoke } from './invoke.js';
 
@@ -94,6 +101,58 @@ test.each(vectors['6rd_option212'].filter((row) => 'br' in row))('option 212 of 
   expect((await invoke('address', 'encode', 'option-212', ...args)).out).toEqual([`${row.hex}\n${dnsmasq}`]);
 });
 
+test('the 6rd domains of a configuration tell their addresses, with the bits that all customers share', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsunagi-address-'));
+  const config = join(folder, 'node.toml');
+  writeFileSync(
+    config,
+    `
+    [[tunnel]]
+    type = "6rd"
+    role = "customer-edge"
+    local = "10.200.1.1"
+    prefix = "2001:db8::/32"
+    ipv4-mask-length = 8
+    border-relays = ["10.0.0.1"]
+    [[tunnel]]
+    type = "6rd"
+    role = "border-relay"
+    local = "192.88.99.201"
+    anycast = true
+    prefix = "3fff:b10::/28"
+    ipv4-mask-length = 4
+    ipv4-prefix = "192.0.0.0/4"
+    [[tunnel]]
+    name = "leased"
+    type = "6rd"
+    role = "customer-edge"
+    dhcp-interface = "wan0"
+    [[tunnel]]
+    type = "6to4"
+    role = "relay"
+    local = "192.88.99.1"
+    `,
+  );
+  try {
+    const found = await decode('--config', config, '2001:db8:6464:100::1', '3fff:b1b:71:4d00::1', '2002:c000:22a::1', '2001:dead::1');
+    expect(found.map(({ type, ipv4 }) => [type, ipv4])).toEqual([
+      ['6rd', '10.100.100.1'],
+      ['6rd', '203.0.113.77'],
+      ['6to4', '192.0.2.42'],
+      ['native', undefined],
+    ]);
+    const named = ['--prefix', '2001:dead::/32', '--ipv4-mask-length', '16', '--ipv4-common', '10.7.0.0'];
+    expect(await decode('--config', config, ...named, '2001:dead:102::1', '2001:db8:6464:100::1')).toMatchObject([
+      { type: '6rd', ipv4: '10.7.1.2', prefix: '2001:dead:102::/48' },
+      { type: '6rd', ipv4: '10.100.100.1' },
+    ]);
+    writeFileSync(config, 'wrokers = 1\n');
+    expect(await invoke('address', 'decode', '--config', config, '::1')).toMatchObject({ status: 3, out: [] });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('a delegated prefix longer than a /64 is written, with a warning, RFC 5969 section 4', async () => {
   const encoded = await invoke('address', 'encode', '6rd', '--prefix', '2001:db8::/48', '--ipv4-mask-length', '8', '10.1.2.3');
   expect(encoded).toEqual({
@@ -109,6 +168,30 @@ test('a subnet number of more than 32 bits is exact, and one that a double canno
   expect(decoded).toMatchObject({ type: '6rd', ipv4: '10.0.0.5', prefix: '2400:500::/24', subnet: 0xabcdef1234 });
   const [wide] = await decode('--prefix', '::/0', '--ipv4-mask-length', '24', '2400:5ab:cdef:1234::1');
   expect(wide).toEqual({ address: '2400:5ab:cdef:1234::1', type: '6rd', ipv4: '0.0.0.36', prefix: '2400::/8', interfaceId: '::1' });
+});
+
+test('prefix, subnet and interface identifier of a 6rd address are the bits that ip-address counts, in any domain', () => {
+  const octets = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const domains = fc.record({ prefix: octets, len: fc.nat(96), maskLen: fc.nat(32) });
+  fc.assert(
+    fc.property(domains, octets, ({ prefix, len, maskLen }, noise) => {
+      const domain = new SixRd({ addr: prefix, len }, maskLen);
+      const address = noise.slice();
+      for (let bit = 0; bit < len; bit++) {
+        const mask = 0x80 >>> (bit & 7);
+        address[bit >>> 3] = (address[bit >>> 3] & ~mask) | (prefix[bit >>> 3] & mask);
+      }
+      const theirs = new Address6(`${formatIpv6(address)}/${domain.delegatedLen}`);
+      const subnetBits = 64 - domain.delegatedLen;
+      expect(decodeAddress(address, [domain])).toMatchObject({
+        type: '6rd',
+        prefix: `${theirs.startAddress().correctForm()}/${domain.delegatedLen}`,
+        interfaceId: Address6.fromBigInt(theirs.getBits(64, 128)).correctForm(),
+        ...(subnetBits > 0 && subnetBits <= 53 && { subnet: Number(theirs.getBits(domain.delegatedLen, 64)) }),
+      });
+    }),
+    { seed: 6404, numRuns: 2_000 },
+  );
 });
 
 test.each([

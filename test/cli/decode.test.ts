@@ -8,6 +8,8 @@ import { type Layer, layersOf } from '../../src/cli/packet-layers.js';
 import { checksum } from '../../src/wire/checksum.js';
 import { put16 } from '../../src/wire/octets.js';
 import { LinkType, PcapReader, pcapHeader, pcapRecord } from '../../src/wire/pcap.js';
+import { address, be32, icmp6, ipv4 } from '../vectors/compose.js';
+import { ACK, INFORM_ACK, OFFER } from '../wire/dnsmasq.js';
 import { dissectFile, tsharkMissing } from '../wire/tshark.js';
 import { capture } from '../wire/vectors.js';
 import { invoke } from './invoke.js';
@@ -24,6 +26,8 @@ beforeAll(() => {
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const octets = (...parts: readonly (readonly number[])[]) => Uint8Array.from(parts.flat());
 
 /** Every layer, those that are quoted included. */
 const flat = (layers: readonly Layer[]): Layer[] => layers.flatMap((layer) => [layer, ...flat(layer.about ?? [])]);
@@ -84,6 +88,92 @@ test('with a configuration each packet has a verdict, or a reason why there is n
     { number: 32, tunnel: 'home', verdict: 'consumed', answers: 0 },
     { number: 33, tunnel: 'home', verdict: 'consumed', answers: 1 },
     { number: 35, tunnel: null, verdict: 'drop', reason: 'not_local', rfc: 'RFC 4213 3.6', answers: 0 },
+  ]);
+});
+
+/** A capture of IPv4 and IPv6 packets without link headers. */
+const captured = (...packets: readonly Uint8Array[]) => {
+  const file = join(folder, 'packets.pcap');
+  writeFileSync(file, Buffer.concat([pcapHeader(LinkType.raw), ...packets.map((b, i) => pcapRecord(i, b, 0, b.length))]));
+  return file;
+};
+
+test('neighbor discovery in a tunnel is told in a line: F41, F42 and what a host and a router then ask', async () => {
+  const { out } = await invoke('decode', CAPTURE);
+  expect(out.slice(40, 42).map((line) => line.replace(/^.*icmpv6 /, ''))).toEqual([
+    'router solicitation',
+    'router advertisement mtu 1280 for 1800 s (medium) prefix 2001:db8:0:1::/64 autonomous for ever (preferred ever)',
+  ]);
+  const ends = { src: 'fe80::5efe:c000:205', dst: 'fe80::5efe:c000:201', hopLimit: 255 };
+  const target = address('fe80::5efe:c000:201');
+  const route = octets([24, 2, 28, 0x08], be32(0xffffffff), [...address('3fff:a00::').subarray(0, 8)]);
+  const mtu = octets([5, 1, 0, 0], be32(1280));
+  const packets = [
+    icmp6(ends, 135, 0, octets([0, 0, 0, 0], [...target])),
+    icmp6(ends, 136, 0, octets([0x60, 0, 0, 0], [...target])),
+    icmp6({ ...ends, hopLimit: 254 }, 135, 0, octets([0, 0, 0, 0], [...target])),
+    icmp6(ends, 134, 0, octets([64, 0, 0, 0], be32(0), be32(0), [...mtu], [...route])),
+  ];
+  const lines = (await invoke('decode', captured(...packets.map((b) => ipv4({ src: '192.0.2.5', dst: '192.0.2.1' }, b))))).out;
+  expect(lines.map((line) => line.replace(/^.*icmpv6 /, ''))).toEqual([
+    'neighbor solicitation for fe80::5efe:c000:201',
+    'neighbor advertisement of fe80::5efe:c000:201 solicited',
+    'neighbor solicitation malformed',
+    'router advertisement mtu 1280 no default router route 3fff:a00::/28 for ever (high)',
+  ]);
+});
+
+test('what routers advertise and what a DHCPv4 server leases is what tshark reads', (ctx) => {
+  if (tsharkMissing !== null) ctx.skip(tsharkMissing);
+  const prefix = ['prefix', 'prefix.length', 'prefix.flag.l', 'prefix.flag.a', 'prefix.valid_lifetime', 'prefix.preferred_lifetime'];
+  const router = ['icmpv6.nd.ra.router_lifetime', 'icmpv6.opt.mtu', ...prefix.map((name) => `icmpv6.opt.${name}`)];
+  const sixRd = ['ipv4_mask_len', 'prefix_len', 'prefix', 'border_relay_ip'].map((name) => `dhcp.option.6RD.${name}`);
+  const theirs = dissectFile(capture, [...router, 'dhcp.ip.your', ...sixRd]);
+  const compared: string[] = [];
+  for (const [i, packet] of [...new PcapReader(capture)].entries()) {
+    const layer = layersOf(packet).find(({ protocol, prefixes }) => protocol === 'dhcp' || prefixes !== undefined);
+    if (layer === undefined) continue;
+    const { name = '', prefixes = [], routerLifetime, mtu, address: leased, sixRd: domain } = layer;
+    const ours = [
+      [routerLifetime, mtu],
+      prefixes.flatMap((one) => one.prefix.split('/')),
+      prefixes.flatMap(({ onLink, autonomous }) => [Number(onLink), Number(autonomous)]),
+      prefixes.flatMap(({ validLifetime, preferredLifetime }) => [validLifetime ?? 0xffffffff, preferredLifetime ?? 0xffffffff]),
+      [leased, domain?.ipv4MaskLength, ...(domain?.prefix.split('/').reverse() ?? []), ...(domain?.borderRelays ?? [])],
+    ].flat();
+    const read = theirs[i].fields.filter((field) => field !== '');
+    expect([name, ours.filter((value) => value !== undefined).map(String)]).toEqual([name, read]);
+    compared.push(name);
+  }
+  expect(compared).toEqual(['router advertisement', 'ACK']);
+});
+
+test('a DHCPv4 message is told in a line, with the 6rd option as a customer edge takes it', async () => {
+  expect((await invoke('decode', CAPTURE)).out[45]).toBe(
+    '  46  10.0.0.254 > 10.100.100.1 | udp 67 > 68 | dhcp ACK 10.100.100.1 by 10.0.0.254 for 3600 s 6rd 2001:db8::/32 mask 8 via 10.0.0.1',
+  );
+  const spoilt = ACK.slice();
+  spoilt[spoilt.findIndex((octet, i) => octet === 212 && spoilt[i + 1] === 22) + 2] = 33;
+  put16(spoilt, 26, 0);
+  const lines = (await invoke('decode', captured(OFFER, INFORM_ACK, spoilt))).out;
+  expect(lines.map((line) => line.replace(/^.*dhcp /, ''))).toEqual([
+    'OFFER 10.100.100.1 by 10.100.0.1 for 600 s 6rd 2001:db8::/32 mask 8 via 10.0.0.1',
+    'ACK 10.100.100.2 by 10.100.0.1 6rd 2001:db8::/32 mask 8 via 10.0.0.1',
+    'ACK 10.100.100.1 by 10.100.0.1 for 600 s 6rd option ignored: IPv4MaskLen 33: expected 0 to 32 (RFC 5969 section 7.1.1)',
+  ]);
+});
+
+test('the node of a configuration tells 6rd addresses, and says what an ISATAP host would do with what its router says', async () => {
+  const file = join(folder, 'providers.toml');
+  const ce =
+    '[[tunnel]]\ntype = "6rd"\nrole = "customer-edge"\nlocal = "10.100.100.1"\nprefix = "2001:db8::/32"\nipv4-mask-length = 8\nborder-relays = ["10.0.0.1"]\n';
+  const host = '[[tunnel]]\ntype = "isatap"\nrole = "host"\nlocal = "192.0.2.5"\npotential-routers = ["192.0.2.1"]\n';
+  writeFileSync(file, `${ce}${host}`);
+  const { status, out, err } = await invoke('decode', CAPTURE, '--config', file);
+  expect([status, err]).toEqual([0, []]);
+  expect([36, 41].map((i) => out[i])).toEqual([
+    '  37  10.0.0.1 > 10.100.100.1 | 3fff:0:1::80 > 2001:db8:6464:100::1 (10.100.100.1) | icmpv6 echo reply\n      -> forward by 6rd-customer-edge',
+    expect.stringMatching(/ \\| icmpv6 router advertisement mtu 1280 .*\n {6}-> consumed/),
   ]);
 });
 

@@ -5,6 +5,7 @@ import { hypotheticalNode } from '../../daemon/configuration.js';
 import { Exit, Failure, reasonOf } from '../../daemon/failure.js';
 import { Explainer } from '../../engine/explain.js';
 import type { NodeSpec } from '../../engine/spec.js';
+import { domainsOf } from '../../engine/technologies.js';
 import { dst4, fragment4, isIpv4, MF, Protocol, protocol4, src4 } from '../../wire/ipv4.js';
 import { type CapturedPacket, EtherType, PcapError, PcapReader } from '../../wire/pcap.js';
 import { jsonOption } from '../argument.js';
@@ -45,10 +46,11 @@ export function decodeCommand(io: Io): Command {
         command.error(`error: --tunnel ${tunnel}: ${node === null ? 'needs --config' : 'the configuration has no such tunnel'}`);
       }
       const judge = node === null ? null : new Judge(node, tunnel);
+      const domains = node?.tunnels.flatMap(domainsOf) ?? [];
       let number = 0;
       for (const packet of capture(file)) {
         number++;
-        const layers = layersOf(packet);
+        const layers = layersOf(packet, domains);
         const judgement = judge?.judge(packet) ?? null;
         if (json === true) io.out(JSON.stringify({ number, time: packet.time / 1000, layers, ...judgement }));
         else io.out(text(number, layers, judgement, io));
