@@ -110,8 +110,9 @@ export class Tunnel {
     if (!isIpv6(b, off, frame.end)) return notIpv6(b, off, frame.end);
     const outer = this.#outer;
     const verdict = this.#role.encapsulate(b, off, outer, now);
-    if (verdict !== Drop.none) return verdict;
     const innerLen = totalLen6(b, off);
+    if (verdict === Drop.neighbor_unreachable) return this.#unreachable(b, off, off + innerLen, now);
+    if (verdict !== Drop.none) return verdict;
     if (asksForSourceRouting(b, off, off + innerLen)) return Drop.source_routing;
     if (hopLimit6(b, off) === 0) return Drop.hop_limit;
     if (innerLen > spec.mtu) return this.#tooBig(b, off, off + innerLen, spec.mtu, now);
@@ -219,15 +220,16 @@ export class Tunnel {
         const verdict = this.fromV6(out, now);
         if (verdict === Verdict.forward) return to;
         if (verdict < Verdict.forward) this.#counters.dropped(this.spec.slot, Direction.encapsulate, verdict);
-      } else if (to === TransmitTo.undeliverable) this.#refuse(out, now);
-      else return to;
+      } else if (to === TransmitTo.undeliverable) {
+        this.#counters.dropped(this.spec.slot, Direction.encapsulate, this.#unreachable(out.b, out.off, out.end, now));
+      } else return to;
     }
   }
 
-  /** Tells the source of a packet that was held in vain, RFC 4861 section 7.2.2. */
-  #refuse({ b, off, end }: Frame, now: Millis): void {
-    this.#counters.dropped(this.spec.slot, Direction.encapsulate, Drop.neighbor_unreachable);
+  /** Tells the source of a packet whose next hop does not answer, RFC 4861 section 7.2.2. */
+  #unreachable(b: Uint8Array, off: number, end: number, now: Millis): number {
     this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, off, end, now);
+    return Drop.neighbor_unreachable;
   }
 
   #isOwn(b: Uint8Array, off: number): boolean {

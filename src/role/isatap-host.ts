@@ -297,10 +297,11 @@ export class IsatapHost implements Role, Speaker {
       return this.#isMember(this.#target) ? this.#target.bits : null;
     };
     this.#advertised.inherit(learned, memberAt, now);
-    for (const { address } of learned.routers) {
+    for (const [i, { address }] of learned.routers.entries()) {
       const bits = memberAt(address);
       if (bits === null) continue;
-      neighbors.heard(bits, address, now);
+      // The first was in use; of the others one may have failed.
+      if (i === 0) neighbors.heard(bits, address, now);
       this.#solicitations.heard(bits, this.#advertised.nextExpiry(now) - now, now);
     }
     this.#reachable = this.#reachableMembers(neighbors, now);
