@@ -3,6 +3,7 @@ import type { Millis } from '../core/clock.js';
 import type { News } from '../engine/news.js';
 import { type Findings, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Lease } from '../role/dhcp-lease.js';
+import type { LearnedRouter } from '../role/role.js';
 import { formatIpv4, formatIpv6, formatPrefix4, formatPrefix6 } from '../wire/address.js';
 import type { NodeEvent } from './changes.js';
 import type { Fields } from './log.js';
@@ -51,24 +52,22 @@ export function newsEvents(found: Findings, news: News, now: Millis): NodeEvent[
   switch (news.kind) {
     case 'lease':
       return leaseEvents(news.interface, found.leases.get(news.interface) ?? null, news.lease, now);
-    case 'learned': {
-      const was = found.learned.get(news.tunnel)?.routers ?? [];
-      const is = news.learned.routers;
-      const { tunnel } = news;
-      const before = new Set(was.map(({ address }) => formatIpv6(address)));
-      const after = new Set(is.map(({ address }) => formatIpv6(address)));
-      return [
-        ...is.flatMap(({ address, until }): NodeEvent[] => {
-          const router = formatIpv6(address);
-          if (before.has(router)) return [];
-          return [{ level: 'info', message: 'router learned', fields: { tunnel, router, ...untilSeconds(until, now) } }];
-        }),
-        ...[...before]
-          .filter((router) => !after.has(router))
-          .map((router): NodeEvent => ({ level: 'warn', message: 'router lost', fields: { tunnel, router } })),
-      ];
-    }
+    case 'learned':
+      return routerEvents(news.tunnel, found.learned.get(news.tunnel)?.routers ?? [], news.learned.routers, now);
   }
+}
+
+function routerEvents(tunnel: string, was: readonly LearnedRouter[], is: readonly LearnedRouter[], now: Millis): NodeEvent[] {
+  const before = new Set(was.map(({ address }) => formatIpv6(address)));
+  const after = new Map(is.map(({ address, until }) => [formatIpv6(address), until]));
+  const learned = [...after].filter(([router]) => !before.has(router));
+  const lost = [...before].filter((router) => !after.has(router));
+  return [
+    ...learned.map(([router, until]): NodeEvent => {
+      return { level: 'info', message: 'router learned', fields: { tunnel, router, ...untilSeconds(until, now) } };
+    }),
+    ...lost.map((router): NodeEvent => ({ level: 'warn', message: 'router lost', fields: { tunnel, router } })),
+  ];
 }
 
 /** A name has other addresses than before, or its first. */
@@ -83,20 +82,24 @@ export function nameEvent(found: Findings, name: string, addresses: readonly num
 
 function leaseEvents(device: string, was: Lease | null, is: Lease | null, now: Millis): NodeEvent[] {
   if (is === null) {
-    return was === null ? [] : [{ level: 'warn', message: 'lease lost', fields: { interface: device, before: formatIpv4(was.address) } }];
+    if (was === null) return [];
+    return [{ level: 'warn', message: 'lease lost', fields: { interface: device, before: formatIpv4(was.address) } }];
   }
-  const same = was !== null && sameSpec({ ...was, until: 0 }, { ...is, until: 0 });
-  const message = was === null ? 'lease acquired' : same ? 'lease renewed' : 'lease changed';
-  const events: NodeEvent[] = [{ level: 'info', message, fields: { interface: device, ...leaseFields(is, now) } }];
-  const { sixRdFault } = is;
-  if (sixRdFault !== null && sixRdFault !== was?.sixRdFault) {
-    events.push({
-      level: 'warn',
-      message: 'the 6rd option of a lease is invalid, it is ignored',
-      fields: { interface: device, fault: sixRdFault },
-    });
-  }
-  return events;
+  const invalid = is.sixRdFault !== null && is.sixRdFault !== was?.sixRdFault;
+  return [
+    leaseEvent(was, is, { interface: device, ...leaseFields(is, now) }),
+    ...(invalid ? [invalidOption({ interface: device, fault: is.sixRdFault })] : []),
+  ];
+}
+
+function leaseEvent(was: Lease | null, is: Lease, fields: Fields): NodeEvent {
+  if (was === null) return { level: 'info', message: 'lease acquired', fields };
+  if (sameSpec({ ...was, until: 0 }, { ...is, until: 0 })) return { level: 'info', message: 'lease renewed', fields };
+  return { level: 'info', message: 'lease changed', fields };
+}
+
+function invalidOption(fields: Fields): NodeEvent {
+  return { level: 'warn', message: 'the 6rd option of a lease is invalid, it is ignored', fields };
 }
 
 function leaseFields({ address, prefixLen, server, sixRd, until }: Lease, now: Millis): Fields {

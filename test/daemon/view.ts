@@ -98,6 +98,37 @@ export const node: NodeSpec = {
   ],
 };
 
+/** A node whose status has every key: by a lease whose option is ignored, and as host and router. */
+export const everyTechnology: NodeSpec = {
+  ...node,
+  dhcp: [
+    {
+      interface: 'eth0',
+      mac: new Uint8Array(6),
+      hostName: 'home',
+      inform: null,
+      slot: edge.slot,
+      configure: true,
+      lease: {
+        address: edge.local[0],
+        assigned: true,
+        prefixLen: 16,
+        router: null,
+        server: 0x0a640001,
+        sixRd: null,
+        sixRdFault: 'length 21',
+        until: 1_090_000,
+      },
+    },
+  ],
+  tunnels: [
+    ...node.tunnels,
+    edge,
+    campus,
+    { ...campus, role: 'router', prefix: Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1), learned: null, potentialRouters: [] },
+  ],
+};
+
 /** The view and the writers of its two rows. */
 export function makeView(over: Partial<ServiceView> = {}): { view: ServiceView; writers: Counters[] } {
   const rows = rowsOf(allocateRows(2));

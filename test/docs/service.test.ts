@@ -4,7 +4,7 @@ import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { CONTROL_COMMANDS } from '../../src/daemon/control.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { makeView } from '../daemon/view.js';
+import { everyTechnology, makeView } from '../daemon/view.js';
 import { document, tableRows } from './documents.js';
 
 /** The first cells of the tables in one section. */
@@ -27,7 +27,7 @@ function keysOf(value: object, path = ''): string[] {
 }
 
 test('docs/service.md lists exactly the keys of a status', () => {
-  const { view, writers } = makeView();
+  const { view, writers } = makeView({ node: everyTechnology });
   writers[0].dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
   writers[0].icmp(0, IcmpKind.suppressed);
   expect(listed('Status').sort()).toEqual([...new Set(keysOf(readStatus(view)))].sort());
@@ -43,7 +43,7 @@ test('docs/service.md lists exactly the messages that the service logs', () => {
   const said = sources.flatMap((text) => [
     ...[...text.matchAll(/\blog\.(?:debug|info|warn|error)\('([^']+)'/g)].map(([, message]) => message),
     ...[...text.matchAll(/\.fail\('([^']+)'/g)].map(([, message]) => message),
-    ...[...text.matchAll(/\bmessage: '([^']+)', fields:/g)].map(([, message]) => message),
+    ...[...text.matchAll(/\bmessage: '([^']+)',\s+fields\b/g)].map(([, message]) => message),
     ...[...text.matchAll(/'(uncaughtException|unhandledRejection)'/g)].map(([, message]) => message),
   ]);
   expect(listed('Log').sort()).toEqual([...new Set(said)].sort());
