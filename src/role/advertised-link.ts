@@ -11,7 +11,7 @@ import { specialIpv6 } from '../policy/special-addresses.js';
 import type { Prefix6 } from '../wire/address.js';
 import { MIN_MTU } from '../wire/ipv6.js';
 import { type AdvertisedPrefix, INFINITE_LIFETIME, type RouterAdvertisement, type RouterPreference } from '../wire/ndisc.js';
-import { same } from '../wire/octets.js';
+import { same, u32 } from '../wire/octets.js';
 import type { Learned, LearnedPrefix, LearnedRoute, LearnedRouter } from './role.js';
 
 /** Prefixes that are kept. */
@@ -108,10 +108,10 @@ export class AdvertisedLink {
     return [...this.#routers.keys()];
   }
 
-  /** All of it as others read it; routers for which `isReachable` answers true come first, then as they prefer themselves, then in order of their numbers. */
+  /** All of it as others read it; routers for which `isReachable` answers true come first, else they are `inOrder`. */
   snapshot(isReachable: (router: number) => boolean, now: Millis): Learned {
     const order = ([a, x]: [number, LearnedRouter], [b, y]: [number, LearnedRouter]) =>
-      Number(isReachable(b)) - Number(isReachable(a)) || PREFERENCE[x.preference] - PREFERENCE[y.preference] || (a >>> 0) - (b >>> 0);
+      Number(isReachable(b)) - Number(isReachable(a)) || inOrder(x, y);
     return {
       routers: [...this.#routers].sort(order).map(([, router]) => router),
       prefixes: this.#prefixes.map(({ prefix, onLinkUntil, validUntil, preferredUntil }): LearnedPrefix => {
@@ -147,6 +147,11 @@ export class AdvertisedLink {
     else if (left > TWO_HOURS) known.validUntil = now + TWO_HOURS;
     known.preferredUntil = after(now, preferredLifetime);
   }
+}
+
+/** The order of routers while all are there: as they want to be preferred, then by their addresses. Negative, 0, or positive. */
+export function inOrder(a: LearnedRouter, b: LearnedRouter): number {
+  return PREFERENCE[a.preference] - PREFERENCE[b.preference] || u32(a.address, 12) - u32(b.address, 12);
 }
 
 /** The shortest lifetime in an advertisement; `Infinity` when nothing in it ends. */

@@ -33,7 +33,7 @@ import {
 } from '../wire/ndisc.js';
 import { isNeighborAdvertisement, isSolicited, TARGET } from '../wire/neighbor.js';
 import { same } from '../wire/octets.js';
-import { AdvertisedLink, NOTHING_LEARNED, saysTheSame, shortestLifetime } from './advertised-link.js';
+import { AdvertisedLink, inOrder, NOTHING_LEARNED, saysTheSame, shortestLifetime } from './advertised-link.js';
 import { IsatapLink, type IsatapNode } from './isatap-link.js';
 import { NeighborCache, Rank } from './neighbor-cache.js';
 import { NextHops } from './next-hops.js';
@@ -290,18 +290,21 @@ export class IsatapHost implements Role, Speaker {
     return mask;
   }
 
-  /** Routers that are still potential ones, and what they said, are as good as heard: they are asked when their time comes. */
+  /**
+   * Routers that are still potential ones, and what they said, are as good as heard: they are asked when their time comes.
+   * The first was in use, so it is there; one that should have been before it has failed, and is asked at once.
+   */
   #inherit(learned: Learned, neighbors: NeighborCache, now: Millis): void {
     const memberAt = (address: Uint8Array) => {
       this.#target.bits = isatapBits(address, 0);
       return this.#isMember(this.#target) ? this.#target.bits : null;
     };
     this.#advertised.inherit(learned, memberAt, now);
-    for (const [i, { address }] of learned.routers.entries()) {
-      const bits = memberAt(address);
-      if (bits === null) continue;
-      // The first was in use; of the others one may have failed.
-      if (i === 0) neighbors.heard(bits, address, now);
+    const [first] = learned.routers;
+    for (const router of learned.routers) {
+      const bits = memberAt(router.address);
+      if (bits === null || inOrder(router, first) < 0) continue;
+      if (router === first) neighbors.heard(bits, router.address, now);
       this.#solicitations.heard(bits, this.#advertised.nextExpiry(now) - now, now);
     }
     this.#reachable = this.#reachableMembers(neighbors, now);

@@ -25,7 +25,6 @@ const FIXED_LEN = NEIGHBOR_MESSAGE_LEN - IPV6_LEN;
 const FLAGS = IPV6_LEN + 4;
 const ROUTER = 0x80;
 const SOLICITED = 0x40;
-const OVERRIDE = 0x20;
 
 /**
  * True when `b[off..end)` is a valid neighbor solicitation, RFC 4861 section 7.1.1. From no address at all it asks
@@ -61,7 +60,8 @@ export function writeNeighborSolicitation(out: Uint8Array, at: number, source: U
 
 /**
  * Writes the answer to a solicitation: a solicited neighbor advertisement from its target (the sixteen octets at
- * `target[targetOff..)`) to whoever asked, with its IPv6 header at `at`; returns its end. RFC 4861 section 7.2.4.
+ * `target[targetOff..)`) to whoever asked, with its IPv6 header at `at`; returns its end. RFC 4861 section 7.2.4: it has no
+ * link-layer address, so there is none to override.
  */
 export function writeNeighborAdvertisement(
   out: Uint8Array,
@@ -72,7 +72,7 @@ export function writeNeighborAdvertisement(
   destinationOff: number,
   isRouter: boolean,
 ): number {
-  put32(out, at + FLAGS, ((isRouter ? ROUTER : 0) | SOLICITED | OVERRIDE) << 24);
+  put32(out, at + FLAGS, ((isRouter ? ROUTER : 0) | SOLICITED) << 24);
   copy(target, targetOff, out, at + TARGET, ADDRESS_LEN);
   return writeMessage(out, at, at + NEIGHBOR_MESSAGE_LEN, Icmp6.neighborAdvertisement, target, targetOff, destination, destinationOff);
 }

@@ -78,7 +78,7 @@ export const routerSolicitation = (src: string, dst = 'ff02::2', hopLimit = 255,
   icmp6({ src, dst, hopLimit }, 133, code, new Uint8Array(4));
 export const neighborSolicitation = (src: string, target: string, dst = target) =>
   icmp6({ src, dst, hopLimit: 255 }, 135, 0, Uint8Array.of(0, 0, 0, 0, ...address(target)));
-export const neighborAdvertisement = (src: string, dst: string, flags = 0x60, target = src) =>
+export const neighborAdvertisement = (src: string, dst: string, flags = 0x40, target = src) =>
   icmp6({ src, dst, hopLimit: 255 }, 136, 0, Uint8Array.of(flags, 0, 0, 0, ...address(target)));
 export const redirect = (src: string, dst: string) =>
   icmp6({ src, dst, hopLimit: 255 }, 137, 0, Uint8Array.of(0, 0, 0, 0, ...address(PEERS_WEB), ...address(WEB)));

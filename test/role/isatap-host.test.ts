@@ -494,7 +494,7 @@ describe('neighbours', () => {
     const campus = Campus.settled();
     campus.peers.clear();
     campus.send(echo(global(HOST), global(PEER)));
-    campus.receive('192.0.2.9', neighborAdvertisement(isatap(SITE, '192.0.2.9'), linkLocal(HOST), 0x60, global(PEER)));
+    campus.receive('192.0.2.9', neighborAdvertisement(isatap(SITE, '192.0.2.9'), linkLocal(HOST), 0x40, global(PEER)));
     expect(campus.send(echo(global(HOST), global(PEER)))).toBe(Verdict.hold);
   });
 
@@ -620,6 +620,20 @@ describe('the role that follows', () => {
     expect([routersOf(campus), campus.role.learned.routes.length, prefixesOf(campus)]).toEqual([[linkLocal(SECOND)], 1, [`${SITE}::/64`]]);
     expect(campus.reach(echo(global(HOST), WEB))).toBe(SECOND);
     expect(campus.receive(ROUTER, advertisement(ROUTER))).toBe(Drop.not_potential_router);
+  });
+
+  test('a router that had failed is not believed in, and is asked at once, as it was about to be; the one in use is not', () => {
+    const before = Campus.settled();
+    before.routers.delete(ROUTER);
+    before.peers.delete(ROUTER);
+    while (before.reach(echo(global(HOST), WEB)) !== SECOND) before.pass(500);
+    before.take();
+    const campus = follower(before);
+    campus.now = before.now;
+    expect(routersOf(campus)).toEqual([linkLocal(SECOND), linkLocal(ROUTER)]);
+    expect([campus.send(echo(global(HOST), WEB)), campus.remote]).toEqual([Drop.none, SECOND]);
+    campus.pass(60_000);
+    expect(new Set(campus.take(Nd.rs).map(({ remote }) => remote))).toEqual(new Set([ROUTER]));
   });
 
   test('a new potential router is asked within a second', () => {

@@ -37,7 +37,7 @@ function message(
 }
 
 const solicitation = (fields: Fields = {}) => message(135, fields);
-const advertisement = (fields: Fields = {}) => message(136, { src: PEER, dst: HOST, flags: '60000000', ...fields });
+const advertisement = (fields: Fields = {}) => message(136, { src: PEER, dst: HOST, flags: '40000000', ...fields });
 const isNs = (b: Uint8Array) => isNeighborSolicitation(fenced(b, 0, b.length), 0, b.length);
 const isNa = (b: Uint8Array) => isNeighborAdvertisement(fenced(b, 0, b.length), 0, b.length);
 
@@ -80,8 +80,8 @@ test('what is written is, to the octet, what the RFC draws', () => {
   const ns = written(NEIGHBOR_MESSAGE_LEN, (out, at) => writeNeighborSolicitation(out, at, address(HOST), address(PEER), 0));
   expect(toHex(ns)).toBe(toHex(solicitation()));
   for (const [isRouter, flags] of [
-    [false, '60000000'],
-    [true, 'e0000000'],
+    [false, '40000000'],
+    [true, 'c0000000'],
   ] as const) {
     const na = written(NEIGHBOR_MESSAGE_LEN, (out, at) =>
       writeNeighborAdvertisement(out, at, solicitation(), TARGET, solicitation(), 8, isRouter),
