@@ -14,6 +14,7 @@ import type { Interface } from '../../src/sim/interface.js';
 import type { EventName } from '../../src/sim/trace.js';
 import { formatIpv4 } from '../../src/wire/address.js';
 import { IPV4_DST, IPV4_LEN, IPV4_SRC } from '../../src/wire/ipv4.js';
+import { IPV6_LEN } from '../../src/wire/ipv6.js';
 import { hex } from '../vectors/compose.js';
 import { allVectors } from '../vectors/load.js';
 import { configOf, hostAddresses } from '../vectors/node.js';
@@ -58,11 +59,19 @@ const DECIDED_BY_THE_HOST: Partial<Record<EventName, readonly string[]>> = {
     'host-receives-from-this-network-0-0-0-0',
   ],
   wrong_host: ['host-receives-a-packet-for-a-group'],
-  no_neighbour: ['host-receives-a-packet-for-another-host', 'border-relay-receives-a-packet-for-another-host'],
+  no_neighbour: [
+    'host-receives-a-packet-for-another-host',
+    'border-relay-receives-a-packet-for-another-host',
+    'isatap-router-receives-a-packet-for-another-host',
+  ],
   collected: ['host-receives-a-first-fragment', 'host-receives-a-later-fragment', 'border-relay-receives-a-first-fragment-only'],
   no_port: ['host-receives-another-protocol'],
   delivered: ['an-echo-request-goes-no-further', 'source-quench-goes-no-further'],
-  down: ['host-sends-while-it-has-no-ipv4-address', 'customer-edge-sends-while-it-has-no-ipv4-address'],
+  down: [
+    'host-sends-while-it-has-no-ipv4-address',
+    'customer-edge-sends-while-it-has-no-ipv4-address',
+    'isatap-host-sends-while-it-has-no-ipv4-address',
+  ],
 };
 
 /** A link of the simulator knows families by the version of a packet: this one would be a native packet on it. */
@@ -103,10 +112,8 @@ class VectorNode {
     const wire = this.#world.link('wire');
     const before = wire.packets().length;
     this.#world.run(now);
-    return wire
-      .packets()
-      .slice(before)
-      .map((octets) => ({ to: 'v4' as const, octets }));
+    const sent = wire.packets().slice(before);
+    return [...sent.map((octets) => ({ to: 'v4' as const, octets })), ...this.#take()];
   }
 
   /** Shows the node a packet now, and returns what it sends because of it within `patience` milliseconds. */
@@ -117,10 +124,12 @@ class VectorNode {
     else this.#enter(this.#devices()[0], packet);
     this.#world.run(this.#host.now + patience);
     const sent = wire.packets().slice(before);
-    return [
-      ...sent.filter((octets) => octets !== packet).map((octets) => ({ to: 'v4' as const, octets })),
-      ...this.#arrived.splice(0).map((octets) => ({ to: 'v6' as const, octets })),
-    ];
+    return [...sent.filter((octets) => octets !== packet).map((octets) => ({ to: 'v4' as const, octets })), ...this.#take()];
+  }
+
+  /** What has come out of tunnel devices since this was asked last. */
+  #take(): Sent[] {
+    return this.#arrived.splice(0).map((octets) => ({ to: 'v6' as const, octets }));
   }
 
   /** Everything that the daemon has counted. */
@@ -150,7 +159,11 @@ class VectorNode {
 function play({ config, state = [], now, from, in: octets, out, answers = [], says = [] }: Vector) {
   const subject = new VectorNode(config);
   const packet = hex(octets);
-  if (from === 'v4') subject.meet(packet, IPV4_SRC);
+  for (const { from: side, in: shown } of [...state, { from, in: octets }]) {
+    if (side === 'v4') subject.meet(hex(shown), IPV4_SRC);
+    // An ISATAP address ends with the IPv4 address of whoever is asked whether he is there.
+    else subject.meet(hex(shown), IPV6_LEN - SIZE4);
+  }
   for (const sent of [{ to: other(from), octets: out ?? '' }, ...answers, ...says])
     if (sent.to === 'v4') subject.meet(hex(sent.octets), IPV4_DST);
   const said: Sent[] = [];

@@ -10,7 +10,7 @@ import { type Vector, vectorSchema } from './vector.js';
 const ROOT = new URL('../../vectors/', import.meta.url);
 
 /** Folders of vectors, one a technology. */
-export const TECHNOLOGIES = ['6to4', '6rd'] as const;
+export const TECHNOLOGIES = ['6to4', '6rd', 'isatap'] as const;
 
 /** The names of the vectors of one technology: the files of its folder. */
 export function vectorNames(technology: string): string[] {

@@ -1,6 +1,7 @@
 /** The technologies of the suite. */
+import { isatap } from './isatap/technology.js';
 import { sixRd } from './sixrd/technology.js';
 import { sixToFour } from './sixtofour/technology.js';
 import type { Technology } from './technology.js';
 
-export const technologies: readonly Technology[] = [sixToFour, sixRd];
+export const technologies: readonly Technology[] = [sixToFour, sixRd, isatap];
