@@ -74,6 +74,10 @@ export interface TunnelCommonConfig {
   readonly icmpRate: number;
   /** Whether the daemon sets addresses, link and routes. */
   readonly configure: boolean;
+  /** The IPv6 prefix that no other tunnel of the node may have; null: there is none, or a lease says it. */
+  readonly domain: Prefix6 | null;
+  /** Where a DHCPv4 server is asked for what the file does not say; null: nowhere. */
+  readonly dhcpInterface: string | null;
 }
 
 /** `[[tunnel.lan]]`. */
@@ -113,10 +117,8 @@ export interface SixRdParameters {
 export interface SixRdConfig extends TunnelCommonConfig {
   readonly type: '6rd';
   readonly role: 'customer-edge' | 'border-relay';
-  /** null: those of the lease on `dhcpInterface`. */
+  /** null exactly when there is a `dhcpInterface`: those of its lease, and so is `local`. */
   readonly parameters: SixRdParameters | null;
-  /** Customer edge: where a DHCPv4 server is asked for the parameters, and for `local`. null exactly when there are `parameters`. */
-  readonly dhcpInterface: string | null;
   /** Customer edge only. */
   readonly hubAndSpoke: boolean;
   /** Border relay only: several have its address. */

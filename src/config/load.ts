@@ -129,7 +129,8 @@ function configOf(read: Read<typeof configTable>, entries: readonly TunnelEntry[
 
 function tunnelOf(entry: TunnelEntry): TunnelConfig {
   const values = entry.values as z.output<typeof configTable>['tunnel'][number];
-  return TUNNEL_TYPES[values.type].config(values, {
+  const type = TUNNEL_TYPES[values.type];
+  return type.config(values, {
     name: entry.name as string,
     interface: entry.interface as string,
     local: values.local,
@@ -141,5 +142,7 @@ function tunnelOf(entry: TunnelEntry): TunnelConfig {
     pathMtuDiscovery: values['path-mtu-discovery'],
     icmpRate: values['icmp-rate'],
     configure: values.configure,
+    domain: type.domain(values)?.prefix ?? null,
+    dhcpInterface: null,
   });
 }

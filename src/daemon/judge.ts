@@ -70,7 +70,7 @@ export class Host {
     };
     this.unicast = { policy: EndpointPolicy.unicast(allowIpv4, this.broadcasts), expected: 'a unicast address' };
     this.borderRelay = { ...this.unicast, policy: EndpointPolicy.unicast([...allowIpv4, RELAY_ANYCAST], this.broadcasts) };
-    this.#domains = config.tunnels.flatMap((tunnel) => writtenDomain(tunnel).map((prefix) => ({ prefix, tunnel: tunnel.name })));
+    this.#domains = config.tunnels.flatMap(({ name, domain }) => (domain === null ? [] : [{ prefix: domain, tunnel: name }]));
   }
 
   /** Takes a prefix that was found out for `tunnel`; the name of the tunnel that has it already, or part of it, or more. */
@@ -83,19 +83,9 @@ export class Host {
 }
 
 /** The lease that `tunnel` waits for, if it is there, and its interface. */
-function leaseFor(tunnel: TunnelConfig, { mac, found }: HostFacts): (readonly [string, Lease])[] {
-  const name = tunnel.type === '6rd' ? tunnel.dhcpInterface : null;
+function leaseFor({ dhcpInterface: name }: TunnelConfig, { mac, found }: HostFacts): (readonly [string, Lease])[] {
   const lease = name !== null && mac.has(name) ? found.leases.get(name) : undefined;
   return name === null || lease === undefined ? [] : [[name, lease]];
-}
-
-/** The prefix that the file gives to `tunnel` alone. */
-function writtenDomain(tunnel: TunnelConfig): Prefix6[] {
-  if (tunnel.type === '6rd') return tunnel.parameters === null ? [] : [tunnel.parameters.prefix];
-  if (tunnel.type !== 'isatap' || tunnel.prefix === null) return [];
-  const addr = new Uint8Array(16);
-  addr.set(tunnel.prefix);
-  return [{ addr, len: 64 }];
 }
 
 /** One tunnel's view of its host: collects its problems, and the first reason why it is down. */

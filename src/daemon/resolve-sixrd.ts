@@ -19,8 +19,8 @@ interface Basis {
 
 const NOTHING: Basis = { source: null, domain: null, relays: [], leaseUntil: Number.POSITIVE_INFINITY };
 
-/** Resolves one tunnel. */
-export function resolveSixRd(config: SixRdConfig, slot: number, judge: Judge): SixRdSpec {
+/** Resolves one tunnel; what type it is, is its caller's to say. */
+export function resolveSixRd(config: SixRdConfig, slot: number, judge: Judge): Omit<SixRdSpec, 'type'> {
   const { host } = judge;
   const isCustomer = config.role === 'customer-edge';
   const { source, domain, relays, leaseUntil } =
@@ -35,7 +35,6 @@ export function resolveSixRd(config: SixRdConfig, slot: number, judge: Judge): S
   const lans = lansOf(config.lans, subnets, judge);
   return {
     ...commonOf(config, slot, { source, bringsAddresses: config.anycast, dontFragment: config.anycast, lans }, judge),
-    type: '6rd',
     role: config.role,
     domain,
     relays,

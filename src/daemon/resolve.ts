@@ -46,7 +46,7 @@ export function resolve(config: Config, facts: HostFacts, slots: ReadonlyMap<str
 const RESOLVERS: { readonly [T in TunnelConfig['type']]: (config: TunnelConfig & { type: T }, slot: number, judge: Judge) => TunnelSpec } =
   {
     '6to4': resolveSixToFour,
-    '6rd': resolveSixRd,
+    '6rd': (config, slot, judge) => ({ type: '6rd', ...resolveSixRd(config, slot, judge) }),
     isatap: resolveIsatap,
   };
 
@@ -127,14 +127,13 @@ function potentialRoutersOf({ potentialRouters }: IsatapConfig, judge: Judge): n
 }
 
 /** The DHCPv4 client that a tunnel wants; none on an interface that is down or gone. */
-function dhcpOf(tunnel: TunnelConfig, slot: number, { facts, leases }: Host): DhcpSpec[] {
-  const name = tunnel.type === '6rd' ? tunnel.dhcpInterface : null;
+function dhcpOf({ dhcpInterface: name, configure }: TunnelConfig, slot: number, { facts, leases }: Host): DhcpSpec[] {
   const mac = name === null ? undefined : facts.mac.get(name);
   if (name === null || mac === undefined) return [];
   const lease = leases.get(name) ?? null;
   // What the interface has beside an address that was assigned is of no interest as long as that is leased.
   const given = lease?.assigned === true ? undefined : facts.ipv4.find((address) => address.interface === name);
-  return [{ interface: name, mac, hostName: facts.hostName, inform: given?.addr ?? null, slot, configure: tunnel.configure, lease }];
+  return [{ interface: name, mac, hostName: facts.hostName, inform: given?.addr ?? null, slot, configure, lease }];
 }
 
 /**

@@ -76,6 +76,8 @@ listen = "127.0.0.1:6404"                     # status page, JSON API, /metrics;
         pathMtuDiscovery: false,
         icmpRate: 1000,
         configure: true,
+        domain: null,
+        dhcpInterface: null,
         relay: null,
         interfaceId: 'linux',
         lans: [],
