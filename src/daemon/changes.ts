@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.js';
 import { type NodeSpec, sameSpec, type TunnelSpec } from '../engine/spec.js';
 import { formatIpv4 } from '../wire/address.js';
-import type { Fields } from './log.js';
+import type { Fields, Log } from './log.js';
 
 /** Names of tunnels. */
 export interface NodeChanges {
@@ -32,6 +32,11 @@ export interface NodeEvent {
   readonly level: 'info' | 'warn';
   readonly message: string;
   readonly fields: Fields;
+}
+
+/** Writes events into the log. */
+export function tell(log: Log, events: readonly NodeEvent[]): void {
+  for (const { level, message, fields } of events) log[level](message, fields);
 }
 
 /** What happened to the tunnels that exist in both snapshots: each is told once, with what was and what is. */

@@ -7,29 +7,26 @@
  *
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
-import { namesIn } from '../config/names.js';
 import { hostPlan } from '../engine/host-plan.js';
-import type { News } from '../engine/news.js';
-import { type Findings, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
+import { NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
 import { type Assignment, notify } from '../linux/notify.js';
 import { missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
-import { compareNodes, type NodeChanges, type NodeEvent, nodeEvents, restartNotes } from './changes.js';
+import { compareNodes, type NodeChanges, nodeEvents, restartNotes, tell } from './changes.js';
 import { monotonicNow } from './clock.js';
 import { type Configuration, requireConfiguration } from './configuration.js';
 import { type ControlRequest, ControlServer } from './control.js';
 import { allocateRows, rowsOf } from './counters.js';
 import { Devices } from './devices.js';
+import { Discovery } from './discovery.js';
 import { Exit, Failure, reasonOf } from './failure.js';
-import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews } from './findings.js';
 import { clearLeftover, HostConfiguration } from './host-configuration.js';
-import type { HttpService } from './http.js';
+import { HttpPlace } from './http-place.js';
 import type { Log } from './log.js';
 import type { PacketThread } from './packet-thread.js';
 import { PacketThreads } from './packet-threads.js';
-import { RouterNames } from './router-names.js';
 import { readStatus, type ServiceState, type ServiceView } from './status.js';
 import { packageVersion } from './version.js';
 
@@ -39,8 +36,10 @@ export interface ReloadResult extends NodeChanges {
   readonly notes: readonly string[];
 }
 
-/** Milliseconds after which a change of the host that could not be followed is tried again. */
+/** Milliseconds after which a change that could not be followed is tried again. */
 const RETRY = 1000;
+/** Milliseconds from one change to the next, at least: whoever forges router advertisements has the node made anew no more often. */
+const FOLLOW_GAP = 500;
 /** Milliseconds that packet threads have for their farewell. */
 const FAREWELL = 3000;
 
@@ -53,21 +52,19 @@ export class Supervisor {
   readonly #threads: PacketThreads;
   readonly #rows: readonly Float64Array[];
   readonly #version = packageVersion();
-  readonly #names: RouterNames;
+  readonly #discovery: Discovery;
+  readonly #http: HttpPlace;
   #configuration: Configuration;
-  /** What the node has found out by asking, so far. */
-  #found: Findings = NO_FINDINGS;
   /** What the packet threads have. */
   #node: NodeSpec;
   #state: ServiceState = 'starting';
   #control: ControlServer | null = null;
-  #http: HttpService | null = null;
   #monitor: Monitor | null = null;
   #queue: Promise<unknown> = Promise.resolve();
-  /** True while a turn waits in the queue that follows whatever has changed by then. */
-  #following = false;
   #drainTimer: NodeJS.Timeout | null = null;
-  #retryTimer: NodeJS.Timeout | null = null;
+  /** Not null until whatever has changed by then begins to be followed. */
+  #followTimer: NodeJS.Timeout | null = null;
+  #followedAt = Number.NEGATIVE_INFINITY;
   readonly #ended: Promise<number>;
   #end: (status: number) => void = () => {};
 
@@ -94,15 +91,14 @@ export class Supervisor {
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+    this.#http = new HttpPlace(this.view, log);
+    this.#discovery = new Discovery(log, () => this.#followSoon());
     this.#devices = new Devices(workers);
     this.#threads = new PacketThreads(thread, workers, counters, {
       failed: (error) => this.fail('packet thread failed', error),
       gone: (device, fd) => void this.#exclusively(() => this.#remake(device, fd)),
-      news: (news) => this.#hear(news),
-    });
-    this.#names = new RouterNames({
-      changed: (name, addresses) => this.#hearName(name, addresses),
-      failed: (name, reason) => log.warn('name has no answer, its last addresses stay', { name, reason }),
+      // Of a service that stops, that leases are given back is no news.
+      news: (news) => void (this.#state !== 'stopping' && this.#discovery.hear(news)),
     });
   }
 
@@ -207,14 +203,14 @@ export class Supervisor {
       changed: () => this.#followSoon(),
       failed: (reason, retryMs) => this.#log.warn('ip monitor ended, it is started again', { reason, retryMs }),
     });
-    this.#names.watch(namesIn(config));
-    const http = this.#listen(config.http);
+    this.#discovery.askFor(config);
+    const http = this.#http.move(config.http);
     // Whoever fails first is told; what the other has opened is closed all the same.
     http.catch(() => {});
     try {
       await this.#become(node);
     } finally {
-      this.#http = await http;
+      await http;
     }
     this.#control = await ControlServer.listen(config.node.control, (request) => this.#answer(request), this.#log);
     for (const warning of this.#configuration.warnings) this.#log.warn('configuration warning', { warning });
@@ -230,7 +226,7 @@ export class Supervisor {
       tunnels: up,
       workers: config.workers,
       control: config.node.control,
-      ...(this.#http !== null && { http: this.#http.port }),
+      ...(this.#http.port !== null && { http: this.#http.port }),
       afterMs: Math.round(performance.now()),
     });
   }
@@ -244,77 +240,54 @@ export class Supervisor {
     this.#devices.close(node);
   }
 
-  /** The owner thread has found something out: so much may depend on it that the node is resolved anew. */
-  #hear(news: News): void {
-    if (this.#state === 'stopping') return;
-    this.#announce(newsEvents(this.#found, news, monotonicNow()));
-    if (losesLastRouter(this.#found, news)) this.#names.refresh();
-    this.#found = withNews(this.#found, news);
-    this.#followSoon();
-  }
-
-  #hearName(name: string, addresses: readonly number[]): void {
-    this.#announce([nameEvent(this.#found, name, addresses)]);
-    this.#found = withName(this.#found, name, addresses);
-    this.#followSoon();
-  }
-
   async #reload(): Promise<ReloadResult> {
     const before = this.#configuration;
-    const next = requireConfiguration(this.#file, this.#slots(), this.#found);
-    const [from, to] = [before.config.http, next.config.http];
-    const moved = JSON.stringify(from) !== JSON.stringify(to);
-    // One port on one address and on all of them cannot be had together.
-    const inTheWay = moved && from !== null && from.listen.port === to?.listen.port;
+    const next = requireConfiguration(this.#file, this.#slots(), this.#discovery.found);
     const changes = compareNodes(this.#node, next.node);
     const old = this.#node;
-    let http = this.#http;
     try {
-      if (inTheWay) this.#http?.close();
-      if (moved) http = await this.#listen(to);
+      await this.#http.move(next.config.http);
       // Whoever reloads may have taken something away by hand: every step is made sure of.
       this.#host.distrust();
       await this.#become(next.node);
     } catch (thrown) {
-      if (http !== this.#http) http?.close();
-      if (inTheWay) this.#http = await this.#listen(from);
       await this.#become(old);
+      await this.#http.move(before.config.http);
       throw thrown;
     }
     this.#adopt(next);
-    this.#names.refresh();
-    if (moved) this.#http?.close();
-    this.#http = http;
+    this.#discovery.refresh();
     const notes = [...restartNotes(before.config, next.config), ...next.warnings];
     this.#log.info('reloaded', { ...changes, ...(notes.length > 0 && { notes }) });
-    this.#announce(nodeEvents(old, next.node));
+    tell(this.#log, nodeEvents(old, next.node));
     return { ...changes, notes };
   }
 
   /** `next` is what the node has become. */
   #adopt(next: Configuration): void {
-    const names = namesIn(next.config);
     this.#configuration = next;
-    this.#found = relevantTo(this.#found, next.node, names);
-    this.#names.watch(names);
+    this.#discovery.adopt(next.config, next.node);
   }
 
-  /** Follows in its turn; what changes until then is followed with it. */
-  #followSoon(): void {
-    if (this.#following) return;
-    this.#following = true;
-    void this.#exclusively(() => this.#follow());
+  /** Follows in its turn, `wait` milliseconds from now at the earliest; what changes until then is followed with it. */
+  #followSoon(wait = 0): void {
+    if (this.#followTimer !== null || this.#state === 'stopping') return;
+    const turn = () => {
+      this.#followTimer = null;
+      return this.#follow();
+    };
+    const gap = this.#followedAt + FOLLOW_GAP - performance.now();
+    this.#followTimer = setTimeout(() => void this.#exclusively(turn), Math.max(wait, gap));
   }
 
   /** The host has changed, or what is known of others: so does the node. */
   async #follow(): Promise<void> {
-    this.#following = false;
     if (this.#state === 'stopping') return;
-    clearTimeout(this.#retryTimer ?? undefined);
+    this.#followedAt = performance.now();
     const before = this.#node;
     this.#raise();
     try {
-      const next = this.#configuration.again(this.#slots(), this.#found);
+      const next = this.#configuration.again(this.#slots(), this.#discovery.found);
       // A route of ours may have gone with others, when an interface went down and up: it is set again.
       if (this.#configuration.facts.defaultSource !== null && next.facts.defaultSource === null) this.#host.distrust();
       await this.#become(next.node);
@@ -322,10 +295,10 @@ export class Supervisor {
         if (!this.#configuration.warnings.includes(warning)) this.#log.warn('configuration warning', { warning });
       }
       this.#adopt(next);
-      this.#announce(nodeEvents(before, next.node));
+      tell(this.#log, nodeEvents(before, next.node));
     } catch (thrown) {
       this.#log.error('cannot follow a change of the host', { reason: reasonOf(thrown), retryMs: RETRY });
-      this.#retryTimer = setTimeout(() => this.#followSoon(), RETRY);
+      this.#followSoon(RETRY);
     }
   }
 
@@ -362,21 +335,14 @@ export class Supervisor {
     }
   }
 
-  async #listen(http: Configuration['config']['http']): Promise<HttpService | null> {
-    if (http === null) return null;
-    // Loaded here and not before: a service without a page starts without it.
-    const { serveHttp } = await import('./http.js');
-    return serveHttp(this.view, http.listen, this.#log);
-  }
-
   /** Ends once, whoever asks first. */
   async #finish(status: number): Promise<void> {
     if (this.#state === 'stopping') return;
     this.#state = 'stopping';
     clearTimeout(this.#drainTimer ?? undefined);
-    clearTimeout(this.#retryTimer ?? undefined);
+    clearTimeout(this.#followTimer ?? undefined);
     this.#monitor?.stop();
-    this.#names.stop();
+    this.#discovery.stop();
     let result = status;
     // Each of these is done whatever became of those before.
     const farewells = [
@@ -394,7 +360,7 @@ export class Supervisor {
       }
     }
     this.#devices.closeAll();
-    this.#http?.close();
+    this.#http.close();
     this.#control?.close();
     this.#log.info('stopped', { status: result });
     this.#end(result);
@@ -402,10 +368,6 @@ export class Supervisor {
 
   #slots(): ReadonlyMap<string, number> {
     return new Map(this.#node.tunnels.map(({ name, slot }) => [name, slot]));
-  }
-
-  #announce(events: readonly NodeEvent[]): void {
-    for (const { level, message, fields } of events) this.#log[level](message, fields);
   }
 
   /** Word to the service manager; that it does not listen is its own affair. */

@@ -1,0 +1,68 @@
+/** What the node finds out while it runs: it is told, kept, and whoever resolves the configuration by it is called. */
+import type { Config } from '../config/config.js';
+import { namesIn } from '../config/names.js';
+import type { News } from '../engine/news.js';
+import { type Findings, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
+import { tell } from './changes.js';
+import { monotonicNow } from './clock.js';
+import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews } from './findings.js';
+import type { Log } from './log.js';
+import { RouterNames } from './router-names.js';
+
+/** Leases, routers and names, from the owner thread and from DNS. */
+export class Discovery {
+  readonly #log: Log;
+  readonly #changed: () => void;
+  readonly #names: RouterNames;
+  #found: Findings = NO_FINDINGS;
+
+  /** `changed` is called when something was found out, after it was told. */
+  constructor(log: Log, changed: () => void) {
+    this.#log = log;
+    this.#changed = changed;
+    this.#names = new RouterNames({
+      changed: (name, addresses) => this.#hearName(name, addresses),
+      failed: (name, reason) => log.warn('name has no answer, its last addresses stay', { name, reason }),
+    });
+  }
+
+  /** All of it, so far. */
+  get found(): Findings {
+    return this.#found;
+  }
+
+  /** Asks for the names that `config` holds. */
+  askFor(config: Config): void {
+    this.#names.watch(namesIn(config));
+  }
+
+  /** Asks for every name anew. */
+  refresh(): void {
+    this.#names.refresh();
+  }
+
+  /** Takes what the owner thread has found out. */
+  hear(news: News): void {
+    tell(this.#log, newsEvents(this.#found, news, monotonicNow()));
+    if (losesLastRouter(this.#found, news)) this.#names.refresh();
+    this.#found = withNews(this.#found, news);
+    this.#changed();
+  }
+
+  /** The node has become `node`, by `config`: what is about neither is forgotten. */
+  adopt(config: Config, node: NodeSpec): void {
+    this.#found = relevantTo(this.#found, node, namesIn(config));
+    this.askFor(config);
+  }
+
+  /** Asks for nothing any more. */
+  stop(): void {
+    this.#names.stop();
+  }
+
+  #hearName(name: string, addresses: readonly number[]): void {
+    tell(this.#log, [nameEvent(this.#found, name, addresses)]);
+    this.#found = withName(this.#found, name, addresses);
+    this.#changed();
+  }
+}
