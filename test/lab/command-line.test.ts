@@ -10,9 +10,20 @@ import { Labs, namespacesOf, OrdinaryUser, withoutLabs } from './command-line.js
 import { dissect, ERROR, GOOD } from './dissection.js';
 
 /** What a demonstration shows, in order. */
-const DEMONSTRATED = ['6to4', '6rd'];
+const DEMONSTRATED = ['6to4', '6rd', 'isatap', 'internet'];
 /** The relays of each path that has several tunnels or ways. */
-const RELAYED = { '6rd': ['pc web ueno', 'meguro web ueno', 'pc tv', 'web tv shinagawa'] };
+const RELAYED = {
+  '6rd': ['pc web ueno', 'meguro web ueno', 'pc tv', 'web tv shinagawa'],
+  isatap: ['library web hongo', 'library laboratory', 'web laboratory hongo'],
+  internet: [
+    'pc web ueno',
+    'library web hongo',
+    'pc library ueno hongo',
+    'library pc hongo ueno',
+    'host pc otemachi ueno',
+    'library host hongo otemachi',
+  ],
+};
 
 /** A line of `lab demo --json`, as far as it is read here. */
 interface Report {

@@ -20,9 +20,8 @@ import { TOPOLOGIES } from '../../topology/topologies.js';
 import { jsonOption, wholeNumber } from '../argument.js';
 import { columns, type Io, paint } from '../io.js';
 
+/** The networks that there are; the demonstration has all of them, side by side, unless some are named. */
 const NAMES = TOPOLOGIES.map(({ name }) => name);
-/** Networks of the demonstration, side by side, unless others are named. */
-const DEMONSTRATED = ['6to4', '6rd'];
 
 /** `lab list`, `up`, `down`, `demo`, `exec`; and, without a place in the help, what labs run themselves. */
 export function labCommand(io: Io): Command {
@@ -100,7 +99,7 @@ interface DemoCommandOptions {
 function demoCommand(io: Io): Command {
   return new Command('demo')
     .description('bring the demonstration internet up, check every path, and stay until Ctrl-C')
-    .addArgument(new Argument('[networks...]', 'networks').choices(NAMES).default(DEMONSTRATED))
+    .addArgument(new Argument('[networks...]', 'networks').choices(NAMES).default(NAMES, 'all'))
     .addOption(new Option('--once', 'end after the report'))
     .addOption(new Option('--keep', 'leave the labs up at the end'))
     .addOption(captureOption())
