@@ -1,5 +1,7 @@
 /** The plan of a whole node: what its tunnels want, its identity, and the addresses of its DHCPv4 leases. */
-import { formatIpv4, formatIpv6 } from '../wire/address.js';
+
+import type { Lease } from '../role/dhcp-lease.js';
+import { formatIpv4, formatIpv6, mask4 } from '../wire/address.js';
 import { LEASE_ROUTE_METRIC, type PlanStep } from './plan.js';
 import type { DhcpSpec, NodeSpec, TunnelSpec } from './spec.js';
 import { linkLocalOf, stepsOf } from './technologies.js';
@@ -7,7 +9,7 @@ import { linkLocalOf, stepsOf } from './technologies.js';
 /** The steps for every lease, and every tunnel that is up, with `configure` set, in order. */
 export function hostPlan(node: NodeSpec): PlanStep[] {
   const tunnels = node.tunnels.filter((tunnel) => tunnel.configure && tunnel.down === null);
-  const steps: PlanStep[] = [...node.dhcp.flatMap(leaseSteps), ...tunnels.flatMap(tunnelSteps)];
+  const steps: PlanStep[] = [...node.dhcp.flatMap((dhcp) => leaseSteps(dhcp, node)), ...tunnels.flatMap(tunnelSteps)];
   if (node.identity !== null && tunnels.length > 0) {
     steps.push({ kind: 'address', interface: tunnels[0].interface, address: formatIpv6(node.identity), len: 128, deprecated: false });
   }
@@ -15,15 +17,21 @@ export function hostPlan(node: NodeSpec): PlanStep[] {
 }
 
 /** Address and default route of a lease; after DHCPINFORM there is nothing to set. */
-function leaseSteps({ interface: device, configure, lease }: DhcpSpec): PlanStep[] {
+function leaseSteps({ interface: device, configure, lease }: DhcpSpec, node: NodeSpec): PlanStep[] {
   if (!configure || lease === null || !lease.assigned) return [];
   const steps: PlanStep[] = [
     { kind: 'address', interface: device, address: formatIpv4(lease.address), len: lease.prefixLen, deprecated: false },
   ];
-  if (lease.router !== null) {
+  if (lease.router !== null && isNeighbor(lease.router, lease, node)) {
     steps.push({ kind: 'route', to: '0.0.0.0/0', via: formatIpv4(lease.router), interface: device, metric: LEASE_ROUTE_METRIC });
   }
   return steps;
+}
+
+/** A server may name anything as the router. This host itself, or a broadcast, is no next hop: the kernel refuses it, and with it all of a plan. */
+function isNeighbor(router: number, { address, prefixLen }: Lease, { ownIpv4, broadcasts }: NodeSpec): boolean {
+  const isBroadcast = prefixLen <= 30 && router === (address | ~mask4(prefixLen)) >>> 0;
+  return router !== address && !isBroadcast && !ownIpv4.includes(router) && !broadcasts.includes(router);
 }
 
 function tunnelSteps(tunnel: TunnelSpec): PlanStep[] {
