@@ -207,7 +207,7 @@ test('a lease without the option leaves the tunnel down, with the reason; one wi
   expect(net.reaches(net.host)).toBe(true);
 });
 
-test('an interface that vanishes takes its lease along, and works again when it is back, with several packet threads', async ({
+test('an interface that is taken down takes its lease along, and works again when it is back, with several packet threads', async ({
   net,
   provider,
 }) => {
@@ -230,6 +230,26 @@ test('an interface that vanishes takes its lease along, and works again when it 
   net.exec(net.host, 'ip link set tdmh down');
   net.exec(net.host, 'ip link set tdmh up');
   await expect.poll(() => net.reaches(net.host), { timeout: 10_000 }).toBe(true);
+});
+
+test('an interface that is deleted, and made again under its name, works again', async ({ net, provider }) => {
+  await Promise.all([provider.serve(leaseOf('192.0.2.100')), provider.relay()]);
+  const config = net.configure('home', EDGE);
+  const home = await net.service(net.host, config);
+  await home.line('tunnel up');
+
+  const since = home.log.length;
+  net.exec(net.host, 'ip link delete tdmh');
+  await home.line('tunnel down', since);
+  await expect.poll(() => provider.status(config).down).toBe('tdmh is not there, or down');
+  net.exec(net.host, `ip link add tdmh type veth peer name tdmr netns ${net.relay.path}`);
+  net.exec(net.relay, `ip address add ${RELAY}/24 dev tdmr`);
+  net.exec(net.relay, 'ip link set tdmr up');
+  await provider.serve(leaseOf('192.0.2.101'));
+  net.exec(net.host, 'ip link set tdmh up');
+  expect(await home.line('tunnel up', since)).toMatchObject({ now: '192.0.2.101' });
+  await expect.poll(() => net.reaches(net.host), { timeout: 5000 }).toBe(true);
+  expect(home.log.filter(({ level }) => level === 'error')).toEqual([]);
 });
 
 test('what a killed service has set for its lease is undone by the next', async ({ net, provider }) => {
