@@ -65,9 +65,10 @@ export class IsatapLink {
   /** Prefixes, eight octets each: `onLink` ones whose addresses are neighbours, `autonomous` ones under which this node has an address. */
   configure(onLink: readonly Uint8Array[], autonomous: readonly Uint8Array[]): void {
     const mapping = (prefix: Uint8Array) => new Isatap(prefix, this.node.unique);
-    this.#onLink = [this.#linkLocals, ...onLink.map(mapping)];
+    // Those that are met most stand first.
+    this.#onLink = [...onLink.map(mapping), this.#linkLocals];
     this.addresses = this.node.local === null ? [] : autonomous.map((prefix) => this.#addressUnder(mapping(prefix)));
-    this.#own6 = new OwnAddresses6(this.node.local === null ? [] : [this.linkLocal, ...this.addresses]);
+    this.#own6 = new OwnAddresses6(this.node.local === null ? [] : [...this.addresses, this.linkLocal]);
   }
 
   /** True when the address at `b[off..)` is one of this node's on the link. */

@@ -92,14 +92,14 @@ export class IsatapRouter implements Role, Speaker {
   encapsulate(b: Uint8Array, off: number, outer: Outer): number {
     const link = this.#link;
     if (link.node.local === null) return Drop.tunnel_down;
-    const isOwnSource = link.isOwn(b, off + IPV6_SRC);
-    if (!isOwnSource && specialIpv6(b, off + IPV6_SRC)) return Drop.special_ipv6;
+    if (specialIpv6(b, off + IPV6_SRC) && !link.isOwn(b, off + IPV6_SRC)) return Drop.special_ipv6;
     if (!link.endpointOf(b, off + IPV6_DST, outer.remote)) return specialIpv6(b, off + IPV6_DST) ? Drop.special_ipv6 : Drop.no_endpoint;
     const refused = link.refuses(outer.remote);
     if (refused !== Drop.none) return refused;
-    // RFC 6324 section 3.3. To a link-local address only this node itself sends.
-    if (!isOwnSource && link.node.own.carriedBy(b, off + IPV6_SRC)) return Drop.loop;
-    if (!isOwnSource && isLinkLocal6(b, off + IPV6_DST)) return Drop.special_ipv6;
+    // To a link-local address only this node itself sends.
+    if (isLinkLocal6(b, off + IPV6_DST) && !link.isOwn(b, off + IPV6_SRC)) return Drop.special_ipv6;
+    // RFC 6324 section 3.3.
+    if (!isLinkLocal6(b, off + IPV6_SRC) && link.node.own.carriedBy(b, off + IPV6_SRC)) return Drop.loop;
     outer.local.bits = link.local;
     return Drop.none;
   }
@@ -113,9 +113,7 @@ export class IsatapRouter implements Role, Speaker {
     const end = off + totalLen6(b, off);
     const type = discoveryType(b, off, end);
     if (type !== 0) return this.#discover(type, b, off, end, outer, now);
-    if (link.isOwn(b, off + IPV6_DST)) return Drop.none;
-    if (isLinkLocal6(b, off + IPV6_DST)) return Drop.destination_mismatch;
-    if (specialIpv6(b, off + IPV6_DST) || isLinkLocal6(b, off + IPV6_SRC)) return Drop.special_ipv6;
+    if (specialIpv6(b, off + IPV6_DST) || isLinkLocal6(b, off + IPV6_SRC)) return this.#onLinkOnly(b, off);
     return link.node.own.carriedBy(b, off + IPV6_DST) ? Drop.loop : Drop.none;
   }
 
@@ -159,6 +157,12 @@ export class IsatapRouter implements Role, Speaker {
     out.clear();
     out.end = writeRouterAdvertisement(out.b, out.off, this.#advertisement);
     return TransmitTo.carrier;
+  }
+
+  /** Judges a packet that may not leave the link, one of its ends being link-local or worse: it is for this node, or it is dropped. */
+  #onLinkOnly(b: Uint8Array, off: number): number {
+    if (this.isOwn(b, off + IPV6_DST)) return Drop.none;
+    return isLinkLocal6(b, off + IPV6_DST) ? Drop.destination_mismatch : Drop.special_ipv6;
   }
 
   #discover(type: number, b: Uint8Array, off: number, end: number, outer: Outer, now: Millis): number {
