@@ -16,13 +16,24 @@ import type { Topology, TopologyNode, Words } from './topology.js';
 /** One of the two that the packet would go round between. */
 type Router = 'r1' | 'r2';
 
+/** The addresses of an IPv6 packet. */
+export interface Ends {
+  readonly source: string;
+  readonly destination: string;
+}
+
 /** A network in which a packet could go round. */
 export interface Loop {
   readonly topology: Topology;
-  readonly source: string;
-  readonly destination: string;
+  /** The packet of the attack. */
+  readonly packet: Ends;
   /** Who drops what the attacker sends to r2 by IPv6, and what it sends to r1 by IPv4 in the name of r2; null: nobody can. */
   readonly diesAt: { readonly fromIpv6: Router | null; readonly fromIpv4: Router | null };
+  /**
+   * Packets that would lead back over a Teredo node on the router itself: from a site of r1's tunnel to a Teredo
+   * address of r1, and from a Teredo address of r2 to a site of r2's.
+   */
+  readonly teredo: { readonly intoR1: Ends; readonly intoR2: Ends };
 }
 
 /** The three machines: by IPv4, and by IPv6. */
@@ -69,11 +80,16 @@ const sixRd: Kind = {
   keys: (router) => `role = "border-relay"\nprefix = "${sixRd.prefix(router)}"\nipv4-mask-length = 0`,
 };
 
-/** An IPv4 address as two groups of an IPv6 address. */
-function groups(ipv4: string): string {
+/** An IPv4 address as two groups of an IPv6 address, its bits inverted by `mask`. */
+function groups(ipv4: string, mask = 0): string {
   const addr = parseIpv4(ipv4);
   if (addr === null) throw new RangeError(`"${ipv4}" is no IPv4 address`);
-  return `${(addr >>> 16).toString(16)}:${(addr & 0xffff).toString(16)}`;
+  return `${((addr ^ mask) >>> 16).toString(16)}:${((addr ^ mask) & 0xffff).toString(16)}`;
+}
+
+/** A Teredo address with this mapped IPv4 address, and port 40000: RFC 4380 section 4. */
+function teredo(ipv4: string): string {
+  return `2001:0:c000:201:0:63bf:${groups(ipv4, -1)}`;
 }
 
 function words(en: string): Words {
@@ -127,11 +143,14 @@ function loopOf(kind1: Kind, kind2: Kind): Loop {
       ],
       paths: [],
     },
-    source: kind1.address('r1', PLACES.r2.ipv4),
-    destination: kind2.address('r2', PLACES.r1.ipv4),
+    packet: { source: kind1.address('r1', PLACES.r2.ipv4), destination: kind2.address('r2', PLACES.r1.ipv4) },
     diesAt: {
       fromIpv6: kind1.isWellKnown ? 'r2' : recognizedByR1,
       fromIpv4: recognizedByR1 ?? (kind1.isWellKnown ? 'r2' : null),
+    },
+    teredo: {
+      intoR1: { source: kind1.address('r1', PLACES.attacker.ipv4), destination: teredo(PLACES.r1.ipv4) },
+      intoR2: { source: teredo(PLACES.r2.ipv4), destination: kind2.address('r2', PLACES.attacker.ipv4) },
     },
   };
 }

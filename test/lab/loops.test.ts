@@ -10,7 +10,7 @@ import { nodeFiles } from '../../src/lab/daemon.js';
 import { Lab } from '../../src/lab/lab.js';
 import { parseAddress } from '../../src/sim/address.js';
 import { echoRequest } from '../../src/sim/echo.js';
-import { ENDLESS_LOOP, LOOPS, type Loop, PLACES } from '../../src/topology/loops.js';
+import { ENDLESS_LOOP, type Ends, LOOPS, type Loop, PLACES } from '../../src/topology/loops.js';
 import { IPV4_LEN, Protocol, writeIpv4 } from '../../src/wire/ipv4.js';
 import { u32 } from '../../src/wire/octets.js';
 import { PcapReader } from '../../src/wire/pcap.js';
@@ -23,9 +23,10 @@ const HOP_LIMIT = 64;
 const PATIENCE = 10_000;
 /** MAC addresses of the routers' interfaces, see `lab/plan.ts`. */
 const MAC = { r1: { ipv4: [2, 0, 0, 1, 0, 0] }, r2: { ipv6: [2, 0, 0, 2, 0, 1] } };
-/** Sequence numbers that tell the two packets apart. */
+/** Sequence numbers that tell the packets apart. */
 const BY_IPV6 = 1;
 const BY_IPV4 = 2;
+const TO_TEREDO = 3;
 
 const reason = withoutLabs();
 let run = '';
@@ -48,22 +49,28 @@ async function up({ topology }: Loop): Promise<Lab> {
   return lab;
 }
 
-function attack({ source, destination }: Loop, sequence: number): Uint8Array {
+function packet({ source, destination }: Ends, sequence: number): Uint8Array {
   return echoRequest(parseAddress(source), parseAddress(destination), HOP_LIMIT, 0x6324, sequence, 16);
 }
 
-/** Sends the packet to r2 by IPv6, then, in the name of r2, to r1 by IPv4. */
-function send(network: Lab, loop: Loop): void {
-  const inner = attack(loop, BY_IPV4);
+/** The same, tunnelled from one IPv4 address to another. */
+function tunnelled(inner: Uint8Array, ...ends: readonly [source: string, destination: string]): Uint8Array {
   const outer = new Uint8Array(IPV4_LEN + inner.length);
   outer.set(inner, IPV4_LEN);
-  const [source, destination] = [PLACES.r2.ipv4, PLACES.r1.ipv4].map((text) => u32(parseAddress(text), 0));
+  const [source, destination] = ends.map((text) => u32(parseAddress(text), 0));
   writeIpv4(outer, 0, outer.length, 0, 0, HOP_LIMIT, Protocol.ipv6, source, destination);
+  return outer;
+}
+
+/** Sends the packet to r2 by IPv6, then, in the name of r2, to r1 by IPv4; and one for a Teredo address to r1. */
+function send(network: Lab, loop: Loop): void {
+  const { r1, r2, attacker } = PLACES;
   inNamed(network.namespaceOf('attacker'), () => {
     const ipv4 = new IPv4Link('eth0', MAC.r1.ipv4);
     const ipv6 = new IPv6Link('eth1', MAC.r2.ipv6);
-    ipv6.send(attack(loop, BY_IPV6));
-    ipv4.send(outer);
+    ipv6.send(packet(loop.packet, BY_IPV6));
+    ipv4.send(tunnelled(packet(loop.packet, BY_IPV4), r2.ipv4, r1.ipv4));
+    ipv4.send(tunnelled(packet(loop.teredo.intoR1, TO_TEREDO), attacker.ipv4, r1.ipv4));
     ipv4.close();
     ipv6.close();
   });
@@ -88,10 +95,10 @@ async function watch(network: Lab, isOver: (tunnels: readonly TunnelStatus[]) =>
 
 /** How often the packet with that sequence number is in the capture of a link, itself: errors may quote it. */
 function crossings(loop: Loop, link: string, sequence: number): number {
-  const packet = attack(loop, sequence);
-  const mark = Buffer.from(packet.subarray(44));
+  const sent = packet(loop.packet, sequence);
+  const mark = Buffer.from(sent.subarray(44));
   const packets = [...new PcapReader(readFileSync(join(run, 'captures', `${link}.pcap`)))];
-  return packets.filter(({ b, off, end }) => end - off <= packet.length + IPV4_LEN && Buffer.from(b.subarray(off, end)).includes(mark))
+  return packets.filter(({ b, off, end }) => end - off <= sent.length + IPV4_LEN && Buffer.from(b.subarray(off, end)).includes(mark))
     .length;
 }
 
@@ -99,17 +106,18 @@ const loopsIn = (tunnels: readonly TunnelStatus[]): number[] => tunnels.map(({ d
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 test.each(LOOPS.map((loop) => [loop.topology.name, loop] as const))(
-  '%s: both packets die as a loop, at the router that can see it, and cross no link twice',
+  '%s: every packet dies as a loop, at the router that can see it, and crosses no link twice',
   async (_, loop) => {
     const network = await up(loop);
     send(network, loop);
     const { fromIpv6, fromIpv4 } = loop.diesAt;
-    const expected = ['r1', 'r2'].map((router) => [fromIpv6, fromIpv4].filter((at) => at === router).length);
-    expect(loopsIn(await watch(network, (tunnels) => sum(loopsIn(tunnels)) >= 2))).toEqual(expected);
+    const expected = ['r1', 'r2'].map((router) => [fromIpv6, fromIpv4, 'r1'].filter((at) => at === router).length);
+    expect(loopsIn(await watch(network, (tunnels) => sum(loopsIn(tunnels)) >= 3))).toEqual(expected);
     await network.down();
     lab = null;
     expect([crossings(loop, 'ipv6', BY_IPV6), crossings(loop, 'ipv4', BY_IPV6)]).toEqual([1, fromIpv6 === 'r2' ? 0 : 1]);
     expect([crossings(loop, 'ipv4', BY_IPV4), crossings(loop, 'ipv6', BY_IPV4)]).toEqual([1, fromIpv4 === 'r1' ? 0 : 1]);
+    expect([crossings(loop, 'ipv4', TO_TEREDO), crossings(loop, 'ipv6', TO_TEREDO)]).toEqual([1, 0]);
   },
 );
 
@@ -121,7 +129,7 @@ test('between two 6rd domains that do not know each other it goes round until it
   const isOver = ([r1, r2]: readonly TunnelStatus[]): boolean =>
     r2.encapsulated.packets >= 2 * turns - 1 && r1.decapsulated.packets >= 2 * turns - 1;
   const tunnels = await watch(network, isOver);
-  expect(loopsIn(tunnels)).toEqual([0, 0]);
+  expect(loopsIn(tunnels)).toEqual([1, 0]); // the one for a Teredo address
   expect(tunnels[1].encapsulated.packets).toBeGreaterThanOrEqual(2 * turns - 1);
   expect(tunnels[1].encapsulated.packets).toBeLessThanOrEqual(2 * turns + 1);
   await network.down();

@@ -4,7 +4,7 @@ import { Direction, packets } from '../../src/core/counters.js';
 import { parseAddress } from '../../src/sim/address.js';
 import { echoRequest } from '../../src/sim/echo.js';
 import { World } from '../../src/sim/world.js';
-import { ENDLESS_LOOP, LOOPS, type Loop, PLACES } from '../../src/topology/loops.js';
+import { ENDLESS_LOOP, type Ends, LOOPS, type Loop, PLACES } from '../../src/topology/loops.js';
 import { IPV4_LEN, Protocol, writeIpv4 } from '../../src/wire/ipv4.js';
 import { u32 } from '../../src/wire/octets.js';
 import { resolve } from './resolve.js';
@@ -14,8 +14,8 @@ const HOP_LIMIT = 64;
 /** Longer than a packet could go round. */
 const LONG = 10_000;
 
-/** The packet of the attack. What is behind its header tells it from everything else. */
-function attack({ source, destination }: { readonly source: string; readonly destination: string }): Uint8Array {
+/** A packet between these ends. What is behind its headers tells it from everything else. */
+function packet({ source, destination }: Ends): Uint8Array {
   return echoRequest(parseAddress(source), parseAddress(destination), HOP_LIMIT, 0x6324, 1, 16);
 }
 
@@ -34,14 +34,14 @@ function worldOf({ topology }: Loop): World {
   return world;
 }
 
-/** How often the packet of the attack crossed a link, itself: errors may quote it. */
+/** How often a packet of ours crossed a link, itself: errors may quote it. */
 function crossings(world: World, loop: Loop, link: string): number {
-  const packet = attack(loop);
-  const mark = toHex(packet.subarray(44));
+  const sent = packet(loop.packet);
+  const mark = toHex(sent.subarray(44));
   return world
     .link(link)
     .packets()
-    .filter((b) => b.length <= packet.length + IPV4_LEN && toHex(b).endsWith(mark)).length;
+    .filter((b) => b.length <= sent.length + IPV4_LEN && toHex(b).endsWith(mark)).length;
 }
 
 /** What a router has dropped, whichever way. */
@@ -57,7 +57,7 @@ describe.each(LOOPS.map((loop) => [loop.topology.name, loop] as const))('%s', (_
     const at = loop.diesAt.fromIpv6;
     if (at === null) throw new Error('nobody looks');
     const before = losses(world, OTHER[at]);
-    world.probe('ipv6').send(attack(loop), parseAddress(PLACES.r2.ipv6));
+    world.probe('ipv6').send(packet(loop.packet), parseAddress(PLACES.r2.ipv6));
     world.advance(LONG);
     expect([losses(world, at), losses(world, OTHER[at])]).toMatchObject([{ loop: 1 }, before]);
     expect([crossings(world, loop, 'ipv6'), crossings(world, loop, 'ipv4')]).toEqual([1, at === 'r2' ? 0 : 1]);
@@ -69,7 +69,7 @@ describe.each(LOOPS.map((loop) => [loop.topology.name, loop] as const))('%s', (_
     const world = worldOf(loop);
     const at = loop.diesAt.fromIpv4;
     if (at === null) throw new Error('nobody looks');
-    world.probe('ipv4').send(tunnelled(attack(loop), PLACES.r2.ipv4, PLACES.r1.ipv4), parseAddress(PLACES.r1.ipv4));
+    world.probe('ipv4').send(tunnelled(packet(loop.packet), PLACES.r2.ipv4, PLACES.r1.ipv4), parseAddress(PLACES.r1.ipv4));
     world.advance(LONG);
     expect(losses(world, at)).toMatchObject({ loop: 1 });
     expect(losses(world, OTHER[at])).not.toHaveProperty('loop');
@@ -77,25 +77,21 @@ describe.each(LOOPS.map((loop) => [loop.topology.name, loop] as const))('%s', (_
     expect(world.unaccounted()).toBe(0);
   });
 
-  test('what has a Teredo address of the router as its destination dies there, either way', () => {
+  test('what has a Teredo address of the router dies there, either way', () => {
     const world = worldOf(loop);
-    const [prefix] = loop.source.split(groupsOf(PLACES.r2.ipv4));
-    const site = `${prefix}${groupsOf(PLACES.attacker.ipv4)}${loop.source.endsWith('::1') ? '::1' : ''}`;
-    const inner = attack({ source: site, destination: teredoOf(PLACES.r1.ipv4) });
-    world.probe('ipv4').send(tunnelled(inner, PLACES.attacker.ipv4, PLACES.r1.ipv4), parseAddress(PLACES.r1.ipv4));
-    // And back: from a Teredo address of r2, for a site of its tunnel.
-    const [prefix2] = loop.destination.split(groupsOf(PLACES.r1.ipv4));
-    const site2 = `${prefix2}${groupsOf(PLACES.attacker.ipv4)}${loop.destination.endsWith('::1') ? '::1' : ''}`;
-    world.probe('ipv6').send(attack({ source: teredoOf(PLACES.r2.ipv4), destination: site2 }), parseAddress(PLACES.r2.ipv6));
+    const { intoR1, intoR2 } = loop.teredo;
+    world.probe('ipv4').send(tunnelled(packet(intoR1), PLACES.attacker.ipv4, PLACES.r1.ipv4), parseAddress(PLACES.r1.ipv4));
+    world.probe('ipv6').send(packet(intoR2), parseAddress(PLACES.r2.ipv6));
     world.advance(LONG);
     expect([dropped(world, 'r1', 'decapsulate'), dropped(world, 'r2', 'encapsulate')]).toMatchObject([{ loop: 1 }, { loop: 1 }]);
+    // Each was sent, by one link, and was on no other.
+    expect([crossings(world, loop, 'ipv4'), crossings(world, loop, 'ipv6')]).toEqual([1, 1]);
   });
 
   test('what is like it, but carries the address of another, is none', () => {
     const world = worldOf(loop);
-    const harmless = loop.destination.replace(groupsOf(PLACES.r1.ipv4), groupsOf(PLACES.attacker.ipv4));
-    const source = PLACES.attacker.ipv6;
-    world.probe('ipv6').send(attack({ source, destination: harmless }), parseAddress(PLACES.r2.ipv6));
+    const { destination } = loop.teredo.intoR2;
+    world.probe('ipv6').send(packet({ source: PLACES.attacker.ipv6, destination }), parseAddress(PLACES.r2.ipv6));
     world.advance(LONG);
     expect(dropped(world, 'r2', 'encapsulate')).not.toHaveProperty('loop');
     expect(crossings(world, loop, 'ipv4')).toBe(1);
@@ -105,7 +101,7 @@ describe.each(LOOPS.map((loop) => [loop.topology.name, loop] as const))('%s', (_
 test('two 6rd domains that do not know each other cannot see it: it goes round until its hop limit ends (RFC 6324 section 4 item 5)', () => {
   const world = worldOf(ENDLESS_LOOP);
   expect(ENDLESS_LOOP.diesAt).toEqual({ fromIpv6: null, fromIpv4: null });
-  world.probe('ipv6').send(attack(ENDLESS_LOOP), parseAddress(PLACES.r2.ipv6));
+  world.probe('ipv6').send(packet(ENDLESS_LOOP.packet), parseAddress(PLACES.r2.ipv6));
   world.advance(LONG);
   // Each router forwards once a turn; the last of the 64 hops is refused.
   expect(crossings(world, ENDLESS_LOOP, 'ipv4')).toBe(HOP_LIMIT / 2);
@@ -113,15 +109,3 @@ test('two 6rd domains that do not know each other cannot see it: it goes round u
   expect(turns).toEqual([0, HOP_LIMIT / 2]);
   expect([losses(world, 'r1'), losses(world, 'r2')].filter((counts) => 'loop' in counts)).toEqual([]);
 });
-
-/** An IPv4 address as two groups of an IPv6 one. */
-function groupsOf(ipv4: string): string {
-  const [a, b, c, d] = parseAddress(ipv4);
-  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-}
-
-/** A Teredo address with an IPv4 address as its mapped one, RFC 4380 section 4. */
-function teredoOf(ipv4: string): string {
-  const inverted = parseAddress(ipv4).map((octet) => ~octet);
-  return `2001:0:c000:201:0:63bf:${groupsOf(inverted.join('.'))}`;
-}

@@ -34,7 +34,7 @@ function cable() {
   return { scheduler, host, eth0, probe };
 }
 
-function bench(kind: Exclude<PortKind, 'ipv6'>): PortBench {
+function bench(kind: Exclude<PortKind, 'ipv6' | 'dhcp4'>): PortBench {
   const { scheduler, host, eth0, probe } = cable();
   const wake = (): void => {};
   const makers: Record<typeof kind, () => Port> = {

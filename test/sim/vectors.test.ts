@@ -136,7 +136,9 @@ class VectorNode {
   tally(): Tally {
     const { node: spec, counters } = this.#daemon;
     if (spec === null) throw new Error('the daemon does not run');
-    return tallyOf(readStatus({ name: '', version: '', state: 'running', uptime: 0, node: spec, rows: [counters.row] }));
+    return tallyOf(
+      readStatus({ name: '', version: '', state: 'running', uptime: 0, now: this.#host.now, node: spec, rows: [counters.row] }),
+    );
   }
 
   /** How often each event has happened on the host. */
