@@ -109,7 +109,7 @@ export class DhcpClient {
   /** The address that the interface had, or that was offered, then leased; and the server that did so. */
   #held: { readonly address: number; readonly server: number };
   #xid = 0;
-  /** A message waits to be sent: the one of the state. */
+  /** A message waits to be sent: that of the state, see MESSAGE_TYPES; without effect where the state has none. */
   #pending = false;
   /** Transmissions of the present message with the present xid. */
   #tries = 0;
@@ -254,7 +254,6 @@ export class DhcpClient {
     if (until <= now) return Drop.malformed_dhcp;
     this.#held = { address: message.yiaddr, server };
     this.#state = 'bound';
-    this.#pending = false;
     this.#failures = 0;
 
     const [renewal, rebinding] = renewalTimes(message, duration);
@@ -266,7 +265,6 @@ export class DhcpClient {
 
   #handleInformation(message: DhcpMessage, now: Millis): number {
     this.#state = 'informed';
-    this.#pending = false;
     this.#wake = now + INFORM_INTERVAL * (1 - MAX_FUZZ * this.#fraction());
     return this.#take(leaseOf(message, this.#held.address, false, Number.POSITIVE_INFINITY));
   }
@@ -299,7 +297,6 @@ export class DhcpClient {
   #startOver(now: Millis): void {
     this.#lease = null;
     this.#state = 'init';
-    this.#pending = false;
     this.#wake = Math.max(now + this.#fraction() * MAX_START_DELAY, this.#due + this.#backoff(this.#failures));
     this.#failures++;
   }

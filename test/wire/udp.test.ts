@@ -103,6 +103,14 @@ test('behind IPv4 options, and in front of octets that are not of the packet, a 
   expect(isUdp4(Uint8Array.of(...plain, 0xa5, 0xa5), 0, plain.length + 2)).toBe(true);
 });
 
+test('a packet that ends within its UDP header is refused, and nothing behind it is looked at', () => {
+  const whole = datagram(0x0a000001, 0x0a000002, [67, 68], Uint8Array.of(1, 2, 3, 4));
+  for (let len = 20; len < 28; len++) {
+    const b = changed(whole, 2, 0, len);
+    expect([len, isUdp4(fenced(b, 0, len), 0, b.length)]).toEqual([len, false]);
+  }
+});
+
 test('no octets make it fail, or look outside them', () => {
   fc.assert(
     fc.property(octetsOf(60), fc.nat(60), (b, end) => {
