@@ -75,6 +75,12 @@ const TRAFFIC: Record<PortKind, Traffic> = {
     inbound: (_bench, octets, seed) => ipv6(ICMP6, 133, octets, seed),
     outbound: (_bench, octets, seed) => ipv6(ICMP6, 134, octets, seed),
   },
+  dhcp4: {
+    least: IPV4_LEN + 8,
+    most: (bench) => bench.mtu,
+    inbound: (bench, octets, seed) => udp4([67, 68], bench.there, bench.here, octets, seed),
+    outbound: (bench, octets, seed) => udp4([68, 67], bench.here, bench.there, octets, seed),
+  },
 };
 
 /** Octets that look like chance and are the same for the same seed. */
@@ -111,6 +117,14 @@ function ipv4(protocol: number, from: number, to: number, octets: number, seed: 
   return b;
 }
 
+/** Without a checksum, which RFC 768 allows. */
+function udp4(ports: readonly [source: number, destination: number], from: number, to: number, octets: number, seed: number): Uint8Array {
+  const b = ipv4(17, from, to, octets, seed);
+  const len = octets - IPV4_LEN;
+  b.set([0, ports[0], 0, ports[1], len >>> 8, len & 0xff, 0, 0], IPV4_LEN);
+  return b;
+}
+
 function icmp4(type: number, from: number, to: number, octets: number, seed: number): Uint8Array {
   const b = ipv4(1, from, to, octets, seed);
   b.set([type, 1, 0, 0, 0, 0, 0, 0], IPV4_LEN);
@@ -128,7 +142,7 @@ function putChecksum(b: Uint8Array, at: number, from: number, end: number): void
 /** What of a packet has to arrive: all but the identification, which whoever sends it chooses, and the checksum over that, which has to be right. */
 function essence(kind: PortKind, packet: Uint8Array): string {
   const b = packet.slice();
-  if (kind === 'protocol-41' || kind === 'icmp4') {
+  if (kind === 'protocol-41' || kind === 'icmp4' || kind === 'dhcp4') {
     expect(checksum(b, 0, IPV4_LEN), 'header checksum').toBe(0);
     b.fill(0, 4, 6);
     b.fill(0, 10, 12);

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import { compareNodes, nodeEvents, restartNotes } from '../../src/daemon/changes.js';
-import type { NodeSpec, SixToFourSpec } from '../../src/engine/spec.js';
+import type { NodeSpec, TunnelSpec } from '../../src/engine/spec.js';
 import { node } from './view.js';
 
 const [relay, home] = node.tunnels;
-const withTunnels = (...tunnels: SixToFourSpec[]): NodeSpec => ({ ...node, tunnels });
+const withTunnels = (...tunnels: TunnelSpec[]): NodeSpec => ({ ...node, tunnels });
 
 test('tunnels are compared by name: what is equal in value has not changed', () => {
   const copy = structuredClone(relay);
@@ -27,7 +27,7 @@ test('what all tunnels share changes every one; a new address of the host change
 test('each change of a tunnel is one event, with what was and what is', () => {
   const up = { ...home, down: null, local: [0xc000020a] };
   const moved = { ...up, local: [0xc0000214] };
-  const events = (before: SixToFourSpec, after: SixToFourSpec) =>
+  const events = (before: TunnelSpec, after: TunnelSpec) =>
     nodeEvents(withTunnels(before), withTunnels(after)).map(({ level, message, fields }) => [level, message, fields]);
 
   expect(events(home, up)).toEqual([['info', 'tunnel up', { tunnel: 'home', now: '192.0.2.10' }]]);

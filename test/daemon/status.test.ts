@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
+import type { Lease } from '../../src/role/dhcp-lease.js';
 import { campus, edge, makeView, node } from './view.js';
 
 test('the status adds the rows of all packet threads and leaves out what never came up', () => {
@@ -67,9 +68,9 @@ test('a customer edge says its domain, what is its own, and how long its lease l
     sixRd: null,
     sixRdFault: null,
     until: 1_090_400,
-  };
+  } satisfies Lease;
   const dhcp = { interface: 'eth0', mac: new Uint8Array(6), hostName: 'home', inform: null, slot: edge.slot, configure: true, lease };
-  const status = (over: Partial<typeof edge>, lend: Partial<typeof lease> | null) => {
+  const status = (over: Partial<typeof edge>, lend: Partial<Lease> | null) => {
     const leases = [{ ...dhcp, lease: lend === null ? null : { ...lease, ...lend } }];
     const { view } = makeView({ node: { ...node, dhcp: leases, tunnels: [{ ...edge, ...over }] } });
     return readStatus(view).tunnels[0];

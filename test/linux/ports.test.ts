@@ -1,6 +1,7 @@
 import { HEADROOM } from '../../src/core/frame.js';
 import type { Port } from '../../src/engine/port.js';
 import { Arena, arenaStride } from '../../src/linux/arena.js';
+import { closeDhcp4, Dhcp4Port, openDhcp4 } from '../../src/linux/dhcp4.js';
 import { Icmp4Port, openIcmp4 } from '../../src/linux/icmp4.js';
 import { LanPort, openLan } from '../../src/linux/lan.js';
 import { close } from '../../src/linux/libc.js';
@@ -107,9 +108,26 @@ const lan = (): PortBench =>
     () => new IPv6Link('tlxb', ALL_ROUTERS_MAC),
   );
 
+/** The far end is a server on the same link; answers are of a kind that its kernel has no socket for. */
+function dhcp4(): PortBench {
+  const cable = new Cable(`${HERE}/24`, `${THERE}/24`);
+  const sockets = cable.a.run(() => openDhcp4('tlxa'));
+  return benchOf(
+    sockets.link,
+    (arena) => new Dhcp4Port(arena, sockets, BATCH, ROOM),
+    cable.b.run(() => new IPv4Host(17, { withHeader: true })),
+    () => cable.a.run(() => ip('link set dev tlxa down')),
+    () => {
+      closeDhcp4({ ...sockets, link: -1 });
+      cable.close();
+    },
+  );
+}
+
 const skip = withoutNamespaces();
 portCompliance('a TUN queue', 'ipv6', () => tun(tunPort), skip);
 portCompliance('a TUN queue without io_uring', 'ipv6', () => tun(tunPortWithoutRing), skip);
 portCompliance('a raw socket of protocol 41', 'protocol-41', protocol41, skip);
 portCompliance('a raw ICMP socket', 'icmp4', icmp4, skip);
 portCompliance('a packet socket on a LAN', 'lan', lan, skip);
+portCompliance('the sockets of a DHCPv4 client', 'dhcp4', dhcp4, skip);
