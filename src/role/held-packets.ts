@@ -45,7 +45,7 @@ export class HeldPackets {
     let waiting = 0;
     for (let i = 0; i < MAX_HELD; i++) {
       if (this.#neighbor[i] === FREE) free = i;
-      else if (this.#neighbor[i] === neighbor && this.#fate[i] === TransmitTo.nowhere) waiting++;
+      else if (this.#neighbor[i] === neighbor) waiting++;
     }
     if (free === FREE || waiting === MAX_PER_NEIGHBOR) return false;
     this.#octets.set(b.subarray(off, off + len), free * this.#room);

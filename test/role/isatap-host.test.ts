@@ -347,6 +347,8 @@ describe('what it learns', () => {
     const campus = told([prefixOption({ valid: 4 * 3600, preferred: 3600 })]);
     const left = () => ((campus.role.learned.prefixes[0]?.validUntil ?? campus.now) - campus.now) / 1000;
     expect(left()).toBe(4 * 3600);
+    tell(campus, [prefixOption({ valid: 3 * 3600, preferred: 3600 })]);
+    expect(left()).toBe(3 * 3600);
     tell(campus, [prefixOption({ valid: 60, preferred: 0 })]);
     expect([left(), campus.role.learned.prefixes[0].preferred]).toEqual([7200, false]);
     campus.pass(HOUR);
@@ -495,6 +497,7 @@ describe('neighbours', () => {
     campus.peers.clear();
     campus.send(echo(global(HOST), global(PEER)));
     campus.receive('192.0.2.9', neighborAdvertisement(isatap(SITE, '192.0.2.9'), linkLocal(HOST), 0x40, global(PEER)));
+    campus.receive(PEER, neighborAdvertisement(global(PEER), linkLocal(HOST), 0x40, isatap(SITE, '192.0.2.9')));
     expect(campus.send(echo(global(HOST), global(PEER)))).toBe(Verdict.hold);
   });
 
