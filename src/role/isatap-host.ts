@@ -65,7 +65,7 @@ export class IsatapHost implements Role, Speaker {
   errorSource: Uint8Array;
   carrierErrorSource: Uint8Array;
   readonly speaker: Speaker = this;
-  learned: Learned;
+  learned: Learned | null;
   readonly #link: IsatapLink;
   /** The potential router list, as `Endpoint.bits`. */
   readonly #members: Int32Array;
@@ -93,11 +93,13 @@ export class IsatapHost implements Role, Speaker {
     this.#link = new IsatapLink(options, false);
     this.#neighbors = speaks && local !== null ? new NeighborCache(options.mtu, random) : null;
     this.#solicitations = new RouterSolicitations(speaks ? [...this.#members] : [], options.solicitInterval ?? MIN_INTERVAL, random, now);
-    this.learned = (speaks ? options.before.learned : null) ?? options.learned ?? NOTHING_LEARNED;
+    const inherited = (speaks ? options.before.learned : null) ?? options.learned;
+    // What is known already stays the same to whoever compares.
+    this.learned = inherited !== null && options.learned !== null && saysTheSame(options.learned, inherited) ? options.learned : inherited;
     this.errorSource = this.#link.linkLocal;
     this.carrierErrorSource = this.#link.linkLocal;
-    this.#use(this.learned);
-    if (this.#neighbors !== null) this.#inherit(this.learned, this.#neighbors, now);
+    this.#use(inherited ?? NOTHING_LEARNED);
+    if (this.#neighbors !== null && inherited !== null) this.#inherit(inherited, this.#neighbors, now);
   }
 
   /** See {@link Role}; RFC 4861 section 5.2. */
@@ -162,7 +164,7 @@ export class IsatapHost implements Role, Speaker {
 
   /** See {@link Speaker}. */
   heritage(now: Millis): Heritage {
-    return { lans: [], learned: this.#neighbors === null ? this.learned : this.#snapshot(this.#neighbors, now) };
+    return { lans: [], learned: this.#neighbors === null || this.learned === null ? this.learned : this.#snapshot(this.#neighbors, now) };
   }
 
   /** See {@link Speaker}: nobody is told, but what is held is given up. */
@@ -173,7 +175,7 @@ export class IsatapHost implements Role, Speaker {
   /** See {@link Speaker}. */
   handleTimeout(now: Millis): void {
     const neighbors = this.#neighbors;
-    if (neighbors === null) return;
+    if (neighbors === null || now < this.nextTimeout()) return;
     this.#solicitations.handleTimeout(now);
     neighbors.handleTimeout(now);
     this.#watch(neighbors, now);
@@ -316,7 +318,7 @@ export class IsatapHost implements Role, Speaker {
     const present = this.#snapshot(neighbors, now);
     this.#expiry = this.#advertised.nextExpiry(now);
     this.#use(present);
-    if (!saysTheSame(this.learned, present)) this.learned = present;
+    if (!saysTheSame(this.learned ?? NOTHING_LEARNED, present)) this.learned = present;
   }
 
   #snapshot(neighbors: NeighborCache, now: Millis): Learned {

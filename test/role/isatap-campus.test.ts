@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { DROPS, Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { MAX_HELD } from '../../src/role/held-packets.js';
-import { Outer, TransmitTo } from '../../src/role/role.js';
+import { type Learned, Outer, TransmitTo } from '../../src/role/role.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
 import { udp6 } from '../vectors/compose.js';
 import { octetsOf } from '../wire/octet-arrays.js';
@@ -125,7 +125,9 @@ test('on any campus: nothing goes where it should not, nothing is held for ever,
         if (s.kind === 'send') {
           const src = s.dst.startsWith('fe80') ? linkLocal(HOST) : global(HOST);
           const verdict = driver.role.encapsulate(echo(src, s.dst), 0, driver.outer, driver.now);
-          const carried = PEERS.find((peer) => s.dst === linkLocal(peer) || (s.dst === global(peer) && hasPrefix(driver.role.learned)));
+          const carried = PEERS.find(
+            (peer) => s.dst === linkLocal(peer) || (s.dst === global(peer) && hasPrefix(driver.role.learned ?? NOTHING)),
+          );
           if (verdict === Drop.none || verdict === Verdict.hold) expect(carried === undefined ? list : [carried]).toContain(driver.remote);
           else expect([Drop.no_endpoint, Drop.neighbor_unreachable, Drop.queue_full, Drop.source_mismatch]).toContain(verdict);
           if (verdict === Verdict.hold) held++;
@@ -133,7 +135,7 @@ test('on any campus: nothing goes where it should not, nothing is held for ever,
         }
         expect(held).toBeGreaterThanOrEqual(0);
         expect(held).toBeLessThanOrEqual(MAX_HELD);
-        const { learned } = driver.role;
+        const learned = driver.role.learned ?? NOTHING;
         for (const { until } of learned.routers) expect(until).toBeGreaterThan(driver.now - 60_001);
         expect(learned.routers.every((router) => list.some((one) => formatIpv6(router.address) === linkLocal(one)))).toBe(true);
         expect(driver.role.nextTimeout()).toBeGreaterThan(driver.now);
@@ -153,6 +155,7 @@ test('on any campus: nothing goes where it should not, nothing is held for ever,
   );
 });
 
+const NOTHING: Learned = { routers: [], prefixes: [], routes: [], mtu: 0 };
 const hasPrefix = (learned: { prefixes: readonly { onLink: boolean; prefix: { addr: Uint8Array } }[] }) =>
   learned.prefixes.some(({ onLink, prefix }) => onLink && formatIpv6(prefix.addr) === `${SITE}::`);
 

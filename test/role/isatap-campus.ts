@@ -8,7 +8,7 @@ import { Verdict } from '../../src/core/verdict.js';
 import { OwnAddresses } from '../../src/policy/own-addresses.js';
 import { EndpointPolicy } from '../../src/policy/special-addresses.js';
 import { IsatapHost, type IsatapHostOptions } from '../../src/role/isatap-host.js';
-import { NO_HERITAGE, Outer, type Role, TransmitTo } from '../../src/role/role.js';
+import { type Learned, NO_HERITAGE, Outer, type Role, TransmitTo } from '../../src/role/role.js';
 import { formatIpv4, formatIpv6, parseIpv4 } from '../../src/wire/address.js';
 import { address, be16, be32, echoRequest, icmp6, toHex } from '../vectors/compose.js';
 
@@ -213,6 +213,11 @@ export class Campus extends Driver<IsatapHost> {
       if (type === Nd.rs && this.routers.has(remote)) this.receive(remote, advertisement(remote, this.options(remote)));
       if (type === Nd.ns && this.peers.has(remote)) this.receive(remote, answerTo(octets));
     };
+  }
+
+  /** What it has learned so far; nothing is that, too. */
+  get learned(): Learned {
+    return this.role.learned ?? { routers: [], prefixes: [], routes: [], mtu: 0 };
   }
 
   /** With all that a router says learned. */

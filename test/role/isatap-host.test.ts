@@ -34,8 +34,8 @@ import {
 
 const HOUR = 3_600_000;
 const own = (campus: Campus, text: string) => campus.role.isOwn(address(text), 0);
-const routersOf = (campus: Campus) => campus.role.learned.routers.map((router) => formatIpv6(router.address));
-const prefixesOf = (campus: Campus) => campus.role.learned.prefixes.map(({ prefix }) => formatPrefix6(prefix));
+const routersOf = (campus: Campus) => campus.learned.routers.map((router) => formatIpv6(router.address));
+const prefixesOf = (campus: Campus) => campus.learned.prefixes.map(({ prefix }) => formatPrefix6(prefix));
 
 describe('the frames of the shared vectors', () => {
   test('F41, F42: a router solicitation to the octet, and what the answer teaches', () => {
@@ -46,7 +46,7 @@ describe('the frames of the shared vectors', () => {
     expect([rs.to, rs.remote, toHex(rs.octets)]).toEqual([TransmitTo.carrier, ROUTER, toHex(packet('isatap_rs').subarray(20))]);
     expect(campus.receive(ROUTER, packet('isatap_ra').slice(20))).toBe(Verdict.consumed);
     expect(own(campus, global(HOST))).toBe(true);
-    const { routers, prefixes, mtu } = campus.role.learned;
+    const { routers, prefixes, mtu } = campus.learned;
     expect(routers).toEqual([{ address: address(linkLocal(ROUTER)), preference: 'medium', until: campus.now + 1_800_000 }]);
     expect(prefixes).toMatchObject([{ onLink: false, autonomous: true, preferred: true, validUntil: Number.POSITIVE_INFINITY }]);
     expect(mtu).toBe(1280);
@@ -187,14 +187,14 @@ describe('what it receives', () => {
     ['an advertisement for its link-local address', ROUTER, advertisement(ROUTER), Verdict.consumed],
   ])('%s', (_, from, octets, verdict) => {
     const campus = Campus.settled();
-    const before = campus.role.learned;
+    const before = campus.learned;
     expect(campus.receive(from, octets)).toBe(verdict);
-    expect(campus.role.learned).toBe(before);
+    expect(campus.learned).toBe(before);
   });
 
   test('ENC-49, ENC-50: a neighbor solicitation is answered, to the octet, whoever owns the thread', () => {
     for (const speaks of [true, false]) {
-      const campus = Campus.settled({ speaks, learned: Campus.settled().role.learned });
+      const campus = Campus.settled({ speaks, learned: Campus.settled().learned });
       for (const [target, dst] of [
         [global(HOST), global(HOST)],
         [linkLocal(HOST), 'ff02::1:ff00:205'],
@@ -289,14 +289,14 @@ describe('router solicitations', () => {
   });
 
   test('a thread that does not speak says nothing, learns nothing, and sends by what it was told', () => {
-    const { learned } = Campus.settled().role;
+    const { learned } = Campus.settled();
     const campus = new Campus({ speaks: false, learned });
     campus.until(1000 + HOUR);
     expect(campus.sent).toEqual([]);
     expect([campus.send(echo(global(HOST), WEB)), campus.remote]).toEqual([Drop.none, ROUTER]);
     expect([campus.send(echo(global(HOST), global(PEER))), campus.remote]).toEqual([Drop.none, PEER]);
     expect(campus.receive(ROUTER, advertisement(ROUTER, [prefixOption({ prefix: '2001:db8:0:9' })]))).toBe(Verdict.consumed);
-    expect(campus.role.learned).toBe(learned);
+    expect(campus.learned).toBe(learned);
   });
 });
 
@@ -312,11 +312,11 @@ describe('what it learns', () => {
     campus.receive(ROUTER, advertisement(ROUTER, options, { lifetime }));
 
   test('an MTU of 1280 to 65515, and of no other size', () => {
-    const mtu = (octets: number) => told([mtuOption(1400), mtuOption(octets)]).role.learned.mtu;
+    const mtu = (octets: number) => told([mtuOption(1400), mtuOption(octets)]).learned.mtu;
     expect([mtu(1280), mtu(1279), mtu(65_515), mtu(65_516), mtu(0)]).toEqual([1280, 0, 65_515, 0, 0]);
     const campus = told([mtuOption(1400)]);
     tell(campus, []);
-    expect(campus.role.learned.mtu).toBe(1400);
+    expect(campus.learned.mtu).toBe(1400);
   });
 
   test.each([
@@ -333,29 +333,29 @@ describe('what it learns', () => {
 
   test('RFC 4862 section 5.5.3 c: a prefix that is preferred longer than valid makes no address', () => {
     const campus = told([prefixOption({ valid: 100, preferred: 101 })]);
-    expect([own(campus, global(HOST)), campus.role.learned.prefixes[0].onLink]).toEqual([false, true]);
+    expect([own(campus, global(HOST)), campus.learned.prefixes[0].onLink]).toEqual([false, true]);
   });
 
   test('no more than 16 prefixes and 64 routes', () => {
     const prefixes = Array.from({ length: 20 }, (_, i) => prefixOption({ prefix: `2001:db8:0:${i + 1}` }));
     const routes = Array.from({ length: 70 }, (_, i) => routeOption(`3fff:${i}::`, 32, 1800));
     const campus = told([...prefixes, ...routes]);
-    expect([campus.role.learned.prefixes.length, campus.role.learned.routes.length]).toEqual([16, 64]);
+    expect([campus.learned.prefixes.length, campus.learned.routes.length]).toEqual([16, 64]);
   });
 
   test('RFC 4862 section 5.5.3 e: what is left of an address cannot be cut below two hours, though its prefix leaves the link at once', () => {
     const campus = told([prefixOption({ valid: 4 * 3600, preferred: 3600 })]);
-    const left = () => ((campus.role.learned.prefixes[0]?.validUntil ?? campus.now) - campus.now) / 1000;
+    const left = () => ((campus.learned.prefixes[0]?.validUntil ?? campus.now) - campus.now) / 1000;
     expect(left()).toBe(4 * 3600);
     tell(campus, [prefixOption({ valid: 3 * 3600, preferred: 3600 })]);
     expect(left()).toBe(3 * 3600);
     tell(campus, [prefixOption({ valid: 60, preferred: 0 })]);
-    expect([left(), campus.role.learned.prefixes[0].preferred]).toEqual([7200, false]);
+    expect([left(), campus.learned.prefixes[0].preferred]).toEqual([7200, false]);
     campus.pass(HOUR);
     tell(campus, [prefixOption({ valid: 60, preferred: 0 })]);
     expect(left()).toBe(3600);
     tell(campus, [prefixOption({ valid: 0, preferred: 0 })]);
-    expect([left(), campus.role.learned.prefixes[0].onLink, own(campus, global(HOST))]).toEqual([3600, false, true]);
+    expect([left(), campus.learned.prefixes[0].onLink, own(campus, global(HOST))]).toEqual([3600, false, true]);
     tell(campus, [prefixOption({ valid: 5400, preferred: 5400 })]);
     expect(left()).toBe(5400);
     tell(campus, [prefixOption({ valid: 3 * 3600, preferred: 1 })]);
@@ -364,7 +364,7 @@ describe('what it learns', () => {
 
   test('an address is deprecated and gone, a router is gone, when their time is over, and readers are told each time', () => {
     const campus = told([prefixOption({ valid: 300, preferred: 200 }), routeOption('3fff::', 20, 150)], 100);
-    const seen = [campus.role.learned];
+    const seen = [campus.learned];
     for (const [at, routers, routes, preferred, addresses] of [
       [99, 1, 1, true, true],
       [100, 0, 1, true, true],
@@ -373,7 +373,7 @@ describe('what it learns', () => {
       [300, 0, 0, undefined, false],
     ] as const) {
       campus.until(1000 + at * 1000);
-      const { learned } = campus.role;
+      const { learned } = campus;
       expect([at, learned.routers.length, learned.routes.length, learned.prefixes[0]?.preferred, own(campus, global(HOST))]).toEqual([
         at,
         routers,
@@ -388,22 +388,22 @@ describe('what it learns', () => {
 
   test('what only moves by less than a minute is no news; more than that is', () => {
     const campus = told([prefixOption()]);
-    const { learned } = campus.role;
+    const { learned } = campus;
     campus.pass(59_000);
     tell(campus, [prefixOption()]);
-    expect(campus.role.learned).toBe(learned);
+    expect(campus.learned).toBe(learned);
     campus.pass(2_000);
     tell(campus, [prefixOption()]);
-    expect(campus.role.learned).not.toBe(learned);
-    expect(campus.role.learned.routers[0].until).toBe(campus.now + 1_800_000);
+    expect(campus.learned).not.toBe(learned);
+    expect(campus.learned.routers[0].until).toBe(campus.now + 1_800_000);
   });
 
   test('yet it lives by the moment: a router that says 50 s instead of 100 s is gone after 50', () => {
     const campus = told([], 100);
     tell(campus, [], 50);
-    expect(campus.role.learned.routers).toHaveLength(1);
+    expect(campus.learned.routers).toHaveLength(1);
     campus.pass(50_000);
-    expect(campus.role.learned.routers).toHaveLength(0);
+    expect(campus.learned.routers).toHaveLength(0);
   });
 
   test('the longest route, then the preferred one; a route to everything speaks of the default router (RFC 4191 section 3.1)', () => {
@@ -422,7 +422,7 @@ describe('what it learns', () => {
     expect(ways()).toEqual([ROUTER, ROUTER, ROUTER]);
     says(ROUTER, 0, routeOption('::', 0, 0), routeOption('3fff:0:1::', 48, 0), routeOption('3fff:0:2::', 47, 0));
     expect(ways()).toEqual([SECOND, SECOND, SECOND]);
-    expect([routersOf(campus), campus.role.learned.routes]).toEqual([[linkLocal(SECOND)], []]);
+    expect([routersOf(campus), campus.learned.routes]).toEqual([[linkLocal(SECOND)], []]);
   });
 
   test('errors come from the address that is used, or from the identity where the carrier does not matter', () => {
@@ -579,6 +579,20 @@ describe('failover', () => {
     }
   });
 
+  test('RFC 4191 section 3.2: a route by a router that failed gives way to a shorter one by a router that is there', () => {
+    const campus = new Campus();
+    campus.options = (router) => (router === SECOND ? [prefixOption(), routeOption('3fff::', 20, 1800)] : [prefixOption()]);
+    campus.pass(1_000);
+    expect(campus.reach(echo(global(HOST), WEB))).toBe(SECOND);
+    campus.routers.delete(SECOND);
+    campus.peers.delete(SECOND);
+    const died = campus.now;
+    while (campus.reach(echo(global(HOST), WEB)) !== ROUTER) {
+      campus.pass(500);
+      expect(campus.now - died).toBeLessThan(53_500);
+    }
+  });
+
   test('what waited for a router that failed goes to one that lives', () => {
     const campus = Campus.settled({ potentialRouters: [ip(ROUTER), ip(SECOND)] });
     campus.routers.clear();
@@ -603,9 +617,9 @@ describe('the role that follows', () => {
 
   test('has routers and addresses at once, and says no news; it asks when their time comes, not before', () => {
     const before = Campus.settled();
-    const { learned } = before.role;
+    const { learned } = before;
     const campus = follower(before);
-    expect(campus.role.learned).toEqual(learned);
+    expect(campus.learned).toEqual(learned);
     expect(own(campus, global(HOST))).toBe(true);
     expect([campus.send(echo(global(HOST), WEB)), campus.remote]).toEqual([Drop.none, ROUTER]);
     campus.until(1000 + 800_000);
@@ -618,9 +632,9 @@ describe('the role that follows', () => {
     const before = new Campus();
     before.options = () => [prefixOption(), routeOption('3fff::', 20, 1800)];
     before.pass(1_000);
-    expect(before.role.learned.routes).toHaveLength(2);
+    expect(before.learned.routes).toHaveLength(2);
     const campus = follower(before, { potentialRouters: [ip(SECOND)] });
-    expect([routersOf(campus), campus.role.learned.routes.length, prefixesOf(campus)]).toEqual([[linkLocal(SECOND)], 1, [`${SITE}::/64`]]);
+    expect([routersOf(campus), campus.learned.routes.length, prefixesOf(campus)]).toEqual([[linkLocal(SECOND)], 1, [`${SITE}::/64`]]);
     expect(campus.reach(echo(global(HOST), WEB))).toBe(SECOND);
     expect(campus.receive(ROUTER, advertisement(ROUTER))).toBe(Drop.not_potential_router);
   });
@@ -645,9 +659,19 @@ describe('the role that follows', () => {
     expect(campus.take(Nd.rs).map(({ remote }) => remote)).toEqual(['192.0.2.3']);
   });
 
+  test('is known to whoever knew the one before: what its configuration says stays what it is', () => {
+    const before = Campus.settled();
+    const learned = structuredClone(before.learned);
+    before.pass(30_000);
+    before.receive(ROUTER, advertisement(ROUTER));
+    expect(follower(before, { learned }).role.learned).toBe(learned);
+    expect(hostOf().learned).toBe(null);
+    expect(hostOf().heritage(0)).toEqual(NO_HERITAGE);
+  });
+
   test('what ended meanwhile is not inherited; a tunnel that starts anew may be told by its configuration', () => {
     const before = Campus.settled();
-    const learned = before.role.learned;
+    const learned = before.learned;
     const late = hostOf({ before: { ...NO_HERITAGE, learned } }, 1, 1000 + 10 * HOUR);
     expect(late.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0 });
     expect(hostOf({ learned }).isOwn(address(global(HOST)), 0)).toBe(true);
