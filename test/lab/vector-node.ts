@@ -68,10 +68,20 @@ export class VectorNode {
   /** One a tunnel. */
   readonly #devices: readonly IPv6Link[];
   readonly #local: string | null;
+  /** Lets the devices take packets that are too large for the tunnels. */
+  readonly #widen: () => void;
   /** What it has sent of its own accord, or too late. */
   readonly #said: Sent[] = [];
 
-  private constructor(run: Run, client: ControlClient, wire: IPv4Link, devices: readonly IPv6Link[], local: string | null) {
+  private constructor(
+    run: Run,
+    client: ControlClient,
+    wire: IPv4Link,
+    devices: readonly IPv6Link[],
+    local: string | null,
+    widen: () => void,
+  ) {
+    this.#widen = widen;
     this.#run = run;
     this.#client = client;
     this.#wire = wire;
@@ -107,21 +117,28 @@ export class VectorNode {
       const client = await ControlClient.connect(control);
       const { tunnels } = (await client.ask({ command: 'status' })) as Status;
       const devices = node.run(() => {
-        ip(tunnels.map((tunnel) => `link set dev ${tunnel.interface} mtu ${MTU}`));
         // What comes out of a TUN goes no further: an answer of this host would go back into it.
         ip(['rule add pref 0 blackhole', 'rule delete pref 0 lookup local'], '-6');
         return tunnels.map((tunnel) => new IPv6Link(tunnel.interface, null));
       });
-      return new VectorNode(run, client, far, devices, tunnels[0].local);
+      const vectorNode = new VectorNode(run, client, far, devices, tunnels[0].local, () => {
+        node.run(() => ip(tunnels.map((tunnel) => `link set dev ${tunnel.interface} mtu ${MTU}`)));
+      });
+      vectorNode.#widen();
+      return vectorNode;
     } catch (error) {
       run.child.kill('SIGKILL');
       throw error;
     }
   }
 
-  /** Shows the node what a vector says that came before. */
+  /** Shows the node what a vector says that came before. What that teaches the service it follows when it gets to it: at a reload, at once. */
   async prepare({ state = [] }: Vector): Promise<void> {
-    for (const step of state) await this.#show(step.from, hex(step.in), NOT_IPV6, []);
+    for (const step of state) {
+      await this.#show(step.from, hex(step.in), NOT_IPV6, []);
+      if (step.from === 'v4') await this.#client.ask({ command: 'reload' });
+    }
+    this.#widen();
   }
 
   /** Shows the node the packet of a vector, once it has said what it is to say before. */
