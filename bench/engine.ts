@@ -5,17 +5,25 @@
  *
  * One JSON line a way through it: nanoseconds of processor time a packet (median, least and most of the rounds), octets that the
  * heap grew by a packet, and garbage collections while packets flowed. `test/engine/allocation.test.ts` holds
- * the last two at nothing.
+ * the last two at nothing. A way that does not forward what it is given is an error, not a figure.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
-import { Counters } from '../src/core/counters.js';
+import { Counters, Direction, packets as packetsIn } from '../src/core/counters.js';
 import { Drop } from '../src/core/drop.js';
 import { type Frame, HEADROOM, makeBatch } from '../src/core/frame.js';
 import { Pipeline, type Ports } from '../src/engine/pipeline.js';
 import type { Port, PortKind } from '../src/engine/port.js';
 import { echoRequest, ipv4, udp6 } from '../test/vectors/compose.js';
+import {
+  AUTONOMOUS,
+  neighborAdvertisement,
+  ON_LINK,
+  prefixOption,
+  routerAdvertisement,
+  SOLICITED,
+} from '../test/vectors/neighbor-discovery.js';
 import { nodeOf } from '../test/vectors/node.js';
 
 const BATCH = 64;
@@ -25,36 +33,35 @@ const OCTETS = 104;
 class TirelessPort implements Port {
   readonly kind: PortKind;
   readonly batch: Frame[];
-  readonly #packets: readonly Uint8Array[];
-  readonly #ends: Uint32Array;
+  readonly #ends = new Uint32Array(BATCH);
+  /** Packets in a batch; 0: it has none. */
+  #size = 0;
 
-  constructor(kind: PortKind, packets: readonly Uint8Array[]) {
+  constructor(kind: PortKind) {
     this.kind = kind;
     this.batch = makeBatch(BATCH, HEADROOM + 2048);
-    this.#packets = packets;
-    this.#ends = new Uint32Array(BATCH);
-    this.refill();
   }
 
-  /** Puts the packets into the slots anew. */
-  refill(): void {
-    if (this.#packets.length === 0) return;
+  /** From now on these packets wait, over and over, `size` at a time. */
+  hold(packets: readonly Uint8Array[], size = BATCH): void {
+    this.#size = packets.length === 0 ? 0 : size;
+    if (packets.length === 0) return;
     for (const [i, frame] of this.batch.entries()) {
-      const packet = this.#packets[i % this.#packets.length];
+      const packet = packets[i % packets.length];
       frame.fill(packet, 0, packet.length);
       this.#ends[i] = frame.end;
     }
   }
 
   receive(): number {
-    if (this.#packets.length === 0) return 0;
     const { batch } = this;
-    for (let i = 0; i < BATCH; i++) {
+    const size = this.#size;
+    for (let i = 0; i < size; i++) {
       const frame = batch[i];
       frame.off = frame.slot + HEADROOM;
       frame.end = this.#ends[i];
     }
-    return BATCH;
+    return size;
   }
 
   send(frames: readonly Frame[], n: number): number {
@@ -66,61 +73,195 @@ class TirelessPort implements Port {
 /** A way through the engine. */
 interface Way {
   readonly name: string;
-  readonly role: 'host' | 'router' | 'relay';
-  readonly local: string;
-  /** Further lines of the tunnel. */
-  readonly lines?: readonly string[];
+  /** The lines of a `[[tunnel]]`. */
+  readonly tunnel: readonly string[];
   /** What waits at the protocol 41 socket. */
   readonly fromV4?: readonly Uint8Array[];
   /** What waits at the device. */
   readonly fromV6?: readonly Uint8Array[];
+  /** What came to the socket before, while the device had the same packets as later. */
+  readonly before?: readonly Uint8Array[];
+  /** True: every packet is dropped. False: every one is forwarded. */
+  readonly refused?: boolean;
 }
 
-const SITE = { v4: '192.0.2.42', v6: '2002:c000:22a::1' };
-const PEER = { v4: '198.51.100.7', v6: '2002:c633:6407::1' };
 const WEB = '3fff:0:1::80';
-const RELAY = '192.88.99.1';
-const out = udp6({ src: SITE.v6, dst: WEB }, OCTETS);
-const back = udp6({ src: WEB, dst: SITE.v6 }, OCTETS);
-const toPeer = udp6({ src: SITE.v6, dst: PEER.v6 }, OCTETS);
 
-/** One packet for each reason that is given without an answer. */
-const REFUSED = [
-  ipv4({ src: '203.0.113.66', dst: PEER.v4 }, toPeer),
-  ipv4({ src: '10.1.1.1', dst: PEER.v4 }, toPeer),
-  ipv4({ src: SITE.v4, dst: PEER.v4 }, echoRequest({ src: SITE.v6, dst: 'ff02::1' })),
-  ipv4({ src: SITE.v4, dst: PEER.v4 }, out),
-  ipv4({ src: SITE.v4, dst: PEER.v4, tos: 3 }, toPeer),
-  ipv4({ src: PEER.v4, dst: PEER.v4 }, toPeer),
-  ipv4({ src: SITE.v4, dst: '198.51.100.8' }, toPeer),
-  ipv4({ src: SITE.v4, dst: PEER.v4 }, toPeer.slice(0, 60)),
-  ipv4({ src: SITE.v4, dst: PEER.v4, version: 5 }, toPeer),
+/** The `[[tunnel]]` of a node. */
+const node = (type: string, role: string, local: string, ...lines: readonly string[]): readonly string[] => [
+  `type = "${type}"`,
+  `role = "${role}"`,
+  `local = "${local}"`,
+  ...lines,
 ];
 
-const WAYS: readonly Way[] = [
-  { name: 'relay, native to 6to4', role: 'relay', local: RELAY, fromV6: [back] },
-  { name: 'relay, 6to4 to native', role: 'relay', local: RELAY, fromV4: [ipv4({ src: SITE.v4, dst: RELAY }, out)] },
-  { name: 'host, to a site', role: 'host', local: SITE.v4, fromV6: [toPeer] },
-  { name: 'host, to its relay, path MTU discovered', role: 'host', local: SITE.v4, lines: ['path-mtu-discovery = true'], fromV6: [out] },
-  { name: 'host, from a site', role: 'host', local: PEER.v4, fromV4: [ipv4({ src: SITE.v4, dst: PEER.v4 }, toPeer)] },
-  { name: 'host, from a relay', role: 'host', local: SITE.v4, fromV4: [ipv4({ src: RELAY, dst: SITE.v4, tos: 2 }, back)] },
-  { name: 'host, refused', role: 'host', local: PEER.v4, fromV4: REFUSED },
-];
+function sixToFourWays(): Way[] {
+  const site = { v4: '192.0.2.42', v6: '2002:c000:22a::1' };
+  const peer = { v4: '198.51.100.7', v6: '2002:c633:6407::1' };
+  const relay = '192.88.99.1';
+  const out = udp6({ src: site.v6, dst: WEB }, OCTETS);
+  const back = udp6({ src: WEB, dst: site.v6 }, OCTETS);
+  const toPeer = udp6({ src: site.v6, dst: peer.v6 }, OCTETS);
+  const host = node('6to4', 'host', site.v4);
+  /** One packet for each reason that is given without an answer. */
+  const refused = [
+    ipv4({ src: '203.0.113.66', dst: peer.v4 }, toPeer),
+    ipv4({ src: '10.1.1.1', dst: peer.v4 }, toPeer),
+    ipv4({ src: site.v4, dst: peer.v4 }, echoRequest({ src: site.v6, dst: 'ff02::1' })),
+    ipv4({ src: site.v4, dst: peer.v4 }, out),
+    ipv4({ src: site.v4, dst: peer.v4, tos: 3 }, toPeer),
+    ipv4({ src: peer.v4, dst: peer.v4 }, toPeer),
+    ipv4({ src: site.v4, dst: '198.51.100.8' }, toPeer),
+    ipv4({ src: site.v4, dst: peer.v4 }, toPeer.slice(0, 60)),
+    ipv4({ src: site.v4, dst: peer.v4, version: 5 }, toPeer),
+  ];
+  return [
+    { name: '6to4 relay, native to 6to4', tunnel: node('6to4', 'relay', relay), fromV6: [back] },
+    { name: '6to4 relay, 6to4 to native', tunnel: node('6to4', 'relay', relay), fromV4: [ipv4({ src: site.v4, dst: relay }, out)] },
+    { name: '6to4 host, to a site', tunnel: host, fromV6: [toPeer] },
+    { name: '6to4 host, to its relay, path MTU discovered', tunnel: [...host, 'path-mtu-discovery = true'], fromV6: [out] },
+    { name: '6to4 host, from a site', tunnel: node('6to4', 'host', peer.v4), fromV4: [ipv4({ src: site.v4, dst: peer.v4 }, toPeer)] },
+    { name: '6to4 host, from a relay', tunnel: host, fromV4: [ipv4({ src: relay, dst: site.v4, tos: 2 }, back)] },
+    { name: '6to4 host, refused', tunnel: node('6to4', 'host', peer.v4), fromV4: refused, refused: true },
+  ];
+}
 
-/** A pipeline with that way's packets at its ports. */
-function pipelineOf({ role, local, lines = [], fromV4 = [], fromV6 = [] }: Way): Pipeline {
-  const tunnel = ['[[tunnel]]', 'type = "6to4"', `role = "${role}"`, `local = "${local}"`, ...lines];
-  const node = nodeOf([...tunnel, '[policy]', 'allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]'].join('\n'));
-  const ports: Ports = {
-    protocol41: new TirelessPort('protocol-41', fromV4),
-    icmp4: null,
-    tunnels: new Map([[node.tunnels[0].interface, new TirelessPort('ipv6', fromV6)]]),
-    lans: new Map(),
-    makeBatch,
-  };
-  const pipeline = new Pipeline({ counters: new Counters(), random: () => {}, owner: true });
-  pipeline.configure(node, ports, 0);
-  return pipeline;
+function sixRdWays(): Way[] {
+  const edge = { v4: '10.100.100.1', v6: '2001:db8:6464:100::1' };
+  const other = { v4: '10.100.100.2', v6: '2001:db8:6464:200::1' };
+  const relay = '10.0.0.1';
+  const domain = ['prefix = "2001:db8::/32"', 'ipv4-mask-length = 8'];
+  const customerEdge = node('6rd', 'customer-edge', edge.v4, ...domain, `border-relays = ["${relay}"]`);
+  const borderRelay = node('6rd', 'border-relay', relay, ...domain);
+  // A prefix that ends beyond the first word and within an octet; of 10.160.0.0/11 the last 21 bits follow.
+  const odd = ['prefix = "2001:db8:ff00::/43"', 'ipv4-mask-length = 11'];
+  const oddEdge = { v4: '10.161.2.3', v6: '2001:db8:ff01:203::1' };
+  const out = udp6({ src: edge.v6, dst: WEB }, OCTETS);
+  const back = udp6({ src: WEB, dst: edge.v6 }, OCTETS);
+  const toOther = udp6({ src: edge.v6, dst: other.v6 }, OCTETS);
+  const fromOther = udp6({ src: other.v6, dst: edge.v6 }, OCTETS);
+  const refused = [
+    ipv4({ src: '11.100.100.1', dst: relay }, out),
+    ipv4({ src: '10.100.100.2', dst: relay }, out),
+    ipv4({ src: edge.v4, dst: relay }, back),
+    ipv4({ src: relay, dst: relay }, out),
+    ipv4({ src: edge.v4, dst: relay }, udp6({ src: edge.v6, dst: '2001:db8:0:101::9' }, OCTETS)),
+    ipv4({ src: edge.v4, dst: relay }, echoRequest({ src: edge.v6, dst: 'ff02::1' })),
+  ];
+  return [
+    { name: '6rd customer edge, to its border relay', tunnel: customerEdge, fromV6: [out] },
+    { name: '6rd customer edge, to another', tunnel: customerEdge, fromV6: [toOther] },
+    { name: '6rd customer edge, from its border relay', tunnel: customerEdge, fromV4: [ipv4({ src: relay, dst: edge.v4 }, back)] },
+    { name: '6rd customer edge, from another', tunnel: customerEdge, fromV4: [ipv4({ src: other.v4, dst: edge.v4 }, fromOther)] },
+    { name: '6rd border relay, native to 6rd', tunnel: borderRelay, fromV6: [back] },
+    { name: '6rd border relay, 6rd to native', tunnel: borderRelay, fromV4: [ipv4({ src: edge.v4, dst: relay }, out)] },
+    {
+      name: '6rd border relay, native to 6rd, odd lengths',
+      tunnel: node('6rd', 'border-relay', '10.160.0.1', ...odd),
+      fromV6: [udp6({ src: WEB, dst: oddEdge.v6 }, OCTETS)],
+    },
+    {
+      name: '6rd border relay, 6rd to native, odd lengths',
+      tunnel: node('6rd', 'border-relay', '10.160.0.1', ...odd),
+      fromV4: [ipv4({ src: oddEdge.v4, dst: '10.160.0.1' }, udp6({ src: oddEdge.v6, dst: WEB }, OCTETS))],
+    },
+    { name: '6rd border relay, refused', tunnel: borderRelay, fromV4: refused, refused: true },
+  ];
+}
+
+function isatapWays(): Way[] {
+  const router = { v4: '192.0.2.1', linkLocal: 'fe80::5efe:c000:201' };
+  const here = { v4: '192.0.2.5', linkLocal: 'fe80::5efe:c000:205', v6: '2001:db8:0:1:0:5efe:c000:205' };
+  const there = { v4: '192.0.2.6', linkLocal: 'fe80::5efe:c000:206', v6: '2001:db8:0:1:0:5efe:c000:206' };
+  const isatapRouter = node('isatap', 'router', router.v4, 'prefix = "2001:db8:0:1::/64"');
+  const host = node('isatap', 'host', here.v4, `potential-routers = ["${router.v4}"]`);
+  const prefix = prefixOption('2001:db8:0:1::', ON_LINK | AUTONOMOUS, 86_400, 14_400);
+  const advertisement = routerAdvertisement({ src: router.linkLocal, dst: here.linkLocal, hopLimit: 255 }, {}, prefix);
+  const answer = ({ v4, linkLocal }: { v4: string; linkLocal: string }) =>
+    ipv4({ src: v4, dst: here.v4 }, neighborAdvertisement({ src: linkLocal, dst: here.linkLocal, hopLimit: 255 }, linkLocal, SOLICITED));
+  /** The host has heard its router, and had an answer from whom it sends to. */
+  const before = [ipv4({ src: router.v4, dst: here.v4 }, advertisement), answer(router), answer(there)];
+  const out = udp6({ src: here.v6, dst: WEB }, OCTETS);
+  const back = udp6({ src: WEB, dst: here.v6 }, OCTETS);
+  const toThere = udp6({ src: here.v6, dst: there.v6 }, OCTETS);
+  const fromThere = udp6({ src: there.v6, dst: here.v6 }, OCTETS);
+  const refused = [
+    ipv4({ src: '192.0.2.99', dst: here.v4 }, back),
+    ipv4({ src: '192.0.2.99', dst: here.v4 }, fromThere),
+    ipv4({ src: '192.0.2.99', dst: here.v4 }, advertisement),
+    ipv4({ src: here.v4, dst: here.v4 }, fromThere),
+    ipv4({ src: there.v4, dst: here.v4 }, udp6({ src: there.v6, dst: there.v6 }, OCTETS)),
+    ipv4({ src: there.v4, dst: here.v4 }, echoRequest({ src: there.v6, dst: 'ff02::1' })),
+  ];
+  return [
+    { name: 'ISATAP router, native to a host', tunnel: isatapRouter, fromV6: [back] },
+    { name: 'ISATAP router, from a host to native', tunnel: isatapRouter, fromV4: [ipv4({ src: here.v4, dst: router.v4 }, out)] },
+    { name: 'ISATAP host, to its router', tunnel: host, before, fromV6: [out] },
+    { name: 'ISATAP host, to another', tunnel: host, before, fromV6: [toThere] },
+    { name: 'ISATAP host, from its router', tunnel: host, before, fromV4: [ipv4({ src: router.v4, dst: here.v4 }, back)] },
+    { name: 'ISATAP host, from another', tunnel: host, before, fromV4: [ipv4({ src: there.v4, dst: here.v4 }, fromThere)] },
+    { name: 'ISATAP host, refused', tunnel: host, before, fromV4: refused, refused: true },
+  ];
+}
+
+const WAYS: readonly Way[] = [...sixToFourWays(), ...sixRdWays(), ...isatapWays()];
+
+/** Milliseconds between two rounds; within one time stands still. Neighbours that have answered stay reachable for longer than a way takes. */
+const ROUND_TIME = 100;
+
+/** A pipeline with a way's packets at its ports. */
+class Bench {
+  readonly #way: Way;
+  readonly #pipeline: Pipeline;
+  readonly #counters = new Counters();
+  readonly #slot: number;
+  #now = 0;
+
+  constructor(way: Way) {
+    const { tunnel, before = [], fromV4 = [], fromV6 = [] } = way;
+    const spec = nodeOf(
+      ['[[tunnel]]', ...tunnel, '[policy]', 'allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]'].join('\n'),
+    );
+    const protocol41 = new TirelessPort('protocol-41');
+    const device = new TirelessPort('ipv6');
+    const ports: Ports = {
+      protocol41,
+      icmp4: null,
+      tunnels: new Map([[spec.tunnels[0].interface, device]]),
+      lans: new Map(),
+      dhcp4: new Map(),
+      makeBatch,
+    };
+    this.#way = way;
+    this.#slot = spec.tunnels[0].slot;
+    this.#pipeline = new Pipeline({ counters: this.#counters, random: () => {}, owner: true, news: () => {} });
+    this.#pipeline.configure(spec, ports, 0);
+    device.hold(fromV6);
+    for (const packet of before) {
+      protocol41.hold([packet], 1);
+      this.#pipeline.step(0);
+    }
+    protocol41.hold(fromV4);
+  }
+
+  /** Moves at least `packets` packets; returns nanoseconds of processor time for each. */
+  round(packets: number): number {
+    this.#now += ROUND_TIME;
+    const forwarded = this.#forwarded();
+    const before = process.cpuUsage();
+    let handled = 0;
+    while (handled < packets) handled += this.#pipeline.step(this.#now);
+    const { user, system } = process.cpuUsage(before);
+    const expected = this.#way.refused === true ? 0 : handled;
+    const count = this.#forwarded() - forwarded;
+    if (count !== expected) throw new Error(`${this.#way.name}: ${count} of ${handled} packets were forwarded, expected ${expected}`);
+    return ((user + system) * 1000) / handled;
+  }
+
+  #forwarded(): number {
+    const rows = [this.#counters.row];
+    return packetsIn(rows, this.#slot, Direction.encapsulate) + packetsIn(rows, this.#slot, Direction.decapsulate);
+  }
 }
 
 let collections = 0;
@@ -138,21 +279,13 @@ interface Result {
 }
 
 async function measure(way: Way, packets: number, rounds: number): Promise<Result> {
-  const pipeline = pipelineOf(way);
+  const bench = new Bench(way);
   const times = new Float64Array(rounds);
-  const round = (): number => {
-    const before = process.cpuUsage();
-    const now = performance.now();
-    let handled = 0;
-    while (handled < packets) handled += pipeline.step(now);
-    const { user, system } = process.cpuUsage(before);
-    return ((user + system) * 1000) / handled;
-  };
-  for (let i = 0; i < 3; i++) round();
+  for (let i = 0; i < 3; i++) bench.round(packets);
   await nextTurn();
   collections = 0;
   const before = getHeapStatistics().used_heap_size;
-  for (let i = 0; i < rounds; i++) times[i] = round();
+  for (let i = 0; i < rounds; i++) times[i] = bench.round(packets);
   const grown = getHeapStatistics().used_heap_size - before;
   await nextTurn();
   const sorted = times.toSorted();

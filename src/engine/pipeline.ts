@@ -19,6 +19,7 @@ import { Verdict } from '../core/verdict.js';
 import { type Learned, NO_HERITAGE, TransmitTo } from '../role/role.js';
 import { IPV4_DST, IPV4_LEN, isIpv4, Protocol, protocol4 } from '../wire/ipv4.js';
 import { IPV6_LEN } from '../wire/ipv6.js';
+import { LanMemory, type ToldLans } from './lan-memory.js';
 import { Leases } from './leases.js';
 import type { News } from './news.js';
 import { NodeContext } from './node.js';
@@ -50,6 +51,8 @@ export interface PipelineOptions {
   readonly owner: boolean;
   /** Hears what the owner finds out, between two packets; it must not call back. */
   readonly news: (news: News) => void;
+  /** What LANs were told by the process before this one; the owner's only. */
+  readonly told?: ToldLans;
 }
 
 /** Packets that one port may contribute to a step; more wait for the next, so that every port has its turn. */
@@ -80,6 +83,7 @@ export class Pipeline {
   readonly #owner: boolean;
   readonly #news: (news: News) => void;
   readonly #leases: Leases;
+  readonly #lanMemory: LanMemory;
   #ports: Ports | null = null;
   #node: NodeSpec | null = null;
   #lanes: Lane[] = [];
@@ -94,6 +98,7 @@ export class Pipeline {
     this.#owner = options.owner;
     this.#news = options.news;
     this.#leases = new Leases(options.counters, options.random, options.news);
+    this.#lanMemory = new LanMemory(options.told ?? new Map());
   }
 
   /**
@@ -111,7 +116,8 @@ export class Pipeline {
       if (old !== undefined && !kept) this.#leave(old, spec, now);
       if (this.#slots.get(spec.slot) !== spec.name) clearSlot(this.#counters.row, spec.slot);
       this.#slots.set(spec.slot, spec.name);
-      const heritage = old?.tunnel.heritage(now) ?? NO_HERITAGE;
+      const inherited = old?.tunnel.heritage(now) ?? NO_HERITAGE;
+      const heritage = { ...inherited, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
       const role = { node: context, random: this.#random, speaks: this.#owner, before: heritage, now };
       const tunnel = kept ? old.tunnel : new Tunnel(spec, this.#counters, role);
       lanes.push(this.#lane(tunnel, ports, old?.told ?? null));
@@ -140,7 +146,7 @@ export class Pipeline {
     for (let i = 0; i < this.#lanes.length; i++) {
       const lane = this.#lanes[i];
       handled += this.#fromLans(lane, now);
-      if (lane.tunnel.nextTimeout() <= now) lane.tunnel.handleTimeout(now);
+      lane.tunnel.handleTimeout(now);
       handled += this.#drain(lane, ports, now);
       this.#tellLearned(lane);
     }
@@ -320,9 +326,14 @@ export class Pipeline {
   #drain(lane: Lane, ports: Ports, now: Millis): number {
     const out = this.#transmit;
     if (out === null) return 0;
+    let toLan = false;
     for (let sent = 0; sent < MAX_TRANSMIT; sent++) {
       const to = lane.tunnel.pollTransmit(out, now);
-      if (to === TransmitTo.nowhere) return sent;
+      if (to === TransmitTo.nowhere) {
+        if (toLan) this.#news({ kind: 'lans', tunnel: lane.tunnel.spec.name, lans: lane.tunnel.heritage(now).lans });
+        return sent;
+      }
+      toLan ||= to >= TransmitTo.lan;
       this.#outbound[0] = out;
       if (to === TransmitTo.released) this.#sendOn(lane, ports, 1, now);
       else if (to === TransmitTo.carrier) ports.protocol41.send(this.#outbound, 1);

@@ -113,11 +113,6 @@ export function specialIpv6(b: Uint8Array, off: number): boolean {
   return top === 0 || (top === 0x0100 && u16(b, off + 2) === 0 && u32(b, off + 4) === 0);
 }
 
-/** What a table of all first octets says: nothing of the /8 is refused, all of it, or part of it. */
-const PASSES = 0;
-const REFUSED = 1;
-const MIXED = 2;
-
 /** A rule of a policy as three 32-bit numbers: the bits of a prefix, its mask, and whether it is refused. */
 const RULE = 3;
 
@@ -125,9 +120,10 @@ const RULE = 3;
 export class EndpointPolicy {
   readonly #allow: readonly Prefix4[];
   readonly #registry: readonly SpecialRange<Prefix4>[];
-  readonly #byFirstOctet = new Uint8Array(256);
-  /** The first that fits decides: broadcasts, exceptions, the registry. */
+  /** For each first octet the rules that concern it; the first that fits decides: broadcasts, exceptions, the registry. */
   readonly #rules: Int32Array;
+  /** Where in `#rules` those of each first octet begin, and of the last one end. */
+  readonly #starts = new Int32Array(257);
   readonly #asked = new Endpoint();
 
   /**
@@ -145,11 +141,14 @@ export class EndpointPolicy {
     const registry = ranges.map(({ prefix, refused }) => ({ ...prefix, refused }));
     const exceptions = allow.map((prefix) => ({ ...prefix, refused: false }));
     const own = broadcasts.map((addr) => ({ addr, len: 32, refused: true }));
-    this.#rules = Int32Array.from(
-      [...own, ...exceptions, ...registry].flatMap(({ addr, len, refused }) => [addr, mask4(len), Number(refused)]),
-    );
-    for (const { addr, len, refused } of registry) this.#mark(addr, len, len > 8 ? MIXED : refused ? REFUSED : PASSES);
-    for (const { addr, len } of [...exceptions, ...own]) this.#mark(addr, len, MIXED);
+    const rules: number[] = [];
+    for (let octet = 0; octet < 256; octet++) {
+      this.#starts[octet] = rules.length;
+      for (const { addr, len, refused } of [...own, ...exceptions, ...registry])
+        if (in4(octet * 2 ** 24, { addr, len: Math.min(8, len) })) rules.push(addr, mask4(len), Number(refused));
+    }
+    this.#starts[256] = rules.length;
+    this.#rules = Int32Array.from(rules);
   }
 
   /** True when `addr` must not be a tunnel endpoint. For cold paths. */
@@ -160,8 +159,11 @@ export class EndpointPolicy {
 
   /** True when the address of `ep` must not be a tunnel endpoint. */
   refuses({ bits }: Endpoint): boolean {
-    const octet = this.#byFirstOctet[bits >>> 24];
-    return octet === PASSES ? false : octet === REFUSED ? true : this.#judge(bits);
+    const rules = this.#rules;
+    const octet = bits >>> 24;
+    const end = this.#starts[octet + 1];
+    for (let i = this.#starts[octet]; i < end; i += RULE) if (((bits ^ rules[i]) & rules[i + 1]) === 0) return rules[i + 2] !== 0;
+    return false;
   }
 
   /** The range that refuses `addr`; null when it is accepted. A directed broadcast is refused without a range. */
@@ -169,16 +171,5 @@ export class EndpointPolicy {
     for (const prefix of this.#allow) if (in4(addr, prefix)) return null;
     const range = this.#registry.find(({ prefix }) => in4(addr, prefix));
     return range?.refused === true ? range : null;
-  }
-
-  #mark(addr: number, len: number, answer: number): void {
-    const first = addr >>> 24;
-    this.#byFirstOctet.fill(answer, first, first + (1 << Math.max(0, 8 - len)));
-  }
-
-  #judge(bits: number): boolean {
-    const rules = this.#rules;
-    for (let i = 0; i < rules.length; i += RULE) if (((bits ^ rules[i]) & rules[i + 1]) === 0) return rules[i + 2] !== 0;
-    return false;
   }
 }
