@@ -39,7 +39,7 @@ import {
 const PUBLIC = '203.0.113.9';
 
 /** The router of the campus; it owns a private and a public address besides. */
-function router(more: Partial<IsatapRouterOptions> = {}, seed = 1): Driver<IsatapRouter> {
+function router(more: Partial<IsatapRouterOptions> = {}, random = seeded(1)): Driver<IsatapRouter> {
   const prefix = address(`${SITE}::`).slice(0, 8);
   const own = [ROUTER, '10.9.9.9', PUBLIC].map(ip);
   const own6 = new OwnAddresses6([address(global(ROUTER))]);
@@ -54,7 +54,7 @@ function router(more: Partial<IsatapRouterOptions> = {}, seed = 1): Driver<Isata
     mtu: 1280,
     ...more,
   };
-  return new Driver(new IsatapRouter(options, seeded(seed)));
+  return new Driver(new IsatapRouter(options, random));
 }
 
 describe('router advertisements', () => {
@@ -118,7 +118,7 @@ describe('router advertisements', () => {
   test('whoever asks, and however often: one answer each in half a second, no more than there are places, and every place is given back', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(400), fc.nat(40)), { maxLength: 700 }), fc.nat(), (asks, seed) => {
-        const driver = router({}, seed);
+        const driver = router({}, seeded(seed));
         const waiting = new Map<string, number>();
         driver.answer = ({ remote, at }) => {
           expect(at - (waiting.get(remote) ?? Number.NEGATIVE_INFINITY)).toBeLessThanOrEqual(500);
@@ -136,6 +136,21 @@ describe('router advertisements', () => {
       }),
       { numRuns: 30, seed: 5214 },
     );
+  });
+
+  test('whoever waits keeps the time that chance gave it, whoever is answered before', () => {
+    const delays = [100, 400, 250];
+    let turn = 0;
+    const random = (into: Uint8Array) => into.set(be32(Math.floor((delays[turn++] / 500) * 2 ** 32)));
+    const driver = router({}, random);
+    const askers = [HOST, PEER, '192.0.2.7'];
+    for (const from of askers) driver.receive(from, routerSolicitation(linkLocal(from)), ROUTER);
+    driver.until(2_000);
+    expect(driver.take().map(({ at, remote }) => [Math.round(at - 1000), remote])).toEqual([
+      [100, HOST],
+      [250, '192.0.2.7'],
+      [400, PEER],
+    ]);
   });
 
   test('with all places taken a solicitation is refused', () => {
