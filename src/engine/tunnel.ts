@@ -278,7 +278,7 @@ export class Tunnel {
     const isWhole = (fragment4(b, quoted) & FRAGMENT_OFFSET) === 0 && end - inner >= IPV6_LEN + UPPER_LEN && b[inner] >>> 4 === 6;
     if (!isWhole || unreachableCode === PROTOCOL_UNREACHABLE) return IcmpKind.received_untranslatable;
     const outer = this.#outer;
-    const sent = this.#role.encapsulate(b, inner, outer, now) === Drop.none;
+    const sent = this.#role.route(b, inner, outer, now) === Drop.none;
     if (!sent || outer.remote.addr !== dst4(b, quoted) || outer.local.addr !== src4(b, quoted)) return IcmpKind.received_unrelated;
     const innerEnd = Math.min(end, inner + totalLen6(b, inner));
     if (speaks)

@@ -118,6 +118,11 @@ export class IsatapRouter implements Role, Speaker {
   }
 
   /** See {@link Role}. */
+  route(b: Uint8Array, off: number, outer: Outer): number {
+    return this.encapsulate(b, off, outer);
+  }
+
+  /** See {@link Role}. */
   claims(b: Uint8Array, off: number): boolean {
     return this.#link.isOnLink(b, off + IPV6_SRC) || this.#link.isOnLink(b, off + IPV6_DST);
   }

@@ -126,6 +126,8 @@ export interface Role {
    * `Drop.none` to forward, `Verdict.hold` when it has kept a copy, or a drop reason. Has no effect on a drop.
    */
   encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
+  /** The same for a packet that is only quoted: nothing is kept, and nobody is asked whether the next hop is there. */
+  route(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
   /** Judges the inner packet at `b[off..)` that came between the endpoints of `outer`. `Drop.none`, `Verdict.consumed`, or a drop reason. */
   decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
   /** True when either address of the packet belongs to this tunnel's domain: it wins where tunnels share an address. */

@@ -65,6 +65,11 @@ export class SixRdBorderRelay implements Role {
   }
 
   /** See {@link Role}. */
+  route(b: Uint8Array, off: number, outer: Outer): number {
+    return this.encapsulate(b, off, outer);
+  }
+
+  /** See {@link Role}. */
   claims(b: Uint8Array, off: number): boolean {
     return this.#checks.claims(b, off);
   }

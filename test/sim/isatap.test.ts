@@ -8,6 +8,7 @@ import { World } from '../../src/sim/world.js';
 import { isatapCampus } from '../../src/topology/isatap.js';
 import type { Topology, TopologyNode } from '../../src/topology/topology.js';
 import { checksum6 } from '../../src/wire/checksum.js';
+import { Icmp4, writeIcmp4Error } from '../../src/wire/icmp4.js';
 import { Icmp6 } from '../../src/wire/icmp6.js';
 import { IPV4_LEN, Protocol, writeIpv4 } from '../../src/wire/ipv4.js';
 import { IPV6_LEN, IPV6_SRC, NextHeader } from '../../src/wire/ipv6.js';
@@ -99,7 +100,7 @@ describe('paths', () => {
 describe('router discovery', () => {
   test('asks every potential router, once, within a second; they answer the solicitor alone (RFC 5214 section 8.3.4)', () => {
     const world = new World(isatapCampus, { resolve });
-    world.run(1600);
+    world.run(2000); // a second, half of one for the answer, and what it takes to act on it
     const asked = (host: string): string[] => [HONGO, KOMABA].map((router) => `${host} > ${router}`);
     const told = (host: string): string[] => [HONGO, KOMABA].map((router) => `${router} > ${host}`);
     expect(discovery(world, Icmp6.routerSolicitation).sort()).toEqual([...asked('172.16.1.10'), ...asked('172.16.1.20')].sort());
@@ -279,6 +280,22 @@ describe('a stranger on the campus', () => {
     expect(Object.values(dropped(world, 'hongo', 'decapsulate')).reduce((sum, n) => sum + n, 0)).toBe(2);
     expect(dropped(world, 'library', 'decapsulate')).toEqual({ source_mismatch: 1, not_potential_router: 1 });
     expect(world.host('web').account.count('delivered')).toBe(served);
+  });
+
+  test('cannot have a host send a packet by quoting it in an ICMPv4 error', () => {
+    const world = settled();
+    const probe = world.probe('campus');
+    probe.claim(parseAddress(STRANGER));
+    const request = echoRequest(parseAddress(LIBRARY), parseAddress('2001:db8:15a:1:0:5efe:ac10:142'), 64, 0x5214, 1, 8);
+    const quoted = new Uint8Array(IPV4_LEN + request.length);
+    quoted.set(request, IPV4_LEN);
+    const [library, stranger] = ['172.16.1.10', STRANGER].map((text) => u32(parseAddress(text), 0));
+    writeIpv4(quoted, 0, quoted.length, 0, 0, 64, Protocol.ipv6, library, stranger);
+    const error = new Uint8Array(576);
+    const end = writeIcmp4Error(error, 0, stranger, Icmp4.unreachable, 1, 0, quoted, 0, quoted.length);
+    probe.send(error.slice(0, end), parseAddress('172.16.1.10'));
+    world.advance(SETTLED);
+    expect(probe.received.filter((b) => b[9] === Protocol.ipv6)).toEqual([]);
   });
 
   test('finds that what is in the /64, and no host of it, is refused by the router (RFC 6324 section 3.3)', () => {
