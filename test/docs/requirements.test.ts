@@ -1,15 +1,28 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { loadVectors } from '../vectors/load.js';
+import { allVectors } from '../vectors/load.js';
 import { document, tableRows } from './documents.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const ids = (group: string, count: number) => Array.from({ length: count }, (_, i) => `${group}-${String(i + 1).padStart(2, '0')}`);
-/** The five groups of the requirement list that 6to4 has to meet. */
-const IDS = [...ids('ENC', 54), ...ids('SEC', 21), ...ids('6TO4', 35), ...ids('6CHK', 29), ...ids('6RLY', 22)];
+/** The groups of the requirement list that 6to4, 6rd and ISATAP have to meet. */
+const GROUPS = [
+  ['ENC', 54],
+  ['SEC', 21],
+  ['6TO4', 35],
+  ['6CHK', 29],
+  ['6RLY', 22],
+  ['6RD', 22],
+  ['6RDCE', 19],
+  ['6RDBR', 12],
+  ['ISA', 15],
+  ['ISAH', 16],
+  ['ISAR', 11],
+] as const;
+const IDS = GROUPS.flatMap(([group, count]) => ids(group, count));
 
 const rows = tableRows(document('requirements.md')).map(([id, requirement, built, shown]) => ({ id, requirement, built, shown }));
-const vectors = new Map(loadVectors('6to4').map((vector) => [vector.name, vector]));
+const vectors = new Map(allVectors().map((vector) => [vector.name, vector]));
 const textOf = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 
 /** Tests that a cell names: `file`: *name*, *name*. */
@@ -22,7 +35,7 @@ function testsIn(cell: string): { file: string; names: string[] }[] {
 
 const vectorsIn = (cell: string) => [...cell.matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name);
 
-test('every row of the five groups is there once, in order, and nothing else', () => {
+test('every row of the groups is there once, in order, and nothing else', () => {
   expect(rows.map(({ id }) => id)).toEqual(IDS);
 });
 
