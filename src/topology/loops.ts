@@ -6,8 +6,8 @@
  *             '--- ipv6 ---'           source: in r1's tunnel, at the IPv4 address of r2
  *
  * So r2 sends it to r1 by IPv4, as if r1 were a site of r2's tunnel; for r1 it comes from a site of its
- * own, and it sends it on to r2 by IPv6: once more for every hop limit, if neither looks at the other
- * address. An address of 6rd cannot be told without knowing its domain (section 4 item 5): there only
+ * own, and it sends it on to r2 by IPv6: round and round until the hop limit ends, if neither looks at
+ * the other address. An address of 6rd cannot be told without knowing its domain (section 4 item 5): there only
  * one of the two can look.
  */
 import { parseIpv4 } from '../wire/address.js';

@@ -1,7 +1,6 @@
 /** The campus of `topology/isatap.ts`, and a larger one, lived through in memory with the real engine. */
 import { describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress, SIZE6 } from '../../src/sim/address.js';
-import { echoRequest } from '../../src/sim/echo.js';
 import { checkPath, relaysInUse } from '../../src/sim/path-check.js';
 import { SeededRandom } from '../../src/sim/random.js';
 import { World } from '../../src/sim/world.js';
@@ -15,7 +14,7 @@ import { IPV6_LEN, IPV6_SRC, NextHeader } from '../../src/wire/ipv6.js';
 import { put16, put32, u32 } from '../../src/wire/octets.js';
 import { dissectFile, tsharkMissing } from '../wire/tshark.js';
 import { resolve } from './resolve.js';
-import { addressOf, dropped, kinds, node, outers, sentOver, tunnelled, worldOf } from './worlds.js';
+import { addressOf, dropped, forged, kinds, node, outers, sentOver, tunnelled, worldOf } from './worlds.js';
 
 const SETTLED = 10_000;
 const LIBRARY = '2001:db8:15a:1:0:5efe:ac10:10a';
@@ -263,13 +262,8 @@ describe('a stranger on the campus', () => {
   test('cannot speak for a host, nor for the Internet', () => {
     const world = settled();
     const probe = world.probe('campus');
-    const send = (outer: string, source: string, destination: string, to: string): void => {
-      const request = echoRequest(parseAddress(source), parseAddress(destination), 64, 0x5214, 1, 8);
-      const packet = new Uint8Array(IPV4_LEN + request.length);
-      packet.set(request, IPV4_LEN);
-      writeIpv4(packet, 0, packet.length, 0, 0, 64, Protocol.ipv6, u32(parseAddress(outer), 0), u32(parseAddress(to), 0));
-      probe.send(packet, parseAddress(to));
-    };
+    const send = (outer: string, source: string, destination: string, to: string): void =>
+      probe.send(forged([outer, to], [source, destination]), parseAddress(to));
     send(STRANGER, LABORATORY, LIBRARY, '172.16.1.10');
     send(STRANGER, WEB, LIBRARY, '172.16.1.10');
     send(STRANGER, LIBRARY, WEB, HONGO);
@@ -286,13 +280,9 @@ describe('a stranger on the campus', () => {
     const world = settled();
     const probe = world.probe('campus');
     probe.claim(parseAddress(STRANGER));
-    const request = echoRequest(parseAddress(LIBRARY), parseAddress('2001:db8:15a:1:0:5efe:ac10:142'), 64, 0x5214, 1, 8);
-    const quoted = new Uint8Array(IPV4_LEN + request.length);
-    quoted.set(request, IPV4_LEN);
-    const [library, stranger] = ['172.16.1.10', STRANGER].map((text) => u32(parseAddress(text), 0));
-    writeIpv4(quoted, 0, quoted.length, 0, 0, 64, Protocol.ipv6, library, stranger);
+    const quoted = forged(['172.16.1.10', STRANGER], [LIBRARY, '2001:db8:15a:1:0:5efe:ac10:142']);
     const error = new Uint8Array(576);
-    const end = writeIcmp4Error(error, 0, stranger, Icmp4.unreachable, 1, 0, quoted, 0, quoted.length);
+    const end = writeIcmp4Error(error, 0, u32(parseAddress(STRANGER), 0), Icmp4.unreachable, 1, 0, quoted, 0, quoted.length);
     probe.send(error.slice(0, end), parseAddress('172.16.1.10'));
     world.advance(SETTLED);
     expect(probe.received.filter((b) => b[9] === Protocol.ipv6)).toEqual([]);

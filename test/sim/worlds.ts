@@ -2,10 +2,13 @@
 import { Direction, type DirectionName, drops } from '../../src/core/counters.js';
 import { DROPS, type DropName } from '../../src/core/drop.js';
 import { formatAddress, parseAddress } from '../../src/sim/address.js';
+import { echoRequest } from '../../src/sim/echo.js';
 import type { PingOptions } from '../../src/sim/ping.js';
 import type { Probe } from '../../src/sim/probe.js';
 import { World } from '../../src/sim/world.js';
 import type { Topology, TopologyLink, TopologyNode, TopologyRoute } from '../../src/topology/topology.js';
+import { IPV4_LEN, Protocol, writeIpv4 } from '../../src/wire/ipv4.js';
+import { u32 } from '../../src/wire/octets.js';
 import { resolve } from './resolve.js';
 
 const NOBODY = { en: '', ja: '' };
@@ -133,6 +136,16 @@ export function outers(world: World, link: string, since = 0): Outer[] {
     source: formatAddress(b.slice(12, 16)),
     destination: formatAddress(b.slice(16, 20)),
   }));
+}
+
+/** An echo request between two IPv6 addresses in a tunnel packet between two IPv4 addresses. */
+export function forged(outer: readonly [string, string], inner: readonly [string, string]): Uint8Array {
+  const request = echoRequest(parseAddress(inner[0]), parseAddress(inner[1]), 64, 0x5969, 1, 8);
+  const packet = new Uint8Array(IPV4_LEN + request.length);
+  packet.set(request, IPV4_LEN);
+  const [source, destination] = outer.map((text) => u32(parseAddress(text), 0));
+  writeIpv4(packet, 0, packet.length, 0, 0, 64, Protocol.ipv6, source, destination);
+  return packet;
 }
 
 /** What the daemon of a node has dropped in its first tunnel, by reason. */
