@@ -1,7 +1,7 @@
 /** What the node finds out while it runs: it is told, kept, and whoever resolves the configuration by it is called. */
 import type { Config } from '../config/config.js';
 import { namesIn } from '../config/names.js';
-import type { News } from '../engine/news.js';
+import type { Discovery as News } from '../engine/news.js';
 import { type Findings, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { tell } from './changes.js';
 import { monotonicNow } from './clock.js';

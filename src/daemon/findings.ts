@@ -1,6 +1,6 @@
 /** What the node has found out by asking, as news comes in: immutable, so that whoever resolves by it sees one state. */
 import type { Millis } from '../core/clock.js';
-import type { News } from '../engine/news.js';
+import type { Discovery } from '../engine/news.js';
 import { type Findings, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Lease } from '../role/dhcp-lease.js';
 import type { LearnedRouter } from '../role/role.js';
@@ -9,7 +9,7 @@ import type { NodeEvent } from './changes.js';
 import type { Fields } from './log.js';
 
 /** `found`, and the news. */
-export function withNews(found: Findings, news: News): Findings {
+export function withNews(found: Findings, news: Discovery): Findings {
   switch (news.kind) {
     case 'lease':
       return { ...found, leases: withEntry(found.leases, news.interface, news.lease) };
@@ -33,7 +33,7 @@ export function relevantTo(found: Findings, node: NodeSpec, names: ReadonlySet<s
 }
 
 /** True when the news is that a tunnel has lost the last of its routers. */
-export function losesLastRouter(found: Findings, news: News): boolean {
+export function losesLastRouter(found: Findings, news: Discovery): boolean {
   if (news.kind !== 'learned' || news.learned.routers.length > 0) return false;
   return (found.learned.get(news.tunnel)?.routers.length ?? 0) > 0;
 }
@@ -48,7 +48,7 @@ function only<T>(all: ReadonlyMap<string, T>, keys: ReadonlySet<string>): Readon
 }
 
 /** What of the news is worth telling, `found` being what was known before. */
-export function newsEvents(found: Findings, news: News, now: Millis): NodeEvent[] {
+export function newsEvents(found: Findings, news: Discovery, now: Millis): NodeEvent[] {
   switch (news.kind) {
     case 'lease':
       return leaseEvents(news.interface, found.leases.get(news.interface) ?? null, news.lease, now);

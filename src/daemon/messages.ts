@@ -1,4 +1,5 @@
 /** What the main thread and the packet threads tell each other. */
+import type { ToldLans } from '../engine/lan-memory.js';
 import type { News } from '../engine/news.js';
 import type { NodeSpec } from '../engine/spec.js';
 import type { Dhcp4Sockets } from '../linux/dhcp4.js';
@@ -27,6 +28,8 @@ export type ToWorker =
       readonly counters: SharedArrayBuffer;
       /** The doorbell that wakes it from its sleep. */
       readonly bell: number;
+      /** What LANs were told by the service before this one; its times are of `monotonicNow`. Empty in every thread but the owner. */
+      readonly told: ToldLans;
     }
   /** Take this snapshot and these descriptors. Answered with `configured`; until then the old descriptors stay open. */
   | { readonly kind: 'configure'; readonly node: NodeSpec; readonly descriptors: Descriptors }
@@ -36,7 +39,7 @@ export type ToWorker =
 /** From a packet thread. One that fails throws: its `error` event carries the stack. */
 export type FromWorker =
   | { readonly kind: 'configured' }
-  /** The owner has found something out; its times are of `monotonicNow`. */
+  /** The owner has something to tell; its times are of `monotonicNow`. */
   | { readonly kind: 'news'; readonly news: News }
   /** Somebody deleted this TUN device: `fd`, a queue of it, is dead. */
   | { readonly kind: 'gone'; readonly interface: string; readonly fd: number };

@@ -1,4 +1,5 @@
 /** The packet threads as the main thread sees them: started, configured, ended, all together. */
+import type { ToldLans } from '../engine/lan-memory.js';
 import type { News } from '../engine/news.js';
 import type { NodeSpec } from '../engine/spec.js';
 import { openEvent, signal } from '../linux/eventfd.js';
@@ -12,7 +13,7 @@ export interface ThreadEvents {
   failed(error: Error): void;
   /** Somebody deleted a TUN device of which `fd` is a queue. */
   gone(device: string, fd: number): void;
-  /** The owner has found something out. */
+  /** The owner has something to tell. */
   news(news: News): void;
 }
 
@@ -31,11 +32,14 @@ export class PacketThreads {
   #failure: Error | null = null;
   #stopping = false;
 
-  /** Begins with one thread for each row of `counters`, `first` being the first of them; they wait for `configure`. */
-  constructor(first: PacketThread, workers: number, counters: SharedArrayBuffer, events: ThreadEvents) {
+  /**
+   * Begins with one thread for each row of `counters`, `first` being the first of them; they wait for `configure`.
+   * `told`: what LANs were told by the service before this one.
+   */
+  constructor(first: PacketThread, workers: number, counters: SharedArrayBuffer, told: ToldLans, events: ThreadEvents) {
     this.#events = events;
     const threads = Array.from({ length: workers }, (_, worker) => (worker === 0 ? first : new PacketThread(worker)));
-    this.#threads = threads.map((thread, worker) => this.#begin(thread, worker, counters));
+    this.#threads = threads.map((thread, worker) => this.#begin(thread, worker, counters, worker === 0 ? told : new Map()));
   }
 
   /**
@@ -71,11 +75,11 @@ export class PacketThreads {
     if (late.size > 0) throw new Error(`packet threads ${[...late].join(', ')} did not end within ${patience / 1000} s`);
   }
 
-  #begin(thread: PacketThread, worker: number, counters: SharedArrayBuffer): Thread {
+  #begin(thread: PacketThread, worker: number, counters: SharedArrayBuffer, told: ToldLans): Thread {
     const known: Thread = { thread, bell: openEvent() };
     thread.onMessage((message) => this.#hear(known, message));
     void thread.failed.then((error) => this.#fail(error));
-    thread.post({ kind: 'begin', worker, counters, bell: known.bell });
+    thread.post({ kind: 'begin', worker, counters, bell: known.bell, told });
     return known;
   }
 

@@ -8,6 +8,7 @@
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
 import { hostPlan } from '../engine/host-plan.js';
+import type { News } from '../engine/news.js';
 import { NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
@@ -24,6 +25,7 @@ import { Discovery } from './discovery.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 import { clearLeftover, HostConfiguration } from './host-configuration.js';
 import { HttpPlace } from './http-place.js';
+import { LanRecord } from './lan-record.js';
 import type { Log } from './log.js';
 import type { PacketThread } from './packet-thread.js';
 import { PacketThreads } from './packet-threads.js';
@@ -53,6 +55,7 @@ export class Supervisor {
   readonly #rows: readonly Float64Array[];
   readonly #version = packageVersion();
   readonly #discovery: Discovery;
+  readonly #lans: LanRecord;
   readonly #http: HttpPlace;
   #configuration: Configuration;
   /** What the packet threads have. */
@@ -94,11 +97,11 @@ export class Supervisor {
     this.#http = new HttpPlace(this.view, log);
     this.#discovery = new Discovery(log, () => this.#followSoon());
     this.#devices = new Devices(workers);
-    this.#threads = new PacketThreads(thread, workers, counters, {
+    this.#lans = new LanRecord(node.state, log);
+    this.#threads = new PacketThreads(thread, workers, counters, this.#lans.read(), {
       failed: (error) => this.fail('packet thread failed', error),
       gone: (device, fd) => void this.#exclusively(() => this.#remake(device, fd)),
-      // Of a service that stops, that leases are given back is no news.
-      news: (news) => void (this.#state !== 'stopping' && this.#discovery.hear(news)),
+      news: (news) => this.#hear(news),
     });
   }
 
@@ -320,6 +323,13 @@ export class Supervisor {
     await this.#follow();
   }
 
+  /** Word of the owner thread. Of a service that stops, that leases are given back and LANs told is no news. */
+  #hear(news: News): void {
+    if (this.#state === 'stopping') return;
+    if (news.kind === 'lans') this.#lans.hear(news.tunnel, news.lans);
+    else this.#discovery.hear(news);
+  }
+
   async #answer(request: ControlRequest): Promise<unknown> {
     switch (request.command) {
       case 'status':
@@ -349,6 +359,7 @@ export class Supervisor {
       () => this.#notify('STOPPING=1'),
       () => within(FAREWELL, this.#queue),
       () => this.#threads.stop(FAREWELL),
+      () => this.#lans.clear(),
       () => this.#host.undo(),
     ];
     for (const farewell of farewells) {

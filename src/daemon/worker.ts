@@ -127,13 +127,14 @@ class PacketLoop {
     return true;
   }
 
-  #begin({ worker, counters, bell }: ToWorker & { kind: 'begin' }): void {
+  #begin({ worker, counters, bell, told }: ToWorker & { kind: 'begin' }): void {
     this.#bell = bell;
     this.#pipeline = new Pipeline({
       counters: writerOf(counters, worker),
       random: (into) => void randomFillSync(into),
       owner: worker === 0,
       news: (news) => this.#post({ kind: 'news', news }),
+      told,
     });
   }
 

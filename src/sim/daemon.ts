@@ -13,6 +13,7 @@ import type { News } from '../engine/news.js';
 import { Pipeline, type Ports } from '../engine/pipeline.js';
 import type { Port } from '../engine/port.js';
 import { type Findings, type HostFacts, NO_FINDINGS, type NodeSpec, sameSpec } from '../engine/spec.js';
+import type { AdvertisedLan } from '../role/role.js';
 import type { Host } from './host.js';
 import { HostSetup } from './host-setup.js';
 import { openIcmp4, openLan, openProtocol41, openTun } from './port.js';
@@ -35,6 +36,8 @@ export class Daemon {
   readonly #resolve: ResolveNode;
   #node: NodeSpec | null = null;
   #found: Findings = NO_FINDINGS;
+  /** What LANs were told: it outlives a daemon that is killed, as on a disk. */
+  readonly #told = new Map<string, readonly AdvertisedLan[]>();
   #pipeline: Pipeline | null = null;
   #ports: SimulatedPorts | null = null;
   readonly #setup: HostSetup;
@@ -57,7 +60,7 @@ export class Daemon {
   start(): void {
     if (this.#pipeline !== null) return;
     const { fill: random } = this.#host.random;
-    this.#pipeline = new Pipeline({ counters: this.counters, random, owner: true, news: (news) => this.#take(news) });
+    this.#pipeline = new Pipeline({ counters: this.counters, random, owner: true, news: (news) => this.#take(news), told: this.#told });
     this.#ports = new SimulatedPorts(this.#host, () => this.#wakeUp());
     this.#host.onChange = () => this.#noticeChange();
     this.reload();
@@ -85,6 +88,7 @@ export class Daemon {
     this.#run(this.#pipeline);
     this.#setup.become([]);
     this.kill();
+    this.#told.clear();
   }
 
   /** Ends at once: its devices and sockets go with it, what it set up elsewhere stays. */
@@ -121,7 +125,8 @@ export class Daemon {
   }
 
   #take(news: News): void {
-    if (news.kind === 'lease') return;
+    if (news.kind === 'lans') this.#told.set(news.tunnel, news.lans);
+    if (news.kind !== 'learned') return;
     this.#found = { ...this.#found, learned: new Map(this.#found.learned).set(news.tunnel, news.learned) };
     this.#noticeChange();
   }

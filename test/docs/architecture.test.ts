@@ -8,8 +8,8 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 const ROOMS = ['core', 'wire', 'mapping', 'policy', 'role', 'engine', 'sim', 'linux', 'daemon'];
 /** A technology as the configuration names it, in a string. */
 const NAMED = /['"`](6to4|6rd|isatap|teredo)['"`]/;
-/** Where a tunnel is put together, and where its configuration becomes one. */
-const TABLES = ['engine/spec.ts', 'engine/technologies.ts', 'daemon/resolve.ts'];
+/** Where a tunnel is put together, where its configuration becomes one, and where its status is told: each a table. */
+const TABLES = ['engine/spec.ts', 'engine/technologies.ts', 'daemon/resolve.ts', 'daemon/status-details.ts'];
 /** Where the word is the answer, not a question: what an address is, and a row of IANA's registry. */
 const WORDS = ['mapping/recognise.ts', 'policy/special-addresses.ts'];
 

@@ -266,3 +266,24 @@ test('what a killed service has set for its lease is undone by the next', async 
   expect(await next.stop()).toBe(Exit.done);
   expect(net.snapshot(net.host)).toBe(before);
 });
+
+test('a router that lost its power comes back to another address, and takes back what its LAN still believes', async ({
+  net,
+  provider,
+}) => {
+  const pc = net.addLan();
+  await Promise.all([provider.serve(leaseOf('192.0.2.100')), provider.relay()]);
+  const config = net.configure('home', `${EDGE}${LAN}`);
+  const home = await net.service(net.host, config);
+  const addresses = () => net.exec(pc, 'ip -6 -o address show dev tdmp scope global');
+  await expect.poll(addresses, { timeout: 8000 }).toContain('3fff:664:0:7:');
+  await home.stop('SIGKILL');
+  net.exec(net.host, 'ip -4 address flush dev tdmh');
+  await provider.serve(leaseOf('192.0.2.150'));
+  const next = await net.service(net.host, config);
+  await next.line('tunnel up');
+  await expect.poll(addresses, { timeout: 8000 }).toContain('3fff:696:0:7:');
+  await expect.poll(addresses, { timeout: 8000 }).toMatch(/3fff:664:0:7:.*deprecated/);
+  expect(net.reaches(pc)).toBe(true);
+  expect(await next.stop()).toBe(Exit.done);
+});
