@@ -1,19 +1,33 @@
 /** What forwards in the node while a case is measured: nothing but the kernel, a loop without any check, or the daemon. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AllocationTrace } from './allocation.js';
+import { TUNNELS, type TunnelType } from './packets.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** The core that the packet source leaves free. */
 const CPU = 1;
 
 /** In the order in which they take turns. */
-export const FORWARDERS = ['none', 'plain', 'daemon'] as const;
+export const FORWARDERS = ['none', 'plain', '6to4', '6rd', 'isatap'] as const;
+/** Nothing, the plainest loop, or the daemon with a tunnel of that type. */
 export type Forwarder = (typeof FORWARDERS)[number];
 
-const CONFIG = (folder: string): string => `
+/** The lines of the one `[[tunnel]]`. */
+const TUNNEL: Record<TunnelType, readonly string[]> = {
+  '6to4': ['role = "relay"'],
+  '6rd': [
+    'role = "border-relay"',
+    `prefix = "${TUNNELS['6rd'].prefix}"`,
+    `ipv4-mask-length = ${TUNNELS['6rd'].ipv4MaskLength}`,
+    `ipv4-prefix = "${TUNNELS['6rd'].ipv4Prefix}"`,
+  ],
+  isatap: ['role = "router"', `prefix = "${TUNNELS.isatap.prefix}"`],
+};
+
+const CONFIG = (folder: string, type: TunnelType): string => `
 [node]
 name     = "bench"
 identity = "2001:db8:5::6404"
@@ -21,10 +35,10 @@ control  = "${folder}/control.sock"
 state    = "${folder}/state"
 
 [[tunnel]]
-type  = "6to4"
-role  = "relay"
-local = "192.88.99.1"
+type  = "${type}"
+local = "${TUNNELS[type].local}"
 mtu   = 1480
+${TUNNEL[type].join('\n')}
 
 [policy]
 allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
@@ -40,20 +54,20 @@ export function start(forwarder: Forwarder, namespace: string, folder: string): 
       return null;
     case 'plain':
       return new NodeProgram(namespace, [...MEASURED, '--import', 'tsx', join(root, 'bench', 'plain-loop.ts')]);
-    case 'daemon':
-      return new NodeProgram(namespace, [...MEASURED, ...daemon(folder)]);
+    default:
+      return new NodeProgram(namespace, [...MEASURED, ...daemon(folder, forwarder)]);
   }
 }
 
-/** Starts the daemon as an operator would, with all cores to itself. */
+/** Starts the daemon as an operator would, as a 6to4 relay, with all cores to itself. */
 export function startDaemon(namespace: string, folder: string): NodeProgram {
-  return new NodeProgram(namespace, [process.execPath, ...daemon(folder)]);
+  return new NodeProgram(namespace, [process.execPath, ...daemon(folder, '6to4')]);
 }
 
-function daemon(folder: string): string[] {
+function daemon(folder: string, type: TunnelType): string[] {
   const config = join(folder, 'tsunagi.toml');
   mkdirSync(join(folder, 'state'), { recursive: true });
-  writeFileSync(config, CONFIG(folder));
+  writeFileSync(config, CONFIG(folder, type));
   return [join(root, 'bin', 'tsunagi.js'), 'run', '--config', config];
 }
 
@@ -89,6 +103,13 @@ export class NodeProgram {
   residentMiB(): number {
     const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#process.pid}/status`, 'utf8'));
     return Number(kib?.[1] ?? Number.NaN) / 1024;
+  }
+
+  /** Processor time of all its threads so far, nanoseconds: the kernel's work on its behalf included. */
+  processorTime(): number {
+    const tasks = `/proc/${this.#process.pid}/task`;
+    const times = readdirSync(tasks).map((task) => Number(readFileSync(join(tasks, task, 'schedstat'), 'utf8').split(' ')[0]));
+    return times.reduce((sum, time) => sum + time, 0);
   }
 
   /** Ends it; resolves when it has ended. */

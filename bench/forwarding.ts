@@ -1,7 +1,7 @@
 /**
  * What one packet thread moves, beside the kernel's plain IPv6 forwarding over the same cables.
  *
- * The real daemon runs as a relay in the middle of three namespaces; a source in the kernel sends one
+ * The real daemon runs in the middle of three namespaces, as 6to4 relay, 6rd border relay and ISATAP router by turns; a source in the kernel sends one
  * packet over and over from the first, and what arrives in the third is counted. Cases take turns, so
  * that a noisy machine is noisy for all of them; what is compared is the ratio within a round. The source
  * sends as fast as it can, so each figure is what gets through under overload.
@@ -14,9 +14,9 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { FORWARDERS, type Forwarder, start, startDaemon } from './forwarder.js';
+import { FORWARDERS, type Forwarder, type NodeProgram, start, startDaemon } from './forwarder.js';
 import { BenchNetwork } from './network.js';
-import { type PacketKind, packet } from './packets.js';
+import { type PacketKind, packet, type TunnelType } from './packets.js';
 import { type BenchReport, type CaseResult, performancePage, reportTable } from './report.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,19 +35,76 @@ interface Case {
   readonly counted: readonly [namespace: string, device: string];
   /** What runs in the node meanwhile. */
   readonly forwarder: Forwarder;
+  /** Name of the case whose round it is compared with; null: none. */
+  readonly against: string | null;
 }
 
 const CASES: readonly Case[] = [
-  { name: 'source', title: 'packet source alone, into the node', kind: 'discarded', counted: ['node', 'v0'], forwarder: 'none' },
-  { name: 'kernel', title: 'kernel, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], forwarder: 'none' },
-  { name: 'plain-encapsulate', title: 'plainest loop, IPv6 to 6to4', kind: 'to-6to4', counted: ['sink', 'v1'], forwarder: 'plain' },
-  { name: 'plain-decapsulate', title: 'plainest loop, 6to4 to IPv6', kind: 'from-6to4', counted: ['sink', 'v1'], forwarder: 'plain' },
-  { name: 'encapsulate', title: 'worker, IPv6 to 6to4', kind: 'to-6to4', counted: ['sink', 'v1'], forwarder: 'daemon' },
-  { name: 'decapsulate', title: 'worker, 6to4 to IPv6', kind: 'from-6to4', counted: ['sink', 'v1'], forwarder: 'daemon' },
+  {
+    name: 'source',
+    title: 'packet source alone, into the node',
+    kind: 'discarded',
+    counted: ['node', 'v0'],
+    forwarder: 'none',
+    against: null,
+  },
+  { name: 'kernel', title: 'kernel, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], forwarder: 'none', against: null },
+  {
+    name: 'plain-encapsulate',
+    title: 'plainest loop, IPv6 to 6to4',
+    kind: 'to-6to4',
+    counted: ['sink', 'v1'],
+    forwarder: 'plain',
+    against: null,
+  },
+  {
+    name: 'plain-decapsulate',
+    title: 'plainest loop, 6to4 to IPv6',
+    kind: 'from-6to4',
+    counted: ['sink', 'v1'],
+    forwarder: 'plain',
+    against: null,
+  },
+  ...workerCases('6to4', '6to4'),
+  ...workerCases('6rd', '6rd'),
+  ...workerCases('isatap', 'ISATAP'),
 ];
 
-/** Runs the source for `seconds`; answers with packets a second that were sent, and that were counted at the case's place. */
-async function measure(net: BenchNetwork, item: Case, seconds: number, octets: number): Promise<{ sent: number; arrived: number }> {
+/** Both ways of the daemon with a tunnel of that type; the way of 6to4 is what the others are measured against. */
+function workerCases(forwarder: TunnelType, title: string): Case[] {
+  const counted = ['sink', 'v1'] as const;
+  return [
+    {
+      name: `${forwarder}-encapsulate`,
+      title: `worker, IPv6 to ${title}`,
+      kind: `to-${forwarder}`,
+      counted,
+      forwarder,
+      against: '6to4-encapsulate',
+    },
+    {
+      name: `${forwarder}-decapsulate`,
+      title: `worker, ${title} to IPv6`,
+      kind: `from-${forwarder}`,
+      counted,
+      forwarder,
+      against: '6to4-decapsulate',
+    },
+  ];
+}
+
+/** What one case came to in one round. */
+interface Figures {
+  /** Packets a second that were sent, and that were counted at the case's place. */
+  readonly sent: number;
+  readonly arrived: number;
+  /** Nanoseconds of the program's processor time for each packet that was counted; null: nothing but the kernel works. */
+  readonly processor: number | null;
+}
+
+/** Runs the source for `seconds`. */
+async function measure(net: BenchNetwork, item: Case, program: NodeProgram | null, seconds: number, octets: number): Promise<Figures> {
+  const spent = program?.processorTime() ?? 0;
   const before = net.received(...item.counted);
   const source = spawn(
     'ip',
@@ -75,7 +132,9 @@ async function measure(net: BenchNetwork, item: Case, seconds: number, octets: n
   const code = await new Promise((resolve) => source.once('exit', resolve));
   if (code !== 0) throw new Error(`the packet source ended with ${code}`);
   const { sent, seconds: took } = JSON.parse(text) as { sent: number; seconds: number };
-  return { sent: sent / took, arrived: (net.received(...item.counted) - before) / took };
+  const arrived = net.received(...item.counted) - before;
+  const processor = program === null ? null : (program.processorTime() - spent) / arrived;
+  return { sent: sent / took, arrived: arrived / took, processor };
 }
 
 async function main(): Promise<void> {
@@ -91,7 +150,7 @@ async function main(): Promise<void> {
   const [rounds, seconds, octets] = [values.rounds, values.seconds, values.octets].map(Number);
   const folder = mkdtempSync(join(tmpdir(), 'tsunagi-bench-'));
   const net = new BenchNetwork(`tsb-${process.pid}`);
-  const results: CaseResult[] = CASES.map(({ name, title }) => ({ name, title, sent: [], arrived: [] }));
+  const results: CaseResult[] = CASES.map(({ name, title, against }) => ({ name, title, against, sent: [], arrived: [], processor: [] }));
   const loadBefore = loadavg()[0];
   const memory: number[] = [];
   let allocated = 0;
@@ -112,20 +171,21 @@ async function main(): Promise<void> {
         try {
           await program?.ready();
           // Both directions run until they are compiled: what is measured is the long run.
-          if (program !== null) for (const item of cases) await measure(net, item, WARM_UP, octets);
+          if (program !== null) for (const item of cases) await measure(net, item, program, WARM_UP, octets);
           program?.allocations.restart();
           for (const item of cases) {
-            const { sent, arrived } = await measure(net, item, seconds, octets);
+            const { sent, arrived, processor } = await measure(net, item, program, seconds, octets);
             const result = results[CASES.indexOf(item)];
             result.sent.push(sent);
             result.arrived.push(arrived);
-            if (forwarder === 'daemon') carried += arrived * seconds;
+            if (processor !== null) result.processor.push(processor);
+            if (item.against !== null) carried += arrived * seconds;
             process.stderr.write(`round ${round + 1}/${rounds}: ${item.title}: ${Math.round(arrived / 1000)} kpps\n`);
           }
         } finally {
           await program?.stop();
         }
-        if (forwarder === 'daemon') allocated += program?.allocations.octets ?? 0;
+        if (cases.every(({ against }) => against !== null)) allocated += program?.allocations.octets ?? 0;
       }
     }
   } finally {

@@ -19,7 +19,7 @@ export const ADDRESS = {
   sink6: '2001:db8:6::2',
   nodeSink4: '198.51.100.1',
   sink4: '198.51.100.2',
-  /** A 6to4 site behind the sink, and one behind the source. */
+  /** A site or an ISATAP host behind the sink, and one behind the source. */
   siteAtSink: '192.0.2.9',
   siteAtSource: '192.0.2.77',
   web: '2001:db8:80::80',
