@@ -114,6 +114,12 @@ test('check prints every problem with its place and ends with status 3, or says 
   const valid = await invoke('check', '--config', config, '--json');
   expect([valid.status, JSON.parse(valid.out.join())]).toMatchObject([0, { valid: true }]);
 
+  writeFileSync(config, `${tunnel}local = "8.8.8.8"\n`);
+  expect((await invoke('check', '--config', config)).out).toEqual([
+    `${config} is valid`,
+    'tunnel 6to4-host would be down here and now: 8.8.8.8 is on no interface',
+  ]);
+
   writeFileSync(config, `${tunnel}mtu = 99\nttll = 4\n`);
   const { status, out, err } = await invoke('check', '--config', config);
   expect([status, out.length]).toEqual([3, 2]);

@@ -19,6 +19,10 @@ export function checkCommand(io: Io): Command {
       else for (const problem of problems) io.out(formatProblem(problem));
       const errors = problems.filter(({ severity }) => severity === 'error').length;
       if (!valid) throw new Failure(Exit.configuration, `${file} is invalid: ${errors === 1 ? 'one error' : `${errors} errors`}`);
-      if (!json) io.out(`${file} is valid`);
+      if (json) return;
+      io.out(`${file} is valid`);
+      for (const { name, down } of configuration.node.tunnels) {
+        if (down !== null) io.out(`tunnel ${name} would be down here and now: ${down}`);
+      }
     });
 }
