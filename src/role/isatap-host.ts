@@ -294,7 +294,8 @@ export class IsatapHost implements Role, Speaker {
 
   /**
    * Routers that are still potential ones, and what they said, are as good as heard: they are asked when their time comes.
-   * The first was in use, so it is there; one that should have been before it has failed, and is asked at once.
+   * The first was in use, so it is there; one that should have been before it has failed, and is asked at once. Of one that
+   * leads to some prefixes only nothing else is known than that it was heard.
    */
   #inherit(learned: Learned, neighbors: NeighborCache, now: Millis): void {
     const memberAt = (address: Uint8Array) => {
@@ -307,6 +308,13 @@ export class IsatapHost implements Role, Speaker {
       const bits = memberAt(router.address);
       if (bits === null || inOrder(router, first) < 0) continue;
       if (router === first) neighbors.heard(bits, router.address, now);
+      this.#solicitations.heard(bits, this.#advertised.nextExpiry(now) - now, now);
+    }
+    const isDefault = (address: Uint8Array) => learned.routers.some((router) => same(router.address, 0, address, 0, ADDRESS_LEN));
+    for (const { router } of learned.routes) {
+      const bits = isDefault(router) ? null : memberAt(router);
+      if (bits === null) continue;
+      neighbors.heard(bits, router, now);
       this.#solicitations.heard(bits, this.#advertised.nextExpiry(now) - now, now);
     }
     this.#reachable = this.#reachableMembers(neighbors, now);
