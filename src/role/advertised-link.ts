@@ -36,7 +36,8 @@ interface Prefix {
   preferredUntil: Millis;
 }
 
-const PREFERENCE: Record<RouterPreference, number> = { high: 0, medium: 1, low: 2 };
+/** The order of preferences: the lower, the better. */
+export const PREFERENCE: Record<RouterPreference, number> = { high: 0, medium: 1, low: 2 };
 
 /** Nothing has been heard yet. */
 export const NOTHING_LEARNED: Learned = { routers: [], prefixes: [], routes: [], mtu: 0 };

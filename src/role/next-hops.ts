@@ -5,12 +5,11 @@
  */
 import { isatapBits } from '../mapping/isatap.js';
 import { mask4, type Prefix6 } from '../wire/address.js';
-import type { RouterPreference } from '../wire/ndisc.js';
 import { i32 } from '../wire/octets.js';
+import { PREFERENCE } from './advertised-link.js';
 import type { Learned } from './role.js';
 
 const WORDS = 4;
-const PREFERENCE: Record<RouterPreference, number> = { high: 0, medium: 1, low: 2 };
 const EVERYTHING: Prefix6 = { addr: new Uint8Array(16), len: 0 };
 
 /** See the head of the file. */
