@@ -114,9 +114,8 @@ ${remarks(report)
 ## What is measured
 
 Three namespaces in a row. A source in the kernel (an XDP program on live frames) sends one packet over and
-over into the node with a core to itself; the daemon has the other core, with one worker and one tunnel: 6to4 relay, 6rd border
-relay or ISATAP router by turns. What the third
-namespace receives is counted by its interface. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
+over into the node with a core to itself; the daemon has the other core, with one worker and one tunnel: 6to4 relay,
+6rd border relay or ISATAP router by turns. What the third namespace receives is counted by its interface. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
 all, over the same cables. Mind that it forwards on the source's core, beside the source, while a worker has a core of its own:
 the column *of kernel* flatters the worker by what the source costs. The plainest loop is the fair neighbour. *Plainest loop* reads and writes the same devices from JavaScript with a header pushed or pulled and
 not one check, counter or role: what the worker loses against it is what the product costs. All cases run under overload, which is what a relay meets on a bad day.
