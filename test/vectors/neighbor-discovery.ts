@@ -78,7 +78,21 @@ export function linkLayerOption(type: number): Uint8Array {
 }
 
 /** An option that says that it has no octets. */
-export const EMPTY_OPTION = Uint8Array.of(14, 0, 0, 0, 0, 0, 0, 0);
+const EMPTY_OPTION = Uint8Array.of(14, 0, 0, 0, 0, 0, 0, 0);
+
+/** Every way in which a message of its kind is none, RFC 4861 sections 6.1.1, 6.1.2, 7.1.1 and 7.1.2. */
+export function malformations(
+  fixedLen: number,
+): readonly (readonly [name: string, header: Partial<DiscoveryHeader>, options: readonly Uint8Array[]])[] {
+  return [
+    ['a-hop-limit-of-254', { hopLimit: 254 }, []],
+    ['a-wrong-checksum', { spoil: 1 }, []],
+    ['a-code-of-1', { code: 1 }, []],
+    ['an-octet-too-few', { cut: fixedLen - 1 }, []],
+    ['an-option-without-octets', {}, [EMPTY_OPTION]],
+    ['half-an-option', {}, [Uint8Array.of(14, 2, 0, 0, 0, 0, 0, 0)]],
+  ];
+}
 
 /** Hop limit 255 unless it is said. */
 function message({ code = 0, spoil = 0, cut, ...header }: DiscoveryHeader, type: number, body: Uint8Array): Uint8Array {

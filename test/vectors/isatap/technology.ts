@@ -1,11 +1,16 @@
 /** ISATAP: RFC 5214, with RFC 4861 and 4191 over it. */
 import type { Technology } from '../technology.js';
-import { discovery } from './discovery.js';
+import { advertisements } from './advertisements.js';
+import { checks } from './checks.js';
+import { headers } from './headers.js';
+import { neighbors } from './neighbors.js';
+import { routers } from './routers.js';
 import { sites } from './sites.js';
+import { solicitations } from './solicitations.js';
 
 export const isatap: Technology = {
   folder: 'isatap',
-  cases: [...discovery, ...sites],
+  cases: [...sites, ...checks, ...routers, ...headers, ...solicitations, ...advertisements, ...neighbors],
   reasons: [
     'truncated',
     'not_ipv6',

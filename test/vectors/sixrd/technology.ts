@@ -1,12 +1,13 @@
 /** 6rd: RFC 5969, 7084. */
 import { rowsOf, type Technology } from '../technology.js';
 import { checks } from './checks.js';
+import { domains } from './domains.js';
 import { headers } from './headers.js';
 import { sites } from './sites.js';
 
 export const sixRd: Technology = {
   folder: '6rd',
-  cases: [...sites, ...checks, ...headers],
+  cases: [...sites, ...domains, ...checks, ...headers],
   reasons: [
     'truncated',
     'not_ipv6',
