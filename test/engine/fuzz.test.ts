@@ -18,7 +18,7 @@ import type { NodeSpec } from '../../src/engine/spec.js';
 import { sixToFour } from '../../src/mapping/sixrd.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
 import { echoRequest, hex, icmp6, ipv4 } from '../vectors/compose.js';
-import { loadVectors } from '../vectors/load.js';
+import { allVectors } from '../vectors/load.js';
 import { nodeOf } from '../vectors/node.js';
 import { Chance, LONGEST, PacketSource } from './packet-source.js';
 
@@ -199,7 +199,7 @@ function checkInner({ b, off, end }: Frame): void {
   if (!fine) throw new Error(`sent to IPv6: ${Buffer.from(b.subarray(off, end)).toString('hex')}`);
 }
 
-const vectors = loadVectors('6to4');
+const vectors = allVectors();
 const corpusOf = (from: string) =>
   vectors
     .filter((vector) => vector.from === from)
