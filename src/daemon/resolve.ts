@@ -89,18 +89,16 @@ function resolveIsatap(config: IsatapConfig, slot: number, judge: Judge): Isatap
   judge.refuseOwn(config, source, unicast);
   if (config.role === 'router') judge.wantForwarding();
   const potentialRouters = config.role === 'host' ? potentialRoutersOf(config, judge) : [];
-  const learned = facts.found.learned.get(config.name) ?? null;
   const common = commonOf(config, slot, { source, bringsAddresses: false, dontFragment: false, lans: [] }, judge);
   return {
     ...common,
     // RFC 4861 section 6.3.4: routers may make the MTU of the link smaller than it would be, and no larger.
-    mtu: learned === null || learned.mtu < MIN_MTU ? common.mtu : Math.min(common.mtu, learned.mtu),
+    mtu: Math.min(common.mtu, Math.max(MIN_MTU, common.learned?.mtu || common.mtu)),
     type: 'isatap',
     role: config.role,
     potentialRouters,
     prefix: config.prefix,
     routerLifetime: config.routerLifetime,
-    learned,
   };
 }
 

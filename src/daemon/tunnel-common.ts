@@ -42,6 +42,7 @@ export function commonOf(config: TunnelConfig, slot: number, decided: Decisions,
     dontFragment,
     icmpRate: config.icmpRate,
     lans,
+    learned: judge.host.facts.found.learned.get(config.name) ?? null,
   };
 }
 

@@ -112,12 +112,14 @@ export class Pipeline {
     const lanes: Lane[] = [];
     for (const spec of node.tunnels) {
       const old = before.get(spec.name);
-      const kept = old !== undefined && sameNode && sameSpec(spec, old.tunnel.spec);
+      const kept = old !== undefined && sameNode && this.#isSame(spec, old.tunnel.spec);
       if (old !== undefined && !kept) this.#leave(old, spec, now);
       if (this.#slots.get(spec.slot) !== spec.name) clearSlot(this.#counters.row, spec.slot);
       this.#slots.set(spec.slot, spec.name);
       const inherited = old?.tunnel.heritage(now) ?? NO_HERITAGE;
-      const heritage = { ...inherited, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
+      // Another address may be at another site: its routers are others'.
+      const learned = old !== undefined && sameSpec(spec.local, old.tunnel.spec.local) ? inherited.learned : null;
+      const heritage = { learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
       const role = { node: context, random: this.#random, speaks: this.#owner, before: heritage, now };
       const tunnel = kept ? old.tunnel : new Tunnel(spec, this.#counters, role);
       lanes.push(this.#lane(tunnel, ports, old?.told ?? null));
@@ -165,6 +167,11 @@ export class Pipeline {
   withdraw(now: Millis): void {
     for (const lane of this.#lanes) this.#leave(lane, null, now);
     if (this.#transmit !== null) this.#leases.withdraw(this.#transmit, now);
+  }
+
+  /** True when a tunnel need not be made anew. Of what its own role has learned the owner thread needs no telling. */
+  #isSame(spec: TunnelSpec, old: TunnelSpec): boolean {
+    return sameSpec(spec, this.#owner ? { ...old, learned: spec.learned } : old);
   }
 
   #tellLearned(lane: Lane): void {

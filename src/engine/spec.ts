@@ -124,6 +124,8 @@ export interface TunnelCommon {
   readonly icmpRate: number;
   /** LANs behind it; none unless it is a router. */
   readonly lans: readonly LanSpec[];
+  /** What its owner thread has learned from routers, for the others and for the host; null as long as that is nothing. */
+  readonly learned: Learned | null;
 }
 
 /** 6to4, RFC 3056. */
@@ -171,8 +173,6 @@ export interface IsatapSpec extends TunnelCommon {
   readonly prefix: Uint8Array | null;
   /** Router: seconds for which it is a default router; 0: it is none. */
   readonly routerLifetime: number;
-  /** Host: what its owner thread has learned; null as long as that is nothing. */
-  readonly learned: Learned | null;
 }
 
 /** Every kind of tunnel. */

@@ -249,7 +249,7 @@ export class Tunnel {
 
   /** Readies an ICMPv6 error for the carrier; false when the role does not let it pass. */
   #send(error: Frame, now: Millis): boolean {
-    if (this.#role.encapsulate(error.b, error.off, this.#outer, now) !== Drop.none) return false;
+    if (this.#role.route(error.b, error.off, this.#outer, now) !== Drop.none) return false;
     this.#push(error, this.#flags);
     return true;
   }
@@ -281,6 +281,7 @@ export class Tunnel {
     const sent = this.#role.route(b, inner, outer, now) === Drop.none;
     if (!sent || outer.remote.addr !== dst4(b, quoted) || outer.local.addr !== src4(b, quoted)) return IcmpKind.received_unrelated;
     const innerEnd = Math.min(end, inner + totalLen6(b, inner));
+    this.#speaker.suspect(outer.remote);
     if (speaks)
       this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
     return TRANSLATED;

@@ -90,6 +90,9 @@ export class BorderRelayWatch implements Speaker {
     return this.#lans.heritage(now);
   }
 
+  /** See {@link Speaker}: relays are asked often enough. */
+  suspect(): void {}
+
   /** See {@link Speaker}. */
   withdraw(now: Millis, except: readonly string[]): void {
     this.#lans.withdraw(now, except);

@@ -93,7 +93,8 @@ export class IsatapHost implements Role, Speaker {
     this.#link = new IsatapLink(options, false);
     this.#neighbors = speaks && local !== null ? new NeighborCache(options.mtu, random) : null;
     this.#solicitations = new RouterSolicitations(speaks ? [...this.#members] : [], options.solicitInterval ?? MIN_INTERVAL, random, now);
-    const inherited = (speaks ? options.before.learned : null) ?? options.learned;
+    // The thread that speaks knows itself what it knows: what others were told by it is forgotten with it.
+    const inherited = speaks ? (options.before.learned ?? (options.learned === null ? null : NOTHING_LEARNED)) : options.learned;
     // What is known already stays the same to whoever compares.
     this.learned = inherited !== null && options.learned !== null && saysTheSame(options.learned, inherited) ? options.learned : inherited;
     this.errorSource = this.#link.linkLocal;
@@ -152,7 +153,7 @@ export class IsatapHost implements Role, Speaker {
     return this.#link.isOwn(b, off);
   }
 
-  /** An ICMPv4 error or the like says that the neighbour at `ep` may be gone (RFC 5214 section 7.2): it is asked soon if it is used. */
+  /** See {@link Speaker}; RFC 5214 section 7.2: it is asked soon if it is used. */
   suspect(ep: Endpoint): void {
     this.#neighbors?.suspect(ep.bits);
   }

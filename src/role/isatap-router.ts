@@ -142,6 +142,9 @@ export class IsatapRouter implements Role, Speaker {
     return NO_HERITAGE;
   }
 
+  /** See {@link Speaker}: a router watches nobody. */
+  suspect(): void {}
+
   /** See {@link Speaker}: hosts find out by asking. */
   withdraw(): void {
     this.#waiting.clear();

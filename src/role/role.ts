@@ -104,6 +104,8 @@ export interface Speaker {
   heritage(now: Millis): Heritage;
   /** What was learned so far: the same object until it changes. null: nothing is ever learned. */
   readonly learned: Learned | null;
+  /** An ICMPv4 error about a packet of this tunnel says that nobody may be at `ep` any more. It may be forged: a reason to ask, no more. */
+  suspect(ep: Endpoint): void;
   /** The tunnel stops, except on the LANs named: whoever was told of it is to be told that it is gone. */
   withdraw(now: Millis, except: readonly string[]): void;
   /** Call at or after `nextTimeout()`; calling early does nothing. */
@@ -141,6 +143,7 @@ export const SILENT: Speaker = {
   learned: null,
   fromLan: () => Drop.destination_mismatch,
   heritage: () => NO_HERITAGE,
+  suspect: () => {},
   withdraw: () => {},
   handleTimeout: () => {},
   nextTimeout: () => Number.POSITIVE_INFINITY,

@@ -50,6 +50,9 @@ export class SiteLans implements Speaker {
     return { lans: this.#lans.flatMap((lan) => lan.advertised(now)), learned: null };
   }
 
+  /** See {@link Speaker}: a site keeps no watch over endpoints. */
+  suspect(): void {}
+
   /** See {@link Speaker}. */
   withdraw(now: Millis, except: readonly string[]): void {
     this.#lans.forEach((lan, i) => {

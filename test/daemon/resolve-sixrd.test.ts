@@ -65,6 +65,7 @@ test('6RD-11: a customer edge takes the private source address of its default ro
       relays: [ip('10.0.0.1')],
       probesRelays: false,
       hubAndSpoke: false,
+      learned: null,
       leaseUntil: Infinity,
     },
   ]);

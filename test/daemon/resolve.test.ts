@@ -36,6 +36,7 @@ test('a host takes the source address of its default route', () => {
         icmpRate: 1000,
         relay: ip('192.88.99.1'),
         interfaceId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1),
+        learned: null,
         lans: [],
       },
     ],

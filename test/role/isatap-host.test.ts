@@ -669,11 +669,14 @@ describe('the role that follows', () => {
     expect(hostOf().heritage(0)).toEqual(NO_HERITAGE);
   });
 
-  test('what ended meanwhile is not inherited; a tunnel that starts anew may be told by its configuration', () => {
+  test('what ended meanwhile is not inherited; what others were told by a thread that is at another site by now is forgotten', () => {
     const before = Campus.settled();
     const learned = before.learned;
     const late = hostOf({ before: { ...NO_HERITAGE, learned } }, 1, 1000 + 10 * HOUR);
     expect(late.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0 });
-    expect(hostOf({ learned }).isOwn(address(global(HOST)), 0)).toBe(true);
+    const moved = hostOf({ learned });
+    expect(moved.isOwn(address(global(HOST)), 0)).toBe(false);
+    expect(moved.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0 });
+    expect(hostOf({ learned, speaks: false }).isOwn(address(global(HOST)), 0)).toBe(true);
   });
 });
