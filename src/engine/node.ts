@@ -1,30 +1,51 @@
-/** What all tunnels of one node share, made once from its snapshot. */
+/** What all tunnels of one node share: what its own addresses are, and which ones may be endpoints. */
 import { OwnAddresses, OwnAddresses6 } from '../policy/own-addresses.js';
 import { EndpointPolicy } from '../policy/special-addresses.js';
-import type { NodeSpec } from './spec.js';
+import { type NodeSpec, sameSpec } from './spec.js';
 import { addressesOf, domainsOf } from './technologies.js';
 
-/** The node as its tunnels see it. */
+/** The node as its tunnels see it. Its addresses may become others under them; all else is for life. */
 export class NodeContext {
   /** Endpoints of 6to4 and Teredo: globally reachable ones. */
   readonly endpoints: EndpointPolicy;
   /** Endpoints of 6rd and ISATAP: any unicast ones. */
   readonly unicast: EndpointPolicy;
-  readonly own: OwnAddresses;
+  readonly own = new OwnAddresses([]);
   readonly identity: Uint8Array | null;
   /** An IPv6 address of the host outside its tunnels; null when it has none. */
   readonly native: Uint8Array | null;
-  /** The node's IPv6 addresses, those of tunnels aside. */
-  readonly own6: OwnAddresses6;
+  readonly #fixed: unknown;
+  #own6 = new OwnAddresses6([]);
 
   constructor(spec: NodeSpec) {
     this.endpoints = new EndpointPolicy(spec.allowIpv4, spec.broadcasts);
     this.unicast = EndpointPolicy.unicast(spec.allowIpv4, spec.broadcasts);
     this.identity = spec.identity;
     this.native = spec.ownIpv6[0] ?? null;
-    const native = spec.identity === null ? spec.ownIpv6 : [spec.identity, ...spec.ownIpv6];
-    this.own6 = new OwnAddresses6(native);
-    const own6 = new OwnAddresses6([...native, ...spec.tunnels.flatMap(addressesOf)]);
-    this.own = new OwnAddresses(spec.ownIpv4, spec.tunnels.flatMap(domainsOf), own6);
+    this.#fixed = fixedOf(spec);
+    this.become(spec);
   }
+
+  /** The node's IPv6 addresses, those of tunnels aside. */
+  get own6(): OwnAddresses6 {
+    return this.#own6;
+  }
+
+  /** True when this context can become that of `spec`. */
+  suits(spec: NodeSpec): boolean {
+    return sameSpec(this.#fixed, fixedOf(spec));
+  }
+
+  /** Takes the addresses of `spec`, which it suits. */
+  become(spec: NodeSpec): void {
+    const native = spec.identity === null ? spec.ownIpv6 : [spec.identity, ...spec.ownIpv6];
+    this.#own6 = new OwnAddresses6(native);
+    const all6 = new OwnAddresses6([...native, ...spec.tunnels.flatMap(addressesOf)]);
+    this.own.become(spec.ownIpv4, spec.tunnels.flatMap(domainsOf), all6);
+  }
+}
+
+/** What roles are built with: another one makes them anew. */
+function fixedOf({ identity, allowIpv4, broadcasts, ownIpv6 }: NodeSpec): unknown {
+  return { identity, allowIpv4, broadcasts, native: ownIpv6[0] ?? null };
 }

@@ -25,7 +25,6 @@ import type { News } from './news.js';
 import { NodeContext } from './node.js';
 import type { Port } from './port.js';
 import { type NodeSpec, sameSpec, type TunnelSpec } from './spec.js';
-import { addressesOf, domainsOf } from './technologies.js';
 import { Tunnel } from './tunnel.js';
 
 /** What a packet thread reads and writes. Maps are by interface name. */
@@ -85,7 +84,7 @@ export class Pipeline {
   readonly #leases: Leases;
   readonly #lanMemory: LanMemory;
   #ports: Ports | null = null;
-  #node: NodeSpec | null = null;
+  #context: NodeContext | null = null;
   #lanes: Lane[] = [];
   /** Names of the tunnels whose counts stand in each slot. */
   readonly #slots = new Map<number, string>();
@@ -106,8 +105,11 @@ export class Pipeline {
    * change keeps its state; LANs of one that did, or is gone, are told. The old ports must still be open.
    */
   configure(node: NodeSpec, ports: Ports, now: Millis): void {
-    const context = new NodeContext(node);
-    const sameNode = this.#node !== null && sameSpec(sharedBy(node), sharedBy(this.#node));
+    const known = this.#context;
+    const sameNode = known?.suits(node) === true;
+    const context = sameNode ? known : new NodeContext(node);
+    context.become(node);
+    this.#context = context;
     const before = new Map(this.#lanes.map((lane) => [lane.tunnel.spec.name, lane]));
     const lanes: Lane[] = [];
     for (const spec of node.tunnels) {
@@ -135,7 +137,6 @@ export class Pipeline {
     for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(transmit);
     this.#lanes = lanes;
     this.#ports = ports;
-    this.#node = node;
   }
 
   /** Moves what waits at every port by at most one batch each, and runs due timers. Returns the packets handled; 0: nothing waits. */
@@ -365,11 +366,6 @@ function refusesEnds(reason: number): boolean {
     reason === Drop.untrusted_peer ||
     reason === Drop.not_potential_router
   );
-}
-
-/** What all tunnels of a node look at: when it changes, each is made anew. */
-function sharedBy({ dhcp: _, tunnels, ...node }: NodeSpec): unknown {
-  return { ...node, tunnels: tunnels.map((tunnel) => ({ addresses: addressesOf(tunnel), domains: domainsOf(tunnel) })) };
 }
 
 /** Interfaces of the LANs behind a tunnel. */

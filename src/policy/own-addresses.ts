@@ -23,17 +23,22 @@ const NOT_UNIQUE: readonly Prefix4[] = [
   { addr: 0xc0a80000, len: 16 },
 ];
 
-/** The node's IPv4 addresses. */
+/** The node's IPv4 addresses. They may become others under those who ask. */
 export class OwnAddresses {
-  readonly #addrs: Int32Array;
+  #addrs = new Int32Array();
   /** Those that mean this node wherever they are met. */
-  readonly #unique: Int32Array;
-  readonly #domains: readonly Mapping[];
-  readonly #own6: OwnAddresses6;
+  #unique = new Int32Array();
+  #domains: readonly Mapping[] = [];
+  #own6 = new OwnAddresses6([]);
   readonly #carried = new Endpoint();
 
-  /** `addrs`: every IPv4 address of the node; `domains`: those of its tunnels; `own6`: its IPv6 addresses, which lead nowhere else. */
+  /** See {@link become}. */
   constructor(addrs: readonly number[], domains: readonly Mapping[] = [], own6 = new OwnAddresses6([])) {
+    this.become(addrs, domains, own6);
+  }
+
+  /** `addrs`: every IPv4 address of the node; `domains`: those of its tunnels; `own6`: its IPv6 addresses, which lead nowhere else. */
+  become(addrs: readonly number[], domains: readonly Mapping[], own6: OwnAddresses6): void {
     this.#addrs = Int32Array.from(addrs);
     this.#domains = domains;
     this.#own6 = own6;

@@ -25,12 +25,14 @@ class Host {
   readonly ports: MemoryPorts;
   #learned: Learned | null = null;
 
-  constructor() {
+  /** `settled`: it has heard its router, and lives by that. */
+  constructor(settled = true) {
     this.node = this.resolve();
     this.ports = new MemoryPorts(this.node);
     const news = (one: News) => void this.news.push(one);
     this.pipeline = new Pipeline({ counters: this.counters, random: seeded(3), owner: true, news });
     this.pipeline.configure(this.node, this.ports, this.now);
+    if (!settled) return;
     this.hear(ROUTER, advertisement(ROUTER));
     this.follow();
   }
@@ -118,6 +120,18 @@ test('what the owner has learned itself does not make its tunnel anew: a packet 
   host.left();
   expect(host.count()).toEqual({ sent: 0, unreachable: 0 });
   host.pass(1000);
+  host.answer();
+  expect(host.count()).toEqual({ sent: 1, unreachable: 0 });
+});
+
+test('nor does the first advertisement, though the addresses of the node are others by it', () => {
+  const host = new Host(false);
+  host.hear(ROUTER, advertisement(ROUTER));
+  host.send(ECHO);
+  expect(host.news).toHaveLength(1);
+  host.follow();
+  host.run();
+  expect(host.count()).toEqual({ sent: 0, unreachable: 0 });
   host.answer();
   expect(host.count()).toEqual({ sent: 1, unreachable: 0 });
 });
