@@ -4,7 +4,7 @@ import { Isatap } from '../mapping/isatap.js';
 import { EndpointPolicy } from '../policy/special-addresses.js';
 import { IsatapHost } from '../role/isatap-host.js';
 import { IsatapRouter } from '../role/isatap-router.js';
-import { formatIpv6, formatPrefix6 } from '../wire/address.js';
+import { formatIpv6, formatPrefix6, prefix6At } from '../wire/address.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
 import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
 import type { IsatapSpec } from './spec.js';
@@ -62,18 +62,15 @@ export const isatap: Technology<IsatapSpec> = {
     });
     const { prefix, learned } = spec;
     // Which router a packet goes to is chosen by the role: the host sees one way into the tunnel.
-    const onLink = prefix === null ? [] : [{ addr: addressUnder(prefix, 0), len: 8 * PREFIX }];
-    onLink.push(...(learned?.prefixes.filter((one) => one.onLink).map((one) => one.prefix) ?? []));
-    onLink.push(...(learned?.routes.map((one) => one.prefix) ?? []));
+    const into = prefix === null ? [] : [prefix6At(prefix, 0, 8 * PREFIX, PREFIX)];
+    into.push(...(learned?.prefixes.filter((one) => one.onLink).map((one) => one.prefix) ?? []));
+    into.push(...(learned?.routes.map((one) => one.prefix) ?? []));
+    // A router may call itself the default one by a route, too (RFC 4191 section 2.3).
+    const isDefault = learned !== null && (learned.routers.length > 0 || into.some(({ len }) => len === 0));
     return [
       ...addresses,
-      ...onLink.map(({ addr, len }) => route(formatPrefix6({ addr: masked(addr, len), len }), PREFIX_ROUTE_METRIC)),
-      ...(learned !== null && learned.routers.length > 0 ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
+      ...into.filter(({ len }) => len > 0).map((one) => route(formatPrefix6(one), PREFIX_ROUTE_METRIC)),
+      ...(isDefault ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
     ];
   },
 };
-
-/** The address with all bits after the first `len` zero. */
-function masked(addr: Uint8Array, len: number): Uint8Array {
-  return addr.map((octet, i) => octet & (0xff00 >>> Math.min(8, Math.max(0, len - 8 * i))));
-}

@@ -6,7 +6,7 @@
  *   |<--------------- delegated prefix, delegatedLen bits ---------------->|
  */
 import type { Endpoint } from '../core/endpoint.js';
-import { mask4, type Prefix6 } from '../wire/address.js';
+import { mask4, mask6, type Prefix6 } from '../wire/address.js';
 import { i32, put32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
 
@@ -46,7 +46,7 @@ export class SixRd implements Mapping {
     this.#common = common & mask4(ipv4MaskLen);
     this.common = this.#common >>> 0;
     for (let i = 0; i < 4; i++) {
-      this.#masks[i] = mask4(Math.min(32, Math.max(0, prefix.len - 32 * i)));
+      this.#masks[i] = mask6(prefix.len, i);
       this.#words[i] = i32(prefix.addr, 4 * i) & this.#masks[i];
     }
     this.#firstWord = this.#words[0];

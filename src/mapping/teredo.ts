@@ -9,13 +9,18 @@
  * section 3.1): random, so a peer is compared by its whole address and found by the last six octets.
  */
 import type { Endpoint } from '../core/endpoint.js';
-import { put16, put32, u16, u32 } from '../wire/octets.js';
+import type { Random } from '../core/random.js';
+import { i32, put16, put32, u16, u32 } from '../wire/octets.js';
+import { readInverted, writeInverted } from '../wire/teredo.js';
 import type { Mapping } from './mapping.js';
 
 const SERVER = 4;
 const FLAGS = 8;
-const PORT = 10;
-const IPV4 = 12;
+const ENDPOINT = 10;
+/** Random1 and Random2: twelve bits. The others of the flags are 0 in addresses that are made today. */
+const RANDOM = 0x3cff;
+/** The first four octets of link-local addresses; the next four are zeros. */
+const LINK_LOCAL = 0xfe800000;
 
 /** The first four octets of every address, RFC 4380 section 2.6. */
 export const TEREDO_PREFIX = 0x20010000;
@@ -32,6 +37,18 @@ export function teredoFlags(b: Uint8Array, off: number): number {
   return u16(b, off + FLAGS);
 }
 
+/** Whether the cone flag is set in the address at `off`, or in the link-local one of a solicitation: only servers care. */
+export function isCone(b: Uint8Array, off: number): boolean {
+  return (teredoFlags(b, off) & TEREDO_CONE) !== 0;
+}
+
+/** Flags for a new address, RFC 5991 section 3.1: one of 4096, which who guesses addresses does not know. */
+export function drawTeredoFlags(random: Random): number {
+  const octets = new Uint8Array(2);
+  random(octets);
+  return u16(octets, 0) & RANDOM;
+}
+
 /** The Teredo addresses that one server's clients make. */
 export class Teredo implements Mapping {
   readonly #prefix: number;
@@ -40,16 +57,20 @@ export class Teredo implements Mapping {
 
   /** `server` and `flags` are what `addressFor` writes; `endpointOf` reads addresses of any server. */
   constructor(server = 0, flags = 0, prefix: number = TEREDO_PREFIX) {
-    this.#prefix = prefix;
-    this.#server = server;
+    this.#prefix = prefix | 0;
+    this.#server = server | 0;
     this.#flags = flags;
+  }
+
+  /** Whether the address at `b[off..off+16)` is a Teredo address, of whatever server. */
+  has(b: Uint8Array, off: number): boolean {
+    return i32(b, off) === this.#prefix;
   }
 
   /** See {@link Mapping}: the endpoint outside the client's NAT. */
   endpointOf(b: Uint8Array, off: number, ep: Endpoint): boolean {
-    if (u32(b, off) !== this.#prefix) return false;
-    ep.port = u16(b, off + PORT) ^ 0xffff;
-    ep.addr = ~u32(b, off + IPV4) >>> 0;
+    if (!this.has(b, off)) return false;
+    readInverted(b, off + ENDPOINT, ep);
     return true;
   }
 
@@ -58,7 +79,14 @@ export class Teredo implements Mapping {
     put32(b, off, this.#prefix);
     put32(b, off + SERVER, this.#server);
     put16(b, off + FLAGS, this.#flags);
-    put16(b, off + PORT, ~ep.port);
-    put32(b, off + IPV4, ~ep.addr);
+    writeInverted(b, off + ENDPOINT, ep);
   }
+}
+
+/**
+ * Link-local addresses for qualification, RFC 4380 sections 4 and 5.3.2: a client's is made of its local endpoint, a
+ * server's of its own address, port 3544 and the cone flag. Only written: who receives one takes any link-local address.
+ */
+export function teredoLinkLocal(flags: number): Pick<Mapping, 'addressFor'> {
+  return new Teredo(0, flags, LINK_LOCAL);
 }

@@ -4,7 +4,7 @@
  * something was learned, and read for every packet.
  */
 import { isatapBits } from '../mapping/isatap.js';
-import { mask4, type Prefix6 } from '../wire/address.js';
+import { mask6, type Prefix6 } from '../wire/address.js';
 import { i32 } from '../wire/octets.js';
 import { PREFERENCE } from './advertised-link.js';
 import type { Learned } from './role.js';
@@ -31,7 +31,7 @@ export class NextHops {
     this.routers = all.map(({ router }) => router);
     this.endpoints = Int32Array.from(all, ({ router }) => isatapBits(router, 0));
     const word = [0, 1, 2, 3];
-    this.#masks = Int32Array.from(all.flatMap(({ prefix }) => word.map((i) => mask4(Math.min(32, Math.max(0, prefix.len - 32 * i))))));
+    this.#masks = Int32Array.from(all.flatMap(({ prefix }) => word.map((i) => mask6(prefix.len, i))));
     this.#words = Int32Array.from(all.flatMap(({ prefix }) => word.map((i) => i32(prefix.addr, 4 * i)))).map((w, i) => w & this.#masks[i]);
   }
 

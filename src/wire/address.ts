@@ -5,7 +5,7 @@
  * IPv6 is written as RFC 5952 asks: lower case, no leading zeros, the longest run of zero groups
  * (two or more, the first of equals) as `::`. Mixed notation only for `::ffff:0:0/96` (section 5).
  */
-import { put16, u16, u32 } from './octets.js';
+import { put16, put32, u16, u32 } from './octets.js';
 
 /** An IPv4 prefix. */
 export interface Prefix4 {
@@ -88,6 +88,19 @@ export function formatIpv6(b: Uint8Array, off = 0): string {
 /** Network mask of `len` bits, unsigned. */
 export function mask4(len: number): number {
   return len === 0 ? 0 : (0xffffffff << (32 - len)) >>> 0;
+}
+
+/** The mask of the `word`-th 32 bits, counted from 0, of an IPv6 prefix of `len` bits; as `mask4`. */
+export function mask6(len: number, word: number): number {
+  return mask4(Math.min(32, Math.max(0, len - 32 * word)));
+}
+
+/** The prefix of `len` bits in the `octets` octets at `b[off..)`: a copy. Bits after it are somebody's mistake or secret: they become zero. */
+export function prefix6At(b: Uint8Array, off: number, len: number, octets = 16): Prefix6 {
+  const addr = new Uint8Array(16);
+  addr.set(b.subarray(off, off + octets));
+  for (let word = 0; word < 4; word++) put32(addr, 4 * word, u32(addr, 4 * word) & mask6(len, word));
+  return { addr, len };
 }
 
 /** True when `addr` can be one host's on a link: not in 0/8, 127/8, 224/4 or 240/4 (RFC 1122 section 3.2.1.3, RFC 1112 section 4). */

@@ -12,7 +12,7 @@
  * Link-layer address options are never written: a tunnel has none, and a LAN resolves addresses
  * without them.
  */
-import { mask4, type Prefix6 } from './address.js';
+import { type Prefix6, prefix6At } from './address.js';
 import { checksum6 } from './checksum.js';
 import { isExtension, upperLayer, upperProtocol } from './extension.js';
 import { Icmp6 } from './icmp6.js';
@@ -268,7 +268,7 @@ function writePrefix(out: Uint8Array, at: number, p: AdvertisedPrefix): number {
 
 function readPrefix(b: Uint8Array, option: number): AdvertisedPrefix {
   return {
-    prefix: prefixAt(b, option + 16, ADDRESS_LEN, b[option + 2]),
+    prefix: prefix6At(b, option + 16, b[option + 2]),
     validLifetime: u32(b, option + 4),
     preferredLifetime: u32(b, option + 8),
     onLink: (b[option + 3] & ON_LINK) !== 0,
@@ -301,15 +301,8 @@ function writeRoute(out: Uint8Array, at: number, route: AdvertisedRoute): number
 
 function readRoute(b: Uint8Array, option: number, len: number): AdvertisedRoute {
   return {
-    prefix: prefixAt(b, option + ROUTE_HEAD_LEN, len - ROUTE_HEAD_LEN, b[option + 2]),
+    prefix: prefix6At(b, option + ROUTE_HEAD_LEN, b[option + 2], len - ROUTE_HEAD_LEN),
     preference: PREFERENCES[(b[option + 3] >>> 3) & 3],
     lifetime: u32(b, option + 4),
   };
-}
-
-/** The prefix of `len` bits in the `octets` octets at `off`. Bits after it are somebody's mistake or secret: they become zero. */
-function prefixAt(b: Uint8Array, off: number, octets: number, len: number): Prefix6 {
-  const addr = new Uint8Array(ADDRESS_LEN);
-  for (let i = 0; i < octets; i += 4) put32(addr, i, u32(b, off + i) & mask4(Math.min(32, Math.max(0, len - 8 * i))));
-  return { addr, len };
 }

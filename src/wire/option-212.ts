@@ -9,7 +9,7 @@
  * Cold: everything here allocates. What is wrong with an option is data, not an exception: a lease
  * whose option is invalid is still a lease.
  */
-import { formatIpv4, isUnicast4, mask4, type Prefix6 } from './address.js';
+import { formatIpv4, isUnicast4, type Prefix6, prefix6At } from './address.js';
 import { ADDRESS_LEN } from './ipv6.js';
 import { put32, u32 } from './octets.js';
 
@@ -55,7 +55,7 @@ export function readOption212(payload: Uint8Array): SixRdOption | OptionFault {
   for (let at = RELAYS; at < payload.length; at += RELAY_LEN) borderRelays.push(u32(payload, at));
   const stranger = borderRelays.find((relay) => !isUnicast4(relay));
   if (stranger !== undefined) return fault(`border relay ${formatIpv4(stranger)}: expected a unicast address`);
-  return { ipv4MaskLen, prefix: { addr: masked(payload, PREFIX, prefixLen), len: prefixLen }, borderRelays };
+  return { ipv4MaskLen, prefix: prefix6At(payload, PREFIX, prefixLen), borderRelays };
 }
 
 /** What is wrong with the lengths of a 6rd domain; null when nothing is. */
@@ -86,16 +86,9 @@ export function writeOption212(option: SixRdOption): Uint8Array {
   b[1] = b.length - OPTION_HEAD_LEN;
   b[OPTION_HEAD_LEN] = option.ipv4MaskLen;
   b[OPTION_HEAD_LEN + 1] = option.prefix.len;
-  b.set(masked(option.prefix.addr, 0, option.prefix.len), OPTION_HEAD_LEN + PREFIX);
+  b.set(prefix6At(option.prefix.addr, 0, option.prefix.len).addr, OPTION_HEAD_LEN + PREFIX);
   for (const [i, relay] of option.borderRelays.entries()) put32(b, OPTION_HEAD_LEN + RELAYS + i * RELAY_LEN, relay);
   return b;
-}
-
-/** The sixteen octets at `off`, zero behind the first `len` bits: the sender must have them so, the receiver must not look. */
-function masked(b: Uint8Array, off: number, len: number): Uint8Array {
-  const addr = new Uint8Array(ADDRESS_LEN);
-  for (let i = 0; i < ADDRESS_LEN; i += 4) put32(addr, i, u32(b, off + i) & mask4(Math.min(32, Math.max(0, len - 8 * i))));
-  return addr;
 }
 
 function fault(what: string, section = '7.1.1'): OptionFault {
