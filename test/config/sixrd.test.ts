@@ -242,10 +242,15 @@ test.each([
   expect(problems(site(beyond))).toEqual([`9:1: tunnel[0].lan[0].subnet: ${problem}`]);
 });
 
-test('a delegated prefix that is longer than a /64 has no LAN at all', () => {
-  expect(problems(customer('prefix = "2001:db8::/48"', 'ipv4-mask-length = 8', 'border-relays = ["10.0.0.1"]', lan('lan0', 0)))).toEqual([
-    '4:1: warning: tunnel[0].prefix: a customer edge gets a /72, too long for a LAN; expected a delegated prefix of /64 or shorter (RFC 5969 section 4)',
-    '9:1: tunnel[0].lan[0].subnet: a delegated prefix of /72 has no subnet 0; expected no LAN (RFC 5969 section 4)',
+test.each([
+  [39, 6, 65],
+  [48, 8, 72],
+])('a delegated prefix that is longer than a /64 has no LAN at all: /%i with %i common bits', (len, maskLen, delegated) => {
+  expect(
+    problems(customer(`prefix = "2001:db8::/${len}"`, `ipv4-mask-length = ${maskLen}`, 'border-relays = ["10.0.0.1"]', lan('lan0', 0))),
+  ).toEqual([
+    `4:1: warning: tunnel[0].prefix: a customer edge gets a /${delegated}, too long for a LAN; expected a delegated prefix of /64 or shorter (RFC 5969 section 4)`,
+    `9:1: tunnel[0].lan[0].subnet: a delegated prefix of /${delegated} has no subnet 0; expected no LAN (RFC 5969 section 4)`,
   ]);
 });
 

@@ -21,7 +21,7 @@ const listed = (facts: Partial<HostFacts>, ...lines: string[]): readonly string[
 
 test('a host has the potential routers that names lead to, beside those that are written', () => {
   const { node, said } = on(
-    knowing({ isatap: ['172.16.1.2', '9.9.9.9'], other: ['172.16.1.3'] }),
+    knowing({ isatap: ['172.16.1.2', '5.5.5.5'], other: ['172.16.1.3'] }),
     host('potential-routers = ["172.16.1.1", "isatap", "172.16.1.2"]'),
   );
   expect(said).toEqual([]);
@@ -45,7 +45,7 @@ test('a host has the potential routers that names lead to, beside those that are
       dontFragment: false,
       icmpRate: 1000,
       lans: [],
-      potentialRouters: ['9.9.9.9', '172.16.1.1', '172.16.1.2'].map(ip),
+      potentialRouters: ['5.5.5.5', '172.16.1.1', '172.16.1.2'].map(ip),
       prefix: null,
       routerLifetime: 0,
       learned: null,
