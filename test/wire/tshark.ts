@@ -29,6 +29,8 @@ export function dissectFile(file: Uint8Array, fields: readonly string[], expecte
     writeFileSync(path, file);
     const wanted = [...COMPLAINTS, ...fields].flatMap((field) => ['-e', field]);
     const options = ['-o', 'ip.check_checksum:TRUE', '-o', 'ip.defragment:TRUE', '-T', 'fields', '-E', 'separator=|'];
+    // Teredo between peers, whose ports tell nothing.
+    options.push('--enable-heuristic', 'teredo_udp');
     const text = execFileSync('tshark', ['-n', '-r', path, ...options, ...wanted], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],

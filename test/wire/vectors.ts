@@ -37,6 +37,10 @@ interface SharedVectors {
   readonly encap_checks_6to4: readonly { v4src: string; v6src: string; v6dst: string; why: string }[];
   /** Outgoing ECN by inner, then outer ECN; or `drop`. */
   readonly ecn_decap_6040: Readonly<Record<EcnName, Readonly<Record<EcnName, EcnName | 'drop'>>>>;
+  readonly teredo_link_local: { client_cone0: string; client_cone1: string; server: string; client_local: string };
+  readonly teredo_hmac: { key_ascii: string; client_id_ascii: string; nonce: string };
+  readonly teredo_trailers: Readonly<Record<string, string>>;
+  readonly teredo_trailers_bad: readonly { hex: string; why: string }[];
   readonly packets: readonly VectorPacket[];
 }
 
