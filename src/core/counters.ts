@@ -58,6 +58,11 @@ export class Counters {
     this.row[slot * PER_TUNNEL + direction * PER_DIRECTION + 2 + reason]++;
   }
 
+  /** `count` packets were dropped for `reason`, of which whoever dropped them told later. */
+  droppedMany(slot: number, direction: number, reason: number, count: number): void {
+    this.row[slot * PER_TUNNEL + direction * PER_DIRECTION + 2 + reason] += count;
+  }
+
   /** One ICMP event. */
   icmp(slot: number, kind: number): void {
     this.row[slot * PER_TUNNEL + 2 * PER_DIRECTION + kind]++;

@@ -1,10 +1,12 @@
 /** Every descriptor of the service: opened and closed here, used by the packet threads. */
+import { randomBytes } from 'node:crypto';
 import type { NodeSpec } from '../engine/spec.js';
 import { closeDhcp4, type Dhcp4Sockets, openDhcp4 } from '../linux/dhcp4.js';
 import { tunHolder } from '../linux/holder.js';
 import { openIcmp4 } from '../linux/icmp4.js';
 import { openLan } from '../linux/lan.js';
 import { close, ifNameToIndex, SystemError } from '../linux/libc.js';
+import { overflowOf } from '../linux/overflow.js';
 import { openProtocol41 } from '../linux/protocol41.js';
 import { openTun } from '../linux/tun.js';
 import { Exit, Failure, reasonOf } from './failure.js';
@@ -72,9 +74,17 @@ export class Devices {
   /** Opens the sockets that every node needs. Throws a Failure. */
   constructor(workers: number) {
     this.#workers = workers;
-    this.#protocol41 = Array.from({ length: workers }, (_, worker) => privileged(() => openProtocol41({ worker, workers })));
+    const key = randomBytes(4).readUInt32LE() | 1;
+    this.#protocol41 = Array.from({ length: workers }, (_, worker) =>
+      privileged(() => openProtocol41({ worker, workers, key: key >>> 0 })),
+    );
     // Each thread has path MTUs of its own, so each hears what routers say of them.
     this.#icmp4 = Array.from({ length: workers }, () => privileged(openIcmp4));
+  }
+
+  /** Outer packets for which the sockets had no room since they were opened, one number a packet thread, each modulo 2^32. */
+  overflows(): number[] {
+    return this.#protocol41.map(overflowOf);
   }
 
   /** TUN devices that are ours. */

@@ -21,7 +21,9 @@ export interface ServiceView {
   /** Now, on the clock of the times in `node`. */
   readonly now: Millis;
   readonly node: NodeSpec;
-  /** Counter rows, one a packet thread. */
+  /** Packet threads. */
+  readonly workers: number;
+  /** Counter rows: one a packet thread, and one of what never reached them. */
   readonly rows: readonly Float64Array[];
 }
 
@@ -78,7 +80,7 @@ export function readStatus(view: ServiceView): Status {
     version: view.version,
     uptimeSeconds: Math.floor(view.uptime),
     state: view.state,
-    workers: view.rows.length,
+    workers: view.workers,
     tunnels: view.node.tunnels.map((tunnel) => tunnelStatus(tunnel, view)),
     dropped: dropped(view.rows, NODE_SLOT),
     fastpath: { mode: 'off', interfaces: [], reason: 'this version forwards in its packet threads only' },

@@ -19,7 +19,7 @@ import { compareNodes, type NodeChanges, nodeEvents, restartNotes, tell } from '
 import { monotonicNow } from './clock.js';
 import { type Configuration, requireConfiguration } from './configuration.js';
 import { type ControlRequest, ControlServer } from './control.js';
-import { allocateRows, rowsOf } from './counters.js';
+import { allocateRows, OverflowCounter, rowsOf } from './counters.js';
 import { Devices } from './devices.js';
 import { Discovery } from './discovery.js';
 import { Exit, Failure, reasonOf } from './failure.js';
@@ -52,7 +52,9 @@ export class Supervisor {
   readonly #devices: Devices;
   readonly #host: HostConfiguration;
   readonly #threads: PacketThreads;
+  /** Of the packet threads. */
   readonly #rows: readonly Float64Array[];
+  readonly #overflow: OverflowCounter;
   readonly #version = packageVersion();
   readonly #discovery: Discovery;
   readonly #lans: LanRecord;
@@ -97,6 +99,7 @@ export class Supervisor {
     this.#http = new HttpPlace(this.view, log);
     this.#discovery = new Discovery(log, () => this.#followSoon());
     this.#devices = new Devices(workers);
+    this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? [] : this.#devices.overflows()));
     this.#lans = new LanRecord(node.state, log);
     this.#threads = new PacketThreads(thread, workers, counters, this.#lans.read(), {
       failed: (error) => this.fail('packet thread failed', error),
@@ -125,9 +128,13 @@ export class Supervisor {
     const supervisor = this;
     return {
       version: this.#version,
-      rows: this.#rows,
+      workers: this.#rows.length,
       get name() {
         return supervisor.#configuration.config.node.name ?? supervisor.#configuration.facts.hostName;
+      },
+      get rows() {
+        supervisor.#overflow.update();
+        return [...supervisor.#rows, supervisor.#overflow.row];
       },
       get state() {
         return supervisor.#state;

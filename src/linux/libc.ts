@@ -72,6 +72,9 @@ export const getsockname: (fd: number, address: Uint8Array, len: Uint8Array) => 
 export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, len: number) => number = lib.func(
   'int setsockopt(int fd, int level, int name, void *value, unsigned int len)',
 );
+export const getsockopt: (fd: number, level: number, name: number, value: Uint8Array, len: Uint8Array) => number = lib.func(
+  'int getsockopt(int fd, int level, int name, void *value, void *len)',
+);
 export const sendto: (fd: number, b: Uint8Array, octets: number, flags: number, address: Uint8Array, len: number) => number = lib.func(
   'long sendto(int fd, void *b, size_t n, int flags, void *address, unsigned int len)',
 );
@@ -108,7 +111,16 @@ export const O = { RDWR: 0o2, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const AF = { UNIX: 1, INET: 2, PACKET: 17 } as const;
 export const SOCK = { DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 export const SOL = { IP: 0, SOCKET: 1, RAW: 255, PACKET: 263 } as const;
-export const SO = { REUSEADDR: 2, SNDBUF: 7, RCVBUF: 8, BINDTODEVICE: 25, ATTACH_FILTER: 26, SNDBUFFORCE: 32, RCVBUFFORCE: 33 } as const;
+export const SO = {
+  REUSEADDR: 2,
+  SNDBUF: 7,
+  RCVBUF: 8,
+  BINDTODEVICE: 25,
+  ATTACH_FILTER: 26,
+  SNDBUFFORCE: 32,
+  RCVBUFFORCE: 33,
+  MEMINFO: 55,
+} as const;
 export const MSG = { DONTWAIT: 0x40 } as const;
 
 /** A call that the kernel refused, on a cold path. */

@@ -36,6 +36,8 @@ export interface WorkerShare {
   /** 0..workers-1. */
   readonly worker: number;
   readonly workers: number;
+  /** Odd, 32 bits, the same for all sockets of a node and known to nobody else: who could tell to which worker an address falls could aim at one. */
+  readonly key: number;
 }
 
 /**
@@ -80,17 +82,14 @@ function enlargeBuffers(fd: number): void {
   }
 }
 
-/** Multiplier of a Fibonacci hash: neighbouring sources spread over the upper bits. */
-const SPREAD = 0x9e3779b1;
-
 /** Offsets in the inner header. */
 const NEXT_HEADER = 6;
 const HOP_LIMIT = 7;
 /** Neighbour discovery comes from the link itself, and shows it by this hop limit (RFC 4861 section 6.1). */
 const FROM_THE_LINK = 255;
 
-/** The packets that fall to one worker. */
-function shareFilter({ worker, workers }: WorkerShare): readonly Instruction[] {
+/** The packets that fall to one worker: by the upper bits of the source times the key. */
+function shareFilter({ worker, workers, key }: WorkerShare): readonly Instruction[] {
   return [
     // Each test that fails leads behind the first verdict. A packet too short to be discovery is still somebody's to count.
     [Bpf.loadHeaderLen4, 0, 0, 0],
@@ -106,7 +105,7 @@ function shareFilter({ worker, workers }: WorkerShare): readonly Instruction[] {
     [Bpf.jumpIfAbove, 1, 0, Icmp6.redirect],
     worker === 0 ? ACCEPT : REFUSE,
     [Bpf.loadWord, 0, 0, IPV4_SRC],
-    [Bpf.multiply, 0, 0, SPREAD],
+    [Bpf.multiply, 0, 0, key],
     [Bpf.shiftRight, 0, 0, 16],
     [Bpf.modulo, 0, 0, workers],
     [Bpf.jumpIfEqual, 0, 1, worker],

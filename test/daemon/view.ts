@@ -133,7 +133,7 @@ export const everyTechnology: NodeSpec = {
 export function makeView(over: Partial<ServiceView> = {}): { view: ServiceView; writers: Counters[] } {
   const rows = rowsOf(allocateRows(2));
   return {
-    view: { name: 'otemachi-1', version: '0.1.0', state: 'running', uptime: 12.9, now: 1_000_000, node, rows, ...over },
+    view: { name: 'otemachi-1', version: '0.1.0', state: 'running', uptime: 12.9, now: 1_000_000, workers: 2, node, rows, ...over },
     writers: rows.map((row) => new Counters(row)),
   };
 }

@@ -88,7 +88,7 @@ function wired(openPort: () => number, makePort: (arena: Arena, fd: number) => P
 
 const protocol41 = (): PortBench =>
   wired(
-    () => openProtocol41({ worker: 0, workers: 1 }),
+    () => openProtocol41({ worker: 0, workers: 1, key: 1 }),
     (arena, fd) => new Protocol41Port(arena, fd, BATCH, ROOM),
     () => new IPv4Host(41, { withHeader: false }),
   );

@@ -95,7 +95,7 @@ describeInNamespaces('a TUN device', () => {
     const cable = new Cable('192.0.2.1/24', '192.0.2.2/24');
     undo.push(() => cable.close());
     const [fd] = device(cable.a, 1);
-    const raw = cable.a.run(() => openProtocol41({ worker: 0, workers: 1 }));
+    const raw = cable.a.run(() => openProtocol41({ worker: 0, workers: 1, key: 1 }));
     undo.push(() => close(raw));
     const arena = new Arena(2 << 20);
     const tun = new TunPort(arena, fd, BATCH, ROOM);
@@ -122,7 +122,7 @@ describeInNamespaces('a TUN device', () => {
   test('carries a hundred thousand packets each way, and its carrier too, with nothing on the heap for any of them', () => {
     const where = namespace();
     const [fd] = device(where, 1);
-    const raw = where.run(() => openProtocol41({ worker: 0, workers: 1 }));
+    const raw = where.run(() => openProtocol41({ worker: 0, workers: 1, key: 1 }));
     undo.push(() => close(raw));
     const arena = new Arena(2 << 20);
     const tun = new TunPort(arena, fd, BATCH, ROOM);
