@@ -66,13 +66,28 @@ export function undoLines(lines: readonly string[]): void {
  * what is gone, and leaves the rest alone. Throws `IpError`.
  */
 export function changeSteps(from: readonly PlanStep[], to: readonly PlanStep[]): void {
-  const before = new Set(from.map(textOf));
-  const subjects = new Set(to.map(subjectOf));
-  const gone = from.filter((step) => !subjects.has(subjectOf(step)));
-  applySteps(to.filter((step) => !before.has(textOf(step))));
+  const before = inForce(from);
+  const after = inForce(to);
+  const gone = [...before].filter(([subject]) => !after.has(subject)).map(([, step]) => step);
+  const isNew = ([subject, step]: readonly [string, PlanStep]): boolean => {
+    const old = before.get(subject);
+    return old === undefined || textOf(old) !== textOf(step);
+  };
+  applySteps([...after].filter(isNew).map(([, step]) => step));
   undoSteps(gone);
   // With a primary IPv4 address go the secondary ones of its subnet (sysctl promote_secondaries), and routes from them.
   if (gone.some((step) => step.kind === 'address' && !isIpv6(step.address))) applySteps(to);
+}
+
+/** What of `steps` holds when all are applied, by subject: where two tunnels ask for one route, that of the later. */
+function inForce(steps: readonly PlanStep[]): ReadonlyMap<string, PlanStep> {
+  const held = new Map<string, PlanStep>();
+  for (const step of steps) {
+    // It stands where the later step does, behind what that one needs.
+    held.delete(subjectOf(step));
+    held.set(subjectOf(step), step);
+  }
+  return held;
 }
 
 function textOf(step: PlanStep): string {

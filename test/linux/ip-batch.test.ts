@@ -143,6 +143,19 @@ describeInNamespaces('on a host', () => {
     expected.close();
   });
 
+  test('of two tunnels with one route the later has it, and when that goes the earlier does', () => {
+    const link = (name: string): PlanStep => ({ kind: 'link', interface: name, mtu: 1280 });
+    const route = (name: string): PlanStep => ({ kind: 'route', to: 'default', via: null, interface: name, metric: 1029 });
+    const one: PlanStep[] = [ROUTER_PLAN[0], route('tlx0')];
+    const two: PlanStep[] = [...one, link('tlxa'), route('tlxa')];
+    const shown = (): string => host.namespace.run(() => ip('-6 route show default')).trim();
+    within(() => applySteps(one));
+    within(() => changeSteps(one, two));
+    expect(shown()).toMatch(/^default dev tlxa metric 1029/);
+    within(() => changeSteps(two, one));
+    expect(shown()).toMatch(/^default dev tlx0 metric 1029/);
+  });
+
   test('the address and the default route of a lease come and go, whatever subnet mask came with it', () => {
     const before = host.state();
     const bare: PlanStep[] = LEASE_PLAN.map((step) =>
