@@ -14,6 +14,7 @@ import { type Address, addressKey, formatAddress, inSubnet, isLinkLocal, SIZE4, 
 import { Autoconfiguration } from './autoconfiguration.js';
 import { type EchoAnswer, echoRequest } from './echo.js';
 import { Interface, type InterfaceAddress, type Medium, type Receiver } from './interface.js';
+import type { Nat } from './nat.js';
 import type { PacketQueue } from './packet-queue.js';
 import type { SeededRandom } from './random.js';
 import { type Route, RouteTable } from './routing.js';
@@ -59,6 +60,8 @@ export class Host implements Receiver {
   readonly readers: Readers = { protocol41: null, icmp4: null, lans: new Map() };
   readonly stack4: Stack4;
   readonly stack6: Stack6;
+  /** Translates between two of its interfaces; null: nothing does. */
+  nat: Nat | null = null;
   /** Called when addresses or interfaces have changed, devices of programs left out. */
   onChange: (() => void) | null = null;
   /** Interfaces by the addresses they have, and the other way round. */

@@ -3,8 +3,8 @@
  * answers echo requests, sends errors, and hands protocol 41 and ICMP errors to the tunnel daemon.
  *
  *   receive -> whole? -> ours? --yes--> reassemble -> protocol
- *                             '--no---> forward --.
- *   originate, output -----------------------------'-> route -> fragments -> pass
+ *                             '--no---> forward -> NAT, if any --.
+ *   originate, output --------------------------------------------'-> route -> fragments -> pass
  *
  * Inside, every step answers with how the packet ended; it is counted, and its source told, in one place.
  */
@@ -64,6 +64,8 @@ export class Stack4 {
   readonly #host: Host;
   readonly #reassembly = new Reassembly4();
   #identification: number;
+  /** MTU of the link that refused the last packet as too big, octets. */
+  #narrowMtu = 0;
 
   constructor(host: Host) {
     this.#host = host;
@@ -106,21 +108,26 @@ export class Stack4 {
     if (!isIpv4(arrived, 0, arrived.length)) return 'malformed';
     if (!ipv4ChecksumOk(arrived, 0, headerLen4(arrived, 0))) return 'bad_checksum';
     const total = totalLen4(arrived, 0);
-    const packet = total === arrived.length ? arrived : arrived.slice(0, total);
-    if (isBadSource(packet)) return 'bad_source';
+    const cut = total === arrived.length ? arrived : arrived.slice(0, total);
+    if (isBadSource(cut)) return 'bad_source';
+    const packet = this.#assemble(from, cut);
+    if (typeof packet === 'string') return packet;
+    if (this.#host.nat?.claims(from, packet) === true) return this.#forward(from, packet);
     if (this.#isLocal(packet, from)) return this.#deliver(from, packet);
     if (isLoopback(packet, IPV4_DST, SIZE4) || isUnspecified(packet, IPV4_DST, SIZE4)) return 'beyond_scope';
     if (!this.#host.forwards || isMulticast(packet, IPV4_DST, SIZE4)) return 'wrong_host';
-    return this.#forward(packet);
+    return this.#forward(from, packet);
   }
 
-  #forward(packet: Uint8Array): Ending {
+  #forward(from: Interface, packet: Uint8Array): Ending {
     if (isLinkLocal(packet, IPV4_SRC, SIZE4) || isLinkLocal(packet, IPV4_DST, SIZE4)) return 'beyond_scope';
     if (ttl4(packet, 0) <= 1) return 'hop_limit';
     const next = packet.slice();
     next[TTL]--;
     put16(next, CHECKSUM, update16(u16(packet, CHECKSUM), u16(packet, TTL), u16(next, TTL)));
-    const ending = this.#route(next);
+    const translated = this.#host.nat?.translate(from, next) ?? next;
+    if (typeof translated === 'string') return translated;
+    const ending = this.#route(translated);
     if (ending === null) this.#host.account.note('forwarded');
     return ending;
   }
@@ -134,7 +141,10 @@ export class Stack4 {
     const nextHop = route.via ?? packet.subarray(IPV4_DST, IPV4_DST + SIZE4);
     if (packet.length <= mtu) return route.interface.send(packet, nextHop);
     const count = fragmentCount4(packet.length, headerLen4(packet, 0), mtu);
-    if (count === 0 || (fragment4(packet, 0) & DF) !== 0) return 'too_big';
+    if (count === 0 || (fragment4(packet, 0) & DF) !== 0) {
+      this.#narrowMtu = mtu;
+      return 'too_big';
+    }
     for (let i = 0; i < count; i++) {
       const fragment = new Uint8Array(mtu);
       const end = writeFragment4(fragment, 0, packet, 0, mtu, identification4(packet, 0), i);
@@ -147,19 +157,31 @@ export class Stack4 {
 
   /** Takes a packet for this host. */
   #deliver(from: Interface, arrived: Uint8Array): Ending {
-    const { account, readers, now } = this.#host;
-    let packet = arrived;
-    if ((fragment4(arrived, 0) & (MF | OFFSET_MASK)) !== 0) {
-      const whole = this.#reassembly.add(arrived, 0, arrived.length, now);
-      if (whole === null) return 'collected';
-      account.note('collected');
-      account.note('reassembled');
-      packet = whole;
-    }
+    const { readers } = this.#host;
+    const packet = this.#whole(arrived);
+    if (packet === null) return 'collected';
     const protocol = protocol4(packet, 0);
     if (protocol === Protocol.icmp) return this.#deliverIcmp(from, packet);
     if (protocol === Protocol.ipv6 && readers.protocol41 !== null) return readers.protocol41.push(packet) ? 'to_daemon' : 'queue_full';
     return protocol === Protocol.udp || protocol === TCP ? 'no_port' : 'no_protocol';
+  }
+
+  /** A NAT has to see the ports of every packet that comes its way. */
+  #assemble(from: Interface, packet: Uint8Array): Uint8Array | EventName {
+    const { nat } = this.#host;
+    if (nat === null || !isFragment(packet) || !nat.spans(from)) return packet;
+    return nat.options.fragments === 'dropped' ? 'filtered' : (this.#whole(packet) ?? 'collected');
+  }
+
+  /** The datagram that a fragment completes, or the packet itself where it is none; null while others are missing. */
+  #whole(packet: Uint8Array): Uint8Array | null {
+    if (!isFragment(packet)) return packet;
+    const { account, now } = this.#host;
+    const whole = this.#reassembly.add(packet, 0, packet.length, now);
+    if (whole === null) return null;
+    account.note('collected');
+    account.note('reassembled');
+    return whole;
   }
 
   #deliverIcmp(from: Interface, packet: Uint8Array): Ending {
@@ -203,12 +225,12 @@ export class Stack4 {
 
   /** Tells the source of `packet` how it ended, where there is an error for that and it is allowed, RFC 1122 section 3.2.2. */
   #tell(packet: Uint8Array, ending: EventName): void {
-    const { routes4, now } = this.#host;
+    const { routes4 } = this.#host;
     const error = ERRORS[ending];
     if (error === undefined || !this.#mayAnswer(packet)) return;
     const source = this.#host.sourceTowards(packet, IPV4_SRC, SIZE4, routes4);
     if (source === null) return;
-    const mtu = ending === 'too_big' ? (routes4.lookup(packet, IPV4_DST, now)?.interface?.mtu ?? 0) : 0;
+    const mtu = ending === 'too_big' ? this.#narrowMtu : 0;
     const message = new Uint8Array(MAX_ERROR);
     const end = writeIcmp4Error(message, 0, u32(source, 0), error[0], error[1], mtu, packet, 0, totalLen4(packet, 0));
     this.originate(message.slice(0, end));
@@ -226,6 +248,11 @@ export class Stack4 {
   #isLocal(packet: Uint8Array, from: Interface): boolean {
     return this.#host.ownerOf(packet, IPV4_DST, SIZE4) !== null || isBroadcast(packet, from);
   }
+}
+
+/** True when it is a part of a datagram. */
+function isFragment(packet: Uint8Array): boolean {
+  return (fragment4(packet, 0) & (MF | OFFSET_MASK)) !== 0;
 }
 
 /** True when the packet is for every host on the link of `on`. */

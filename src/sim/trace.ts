@@ -43,6 +43,9 @@ const EVENTS = {
   down: [-1, 'the interface or link is down'],
   queue_full: [-1, 'the queue it had to enter is full'],
   lost: [-1, 'the link lost it'],
+  filtered: [-1, 'the NAT lets its sender not in, or its sender may not send that'],
+  not_translated: [-1, 'the NAT does not know the protocol'],
+  nat_full: [-1, 'the NAT has no room or no port for one more'],
 } as const satisfies Record<string, readonly [effect: -1 | 0 | 1, meaning: string]>;
 
 /** Name of an event. */

@@ -9,6 +9,7 @@ import { type Address, formatAddress, isLinkLocal, parseAddress, parseSubnet, SI
 import { Daemon } from './daemon.js';
 import { Host } from './host.js';
 import { type Impairments, Link } from './link.js';
+import { Nat } from './nat.js';
 import { type PingOptions, type PingResult, ping, traceRoute } from './ping.js';
 import { Probe } from './probe.js';
 import { SeededRandom } from './random.js';
@@ -30,6 +31,8 @@ export interface WorldOptions {
 
 /** Metric of a static route that names none. */
 const DEFAULT_METRIC = 100;
+/** Seconds, RFC 4787 REQ-5. */
+const DEFAULT_NAT_TIMEOUT = 300;
 
 /** One world. Its time stands still between calls. */
 export class World {
@@ -204,6 +207,10 @@ function equip(host: Host, index: number, node: TopologyNode, links: ReadonlyMap
     host.addRoute(subnet, nextHop, metric);
   }
   for (const name of node.autoconfigures ?? []) host.autoconfigure(name);
+  if (node.nat !== undefined) {
+    const { inside, outside, hairpin = false, timeout = DEFAULT_NAT_TIMEOUT, ...kind } = node.nat;
+    host.nat = new Nat(host, host.interface(inside), host.interface(outside), { ...kind, hairpin, timeout: timeout * 1000 });
+  }
 }
 
 /** fe80:: with the modified EUI-64 of the MAC address 02:00:<node>:<interface>, RFC 4291 appendix A. */

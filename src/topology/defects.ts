@@ -19,6 +19,8 @@ const NAME = /^[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?$/;
 const INTERFACE = /^[a-z][a-z0-9]{0,14}$/;
 /** RFC 791 section 3.1, and what a 16-bit length allows. */
 const MTU = { least: 68, most: 65535 } as const;
+/** Seconds that a NAT may keep an idle session. */
+const NAT_TIMEOUT = { least: 1, most: 86_400 } as const;
 /** RFC 8200 section 5. */
 const MTU6 = 1280;
 /** Homes may number their networks alike, RFC 1918. */
@@ -100,8 +102,23 @@ function nodeDefects(topology: Topology, node: TopologyNode): string[] {
     ...node.interfaces.filter(({ link }) => !links.has(link)).map(({ name, link }) => `${name} is on link "${link}", which is not there`),
     ...(node.autoconfigures ?? []).filter((name) => !interfaces.includes(name)).map((name) => `it has no "${name}" to autoconfigure`),
     ...(node.serves !== undefined && !node.interfaces.some((on) => speaks6(node, on)) ? ['it serves, and has no IPv6 address'] : []),
+    ...natDefects(node),
     ...(node.routes ?? []).flatMap((route) => routeDefect(topology, node, route.to, route.via)),
   ].map((defect) => `node "${node.name}": ${defect}`);
+}
+
+function natDefects({ nat, forwards, interfaces }: TopologyNode): string[] {
+  if (nat === undefined) return [];
+  const { inside, outside, timeout } = nat;
+  const has4 = (name: string): boolean => interfaces.some((on) => on.name === name && subnetsOf(on).some(({ family }) => family === 4));
+  return [
+    ...(forwards === true ? [] : ['it is a NAT, and does not forward']),
+    ...(inside === outside ? [`its NAT has "${inside}" on both sides`] : []),
+    ...[inside, outside].filter((name) => !has4(name)).map((name) => `its NAT needs an IPv4 address on an interface "${name}"`),
+    ...(timeout === undefined || (Number.isInteger(timeout) && timeout >= NAT_TIMEOUT.least && timeout <= NAT_TIMEOUT.most)
+      ? []
+      : [`NAT timeout ${timeout}, expected ${NAT_TIMEOUT.least} to ${NAT_TIMEOUT.most} seconds`]),
+  ];
 }
 
 /** A next hop is reachable when a neighbour on a link of ours has it, inside a prefix that both have, and forwards. */

@@ -3,6 +3,7 @@
  *
  * Addresses are text as an operator writes them. A link with two ends is a cable, with more a switch.
  */
+import type { NatKind } from '../core/nat.js';
 
 /** A word for a person, in both languages of the product. */
 export interface Words {
@@ -27,6 +28,18 @@ export interface TopologyRoute {
   readonly metric?: number;
 }
 
+/** A NAT between two interfaces of a machine: `{ inside: 'eth0', outside: 'eth1', ...NAT_KINDS['full-cone'] }`. */
+export interface TopologyNat extends NatKind {
+  /** Name of the interface to its private network. */
+  readonly inside: string;
+  /** Name of the interface whose IPv4 address it shows. */
+  readonly outside: string;
+  /** Whether hosts inside reach one another by their outside endpoints; default false, as with most at home. */
+  readonly hairpin?: boolean;
+  /** Life of an idle UDP session, seconds; default 300. */
+  readonly timeout?: number;
+}
+
 /** A machine. */
 export interface TopologyNode {
   readonly name: string;
@@ -35,6 +48,8 @@ export interface TopologyNode {
   readonly forwards?: boolean;
   readonly interfaces: readonly TopologyInterface[];
   readonly routes?: readonly TopologyRoute[];
+  /** What it does to IPv4 on its way between two interfaces; it has to forward. */
+  readonly nat?: TopologyNat;
   /** Interfaces on which it takes its address and default route from router advertisements. */
   readonly autoconfigures?: readonly string[];
   /** Configuration of the tunnel daemon that runs on it, TOML. `node.name`, `node.control` and `node.state` are filled in. */
