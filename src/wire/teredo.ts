@@ -80,13 +80,12 @@ export class TeredoMessage {
 export function readTeredo(b: Uint8Array, off: number, end: number, into: TeredoMessage): number {
   let at = off;
   if (hasMark(b, at, end, AUTHENTICATION)) {
-    if (end - at < NONCE_HEADER_LEN) return Drop.malformed_teredo;
+    if (end - at < IDENTIFIER) return Drop.malformed_teredo;
     into.identifier = at + IDENTIFIER;
     into.value = into.identifier + b[at + IDENTIFIER_LEN];
     into.nonce = into.value + b[at + VALUE_LEN];
     into.confirmation = into.nonce + NONCE_LEN;
     at = into.confirmation + 1;
-    if (at > end) return Drop.malformed_teredo;
   } else {
     into.identifier = into.value = into.nonce = into.confirmation = NOWHERE;
   }
@@ -95,6 +94,7 @@ export function readTeredo(b: Uint8Array, off: number, end: number, into: Teredo
     into.origin = at;
     at += ORIGIN_LEN;
   }
+  // A header that leaves the payload ends behind it.
   if (at >= end || b[at] >>> 4 !== 6) return Drop.malformed_teredo;
   if (!isIpv6(b, at, end)) return Drop.truncated;
   into.packet = at;
@@ -138,7 +138,7 @@ export function writeNonceHeader(out: Uint8Array, at: number, nonce: Uint8Array,
 
 /**
  * Writes an authentication header at `at` and returns its end, `NONCE_HEADER_LEN + identifierLen + HMAC_LEN` on. Its
- * value is zeros until {@link sign} has seen what follows. The identifier has at most 255 octets.
+ * value is left to {@link sign}, once all that follows is there. The identifier has at most 255 octets.
  */
 export function writeAuthentication(
   out: Uint8Array,
@@ -155,7 +155,6 @@ export function writeAuthentication(
   out[at + VALUE_LEN] = HMAC_LEN;
   copy(identifier, identifierOff, out, at + IDENTIFIER, identifierLen);
   const value = at + IDENTIFIER + identifierLen;
-  for (let i = 0; i < HMAC_LEN; i++) out[value + i] = 0;
   return writeNonce(out, value + HMAC_LEN, nonce, nonceOff, confirmation);
 }
 
