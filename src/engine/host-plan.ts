@@ -9,7 +9,10 @@ import { linkLocalOf, stepsOf } from './technologies.js';
 /** The steps for every lease, and every tunnel that is up, with `configure` set, in order. */
 export function hostPlan(node: NodeSpec): PlanStep[] {
   const tunnels = node.tunnels.filter((tunnel) => tunnel.configure && tunnel.down === null);
-  const steps: PlanStep[] = [...node.dhcp.flatMap((dhcp) => leaseSteps(dhcp, node)), ...tunnels.flatMap(tunnelSteps)];
+  const steps: PlanStep[] = [
+    ...node.dhcp.flatMap((dhcp) => leaseSteps(dhcp, node)),
+    ...tunnels.flatMap((tunnel) => tunnelSteps(tunnel, node.ownIpv6)),
+  ];
   if (node.identity !== null && tunnels.length > 0) {
     steps.push({ kind: 'address', interface: tunnels[0].interface, address: formatIpv6(node.identity), len: 128, deprecated: false });
   }
@@ -34,7 +37,7 @@ function isNeighbor(router: number, { address, prefixLen }: Lease, { ownIpv4, br
   return router !== address && !isBroadcast && !ownIpv4.includes(router) && !broadcasts.includes(router);
 }
 
-function tunnelSteps(tunnel: TunnelSpec): PlanStep[] {
+function tunnelSteps(tunnel: TunnelSpec, native: readonly Uint8Array[]): PlanStep[] {
   const device = tunnel.interface;
   return [
     { kind: 'link', interface: device, mtu: tunnel.mtu },
@@ -42,6 +45,6 @@ function tunnelSteps(tunnel: TunnelSpec): PlanStep[] {
       (addr): PlanStep => ({ kind: 'address', interface: device, address: formatIpv4(addr), len: 32, deprecated: false }),
     ),
     { kind: 'address', interface: device, address: formatIpv6(linkLocalOf(tunnel)), len: 64, deprecated: false },
-    ...stepsOf(tunnel),
+    ...stepsOf(tunnel, native),
   ];
 }

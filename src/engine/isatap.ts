@@ -4,9 +4,9 @@ import { Isatap } from '../mapping/isatap.js';
 import { EndpointPolicy } from '../policy/special-addresses.js';
 import { IsatapHost } from '../role/isatap-host.js';
 import { IsatapRouter } from '../role/isatap-router.js';
-import { formatIpv6, formatPrefix6, prefix6At } from '../wire/address.js';
+import { formatIpv6, formatPrefix6, in6, type Prefix6, prefix6At } from '../wire/address.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
-import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import { DEFAULT_ROUTE_METRIC, LEARNED_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
 import type { IsatapSpec } from './spec.js';
 import type { Technology } from './technology.js';
 
@@ -53,7 +53,7 @@ export const isatap: Technology<IsatapSpec> = {
 
   domains: (spec) => prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique)),
 
-  steps(spec) {
+  steps(spec, native) {
     const device = spec.interface;
     const route = (to: string, metric: number): PlanStep => ({ kind: 'route', to, via: null, interface: device, metric });
     const addresses = prefixesOf(spec).map(({ octets, preferred }): PlanStep => {
@@ -62,15 +62,16 @@ export const isatap: Technology<IsatapSpec> = {
     });
     const { prefix, learned } = spec;
     // Which router a packet goes to is chosen by the role: the host sees one way into the tunnel.
-    const into = prefix === null ? [] : [prefix6At(prefix, 0, 8 * PREFIX, PREFIX)];
-    into.push(...(learned?.prefixes.filter((one) => one.onLink).map((one) => one.prefix) ?? []));
-    into.push(...(learned?.routes.map((one) => one.prefix) ?? []));
-    // A router may call itself the default one by a route, too (RFC 4191 section 2.3).
-    const isDefault = learned !== null && (learned.routers.length > 0 || into.some(({ len }) => len === 0));
+    const own = prefix === null ? [] : [prefix6At(prefix, 0, 8 * PREFIX, PREFIX)];
+    const onLink = learned?.prefixes.filter((one) => one.onLink).map((one) => one.prefix) ?? [];
+    const routes = learned?.routes.map((one) => one.prefix) ?? [];
+    // A route that has a native address of this host in it would be a default route by another name, one that native IPv6 loses to.
+    const leadsAway = (to: Prefix6) => native.some((address) => in6(address, 0, to));
     return [
       ...addresses,
-      ...into.filter(({ len }) => len > 0).map((one) => route(formatPrefix6(one), PREFIX_ROUTE_METRIC)),
-      ...(isDefault ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
+      ...own.map((one) => route(formatPrefix6(one), PREFIX_ROUTE_METRIC)),
+      ...[...onLink, ...routes].filter((one) => !leadsAway(one)).map((one) => route(formatPrefix6(one), LEARNED_ROUTE_METRIC)),
+      ...(learned !== null && learned.routers.length > 0 ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
     ];
   },
 };

@@ -42,6 +42,8 @@ export type PlanStep = LinkStep | AddressStep | RouteStep;
 
 /** Metric of the default route into a tunnel: native IPv6, where there is any, wins. */
 export const DEFAULT_ROUTE_METRIC = 1029;
+/** Metric of a route that others advertised in a tunnel: whatever leads to the same prefix by the host's own configuration stays, and wins. */
+export const LEARNED_ROUTE_METRIC = DEFAULT_ROUTE_METRIC;
 /** Metric of a route to a tunnel's own prefix: what the kernel gives a route without one. */
 export const PREFIX_ROUTE_METRIC = 1024;
 /** Metric of an IPv4 default route by DHCPv4: that of other clients loses to a static one, and so does ours. */

@@ -40,6 +40,6 @@ export function domainsOf(spec: TunnelSpec): readonly Mapping[] {
 }
 
 /** See {@link Technology.steps}. */
-export function stepsOf(spec: TunnelSpec): readonly PlanStep[] {
-  return of(spec).steps(spec);
+export function stepsOf(spec: TunnelSpec, native: readonly Uint8Array[]): readonly PlanStep[] {
+  return of(spec).steps(spec, native);
 }

@@ -28,6 +28,6 @@ export interface Technology<S extends TunnelSpec> {
   linkLocal(spec: S): Uint8Array;
   /** What carries the IPv4 addresses of this tunnel's nodes, for the loop checks; none where anybody can tell it from the address. */
   domains(spec: S): readonly Mapping[];
-  /** What the tunnel wants of its host beyond link and link-local address, in order; the tunnel is up. */
-  steps(spec: S): readonly PlanStep[];
+  /** What the tunnel wants of its host beyond link and link-local address, in order; the tunnel is up. `native`: the host's addresses outside its tunnels, sixteen octets each. */
+  steps(spec: S, native: readonly Uint8Array[]): readonly PlanStep[];
 }

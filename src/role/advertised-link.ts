@@ -78,7 +78,7 @@ export class AdvertisedLink {
     if (until > now) this.#routers.set(from, { address: ra.source, preference: whole?.preference ?? ra.preference, until });
     for (const prefix of ra.prefixes) this.#learnPrefix(prefix, now);
     for (const { prefix, preference, lifetime } of ra.routes) {
-      if (prefix.len === 0) continue;
+      if (prefix.len === 0 || specialIpv6(prefix.addr, 0)) continue;
       const route: LearnedRoute = { prefix, router: ra.source, preference, until: after(now, lifetime) };
       this.#routes = this.#routes.filter((old) => old.from !== from || !samePrefix(old.route.prefix, prefix));
       if (lifetime > 0 && this.#routes.length < MAX_ROUTES) this.#routes.push({ from, route });

@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { hostPlan } from '../../src/engine/host-plan.js';
 import type { PlanStep } from '../../src/engine/plan.js';
 import { siteAddress } from '../../src/engine/site.js';
+import { NO_FINDINGS } from '../../src/engine/spec.js';
 import { sixToFour } from '../../src/mapping/sixrd.js';
-import { formatIpv6, parseIpv4 } from '../../src/wire/address.js';
+import type { Learned } from '../../src/role/role.js';
+import { formatIpv6, parseIpv4, parseIpv6, parsePrefix6 } from '../../src/wire/address.js';
 import { nodeOf } from '../vectors/node.js';
 import { vectors } from '../wire/vectors.js';
 
@@ -82,6 +84,39 @@ describe('what a tunnel wants of its host', () => {
     const first = tunnel('host', '192.0.2.42', 'name = "a"', 'configure = false');
     const second = tunnel('host', '198.51.100.7', 'name = "b"');
     expect(plan('[node]\nidentity = "2001:db8:b000::1"', first, second).at(-1)).toBe('address 2001:db8:b000::1/128 on tun6to4-2');
+  });
+
+  test('what routers of an ISATAP link advertise: behind the metric of whatever the host has set for the same, and nowhere with a native address in it', () => {
+    const prefix = (text: string) => parsePrefix6(text) ?? expect.fail(text);
+    const router = parseIpv6('fe80::5efe:c000:201') ?? expect.fail();
+    const until = Number.POSITIVE_INFINITY;
+    const learned: Learned = {
+      routers: [{ address: router, preference: 'medium', until }],
+      prefixes: ['2001:db8:0:1::/64', '2001:db8:aaaa::/64'].map((text) => ({
+        prefix: prefix(text),
+        onLink: true,
+        autonomous: text === '2001:db8:0:1::/64',
+        preferred: true,
+        validUntil: until,
+        preferredUntil: until,
+      })),
+      routes: ['2001:db8:b0b::/48', '2000::/3', '2001:db8:aaaa::/48', '2001:db8:aaaa::5/128'].map((text) => {
+        return { prefix: prefix(text), router, preference: 'high', until };
+      }),
+      mtu: 0,
+    };
+    const facts = {
+      ipv6: [parseIpv6('2001:db8:aaaa::5') ?? expect.fail()],
+      found: { ...NO_FINDINGS, learned: new Map([['is', learned]]) },
+    };
+    const host = '[[tunnel]]\ntype = "isatap"\nrole = "host"\nname = "is"\nlocal = "192.0.2.5"\npotential-routers = ["192.0.2.1"]';
+    const steps = hostPlan(nodeOf(host, facts)).map(line);
+    expect(steps.filter((text) => !text.startsWith('link') && !text.startsWith('address fe80'))).toEqual([
+      'address 2001:db8:0:1:0:5efe:c000:205/128 on tunisatap',
+      'route 2001:db8:0:1::/64 on tunisatap metric 1029',
+      'route 2001:db8:b0b::/48 on tunisatap metric 1029',
+      'route default on tunisatap metric 1029',
+    ]);
   });
 
   test('no route is for more than 2002::/16 or less than the node’s own /48, and none leads RAs or 6to4 to a native link', () => {

@@ -336,6 +336,17 @@ describe('what it learns', () => {
     expect([own(campus, global(HOST)), campus.learned.prefixes[0].onLink]).toEqual([false, true]);
   });
 
+  test.each([
+    ['fe80::', 10],
+    ['ff00::', 8],
+    ['::', 1],
+    ['::1', 128],
+    ['::ffff:0:0', 96],
+  ])('a route to %s/%d is none: nothing there is reached through a tunnel', (prefix, len) => {
+    const { routes } = told([prefixOption(), routeOption(prefix, len, 1800), routeOption('3fff:1::', 32, 1800)]).learned;
+    expect(routes.map((route) => formatPrefix6(route.prefix))).toEqual(['3fff:1::/32']);
+  });
+
   test('no more than 16 prefixes and 64 routes', () => {
     const prefixes = Array.from({ length: 20 }, (_, i) => prefixOption({ prefix: `2001:db8:0:${i + 1}` }));
     const routes = Array.from({ length: 70 }, (_, i) => routeOption(`3fff:${i}::`, 32, 1800));
