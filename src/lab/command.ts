@@ -19,6 +19,7 @@ const PATIENCE = 20_000;
 const PACKAGES: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   ethtool: 'ethtool',
+  nft: 'nftables',
   ping: 'iputils-ping',
   tcpdump: 'tcpdump',
   setpriv: 'util-linux',

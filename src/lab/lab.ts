@@ -8,14 +8,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Exit, Failure } from '../daemon/failure.js';
-import { defectsOf } from '../topology/defects.js';
 import type { Topology, TopologyNode, Words } from '../topology/topology.js';
 import { captureProgram, lostPackets, makeCaptureDirectory } from './capture.js';
 import { requirePrograms } from './command.js';
 import { daemonProgram, nodeFiles } from './daemon.js';
 import { buildNetwork, removeNamespaces, removeNamespacesNow } from './network.js';
 import { awaitAddress } from './node-addresses.js';
-import { type LabPlan, namespaceOf, planLab } from './plan.js';
+import { type LabPlan, labDefects, namespaceOf, planLab } from './plan.js';
 import { bootId, processName } from './process.js';
 import { type Death, Program, type ProgramOptions } from './program.js';
 import { type LabRecord, removeDirectory, reserveId, writeRecord } from './record.js';
@@ -53,9 +52,10 @@ export class Lab {
 
   /** Builds a topology and starts everything in it; resolves when packets can flow. A Failure says why they cannot, and nothing is left of the attempt. */
   static async up(topology: Topology, options: LabOptions): Promise<Lab> {
-    const defects = defectsOf(topology);
+    const defects = labDefects(topology);
     if (defects.length > 0) throw new Failure(Exit.failed, `topology "${topology.name}" cannot be built`, { details: defects });
-    requirePrograms(['ip', 'ethtool', 'setpriv', ...(options.captures === null ? [] : ['tcpdump'])]);
+    const wanted = { tcpdump: options.captures !== null, nft: topology.nodes.some(({ nat }) => nat !== undefined) };
+    requirePrograms(['ip', 'ethtool', 'setpriv', ...(['tcpdump', 'nft'] as const).filter((program) => wanted[program])]);
     const captures = options.captures === null ? null : makeCaptureDirectory(options.captures);
     const lab = new Lab(topology, { ...options, captures });
     try {

@@ -77,8 +77,9 @@ function settingLines(settings: readonly Setting[]): string[] {
  * Between namespaces the kernel would pass unfinished packets on, without checksum and far longer than
  * the MTU, as it does to a clever network card. Here a capture must show what a wire would carry.
  */
-function plugLines({ interfaces, settings, ip }: NamespacePlan): string[] {
+function plugLines({ interfaces, settings, ip, nft }: NamespacePlan): string[] {
   return [
+    ...(nft === '' ? [] : ["nft -f - <<'END'", nft, 'END']),
     ...settingLines(settings),
     ...interfaces.map((name) => `ethtool -K ${name} tx off tso off gso off gro off sg off >/dev/null`),
     "ip -batch - <<'END'",

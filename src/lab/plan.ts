@@ -7,6 +7,7 @@
  */
 import { defectsOf, speaks6 } from '../topology/defects.js';
 import type { Topology, TopologyInterface, TopologyLink, TopologyNode } from '../topology/topology.js';
+import { DEFAULT_TIMEOUT, kernelNatDefects, natRuleset } from './nat.js';
 
 /** A kernel setting: path below `/proc/sys/net` and value. */
 export type Setting = readonly [path: string, value: number];
@@ -24,6 +25,8 @@ export interface NamespacePlan {
   readonly interfaces: readonly string[];
   /** Arguments of `ip`, one command a line, inside. */
   readonly ip: readonly string[];
+  /** Ruleset for `nft`, loaded before anything is up; empty: none. */
+  readonly nft: string;
 }
 
 /** Where everything that crosses a link can be seen. */
@@ -56,9 +59,17 @@ export function namespaceOf(id: string, name: string): string {
   return `${NAMESPACE_PREFIX}${id}-${name}`;
 }
 
+/** Everything that keeps a topology from being built here, a sentence each. */
+export function labDefects(topology: Topology): string[] {
+  const ofKernel = topology.nodes.flatMap(({ name, nat }) =>
+    nat === undefined ? [] : kernelNatDefects(nat).map((defect) => `node "${name}": ${defect}`),
+  );
+  return [...defectsOf(topology), ...ofKernel];
+}
+
 /** Plans the lab `id`. Throws a RangeError with every defect of the topology: its names go into commands. */
 export function planLab(topology: Topology, id: string): LabPlan {
-  const defects = defectsOf(topology);
+  const defects = labDefects(topology);
   if (defects.length > 0) throw new RangeError(`topology "${topology.name}": ${defects.join('; ')}`);
   const links = topology.links.map((link) => planLink(topology, link, id));
   return {
@@ -86,6 +97,7 @@ function planNode(topology: Topology, node: TopologyNode, id: string): Namespace
       ['ipv6/icmp/ratelimit', 0], // every hop of every check answers
     ],
     settings: [
+      ...natSettings(node),
       ...node.interfaces.flatMap((on) => familySettings(topology, on)),
       ...(node.autoconfigures ?? []).flatMap((name): Setting[] => [
         [`ipv6/conf/${name}/accept_ra`, 2], // also where it forwards
@@ -98,7 +110,15 @@ function planNode(topology: Topology, node: TopologyNode, id: string): Namespace
       ...node.interfaces.flatMap(interfaceLines),
       ...(node.routes ?? []).map(({ to, via, metric = DEFAULT_METRIC }) => `route add ${destination(to)} via ${via} metric ${metric}`),
     ],
+    nft: natRuleset(node),
   };
+}
+
+/** One life for every UDP session: the kernel would give longer to those that were answered. */
+function natSettings({ nat }: TopologyNode): Setting[] {
+  const timeout = nat?.timeout ?? DEFAULT_TIMEOUT;
+  const keys = nat === undefined ? [] : ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'];
+  return keys.map((key) => [`netfilter/${key}`, timeout]);
 }
 
 function interfaceLines({ name, addresses = [] }: TopologyInterface): string[] {
@@ -172,6 +192,7 @@ function planBridge(name: string, ports: readonly string[], mtu: number): Namesp
       ...ports.map((port) => `link set dev ${port} master ${BRIDGE} up`),
       `link set dev ${BRIDGE} mtu ${mtu} up`,
     ],
+    nft: '',
   };
 }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatProblem, parseConfig } from '../../src/config/load.js';
+import { NAT_KINDS } from '../../src/core/nat.js';
 import { defectsOf } from '../../src/topology/defects.js';
 import { ENDLESS_LOOP, LOOPS } from '../../src/topology/loops.js';
 import { TOPOLOGIES } from '../../src/topology/topologies.js';
@@ -126,4 +127,21 @@ test('a name that would mean something to a shell or to ip is never sound', () =
       expect(defectsOf(routed('default4', name))).not.toEqual([]);
     }),
   );
+});
+
+test('a NAT needs a node that forwards, and an IPv4 address on both of its sides', () => {
+  const nat = { inside: 'eth0', outside: 'eth1', ...NAT_KINDS['full-cone'] };
+  const interfaces = [
+    { name: 'eth0', link: 'cable', addresses: ['192.0.2.1/24'] },
+    { name: 'eth1', link: 'cable', addresses: ['198.51.100.1/24'] },
+  ];
+  const defects = (change: Partial<TopologyNode>): string[] =>
+    defectsOf(withA({ interfaces, routes: [], forwards: true, nat, ...change })).filter((defect) => defect.includes('NAT'));
+  expect(defects({})).toEqual([]);
+  expect(defects({ forwards: false })).toEqual(['node "a": it is a NAT, and does not forward']);
+  expect(defects({ nat: { ...nat, outside: 'eth2' } })).toEqual(['node "a": its NAT needs an IPv4 address on an interface "eth2"']);
+  expect(defects({ nat: { ...nat, outside: 'eth0' } })).toEqual(['node "a": its NAT has "eth0" on both sides']);
+  expect(defects({ interfaces: [interfaces[0], { name: 'eth1', link: 'cable', addresses: ['2001:db8::1/64'] }] })).toHaveLength(1);
+  for (const timeout of [0, 1.5, 86_401])
+    expect(defects({ nat: { ...nat, timeout } })[0]).toMatch(/NAT timeout .*, expected 1 to 86400 seconds/);
 });

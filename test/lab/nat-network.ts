@@ -1,0 +1,136 @@
+/** A NAT of the kernel between sockets of this process, each opened in the namespace that it is to be in. */
+import { createSocket, type Socket } from 'node:dgram';
+import type { NatKind } from '../../src/core/nat.js';
+import { must } from '../../src/lab/command.js';
+import { buildNetwork, inNamespace, removeNamespaces } from '../../src/lab/network.js';
+import { type LabPlan, planLab } from '../../src/lab/plan.js';
+import type { Topology, TopologyNat } from '../../src/topology/topology.js';
+import { inNamed } from '../linux/namespace.js';
+import {
+  type Arrival,
+  type Endpoint,
+  INSIDE_HOSTS,
+  INSIDE_ROUTER,
+  type NatNetwork,
+  OUTSIDE_HOSTS,
+  OUTSIDE_ROUTER,
+  SOCKETS,
+  type SocketName,
+} from '../nat-behaviour.js';
+
+const words = { en: 'x', ja: 'x' };
+/** Milliseconds after which a datagram is not coming any more: nothing here is further away than a thread. */
+const PATIENCE = 150;
+
+/** Which node has a socket. */
+const PLACES: Readonly<Record<SocketName, string>> = {
+  a: 'one',
+  b: 'one',
+  d: 'one',
+  c: 'other',
+  A1: 'web',
+  A2: 'web',
+  B1: 'web',
+  B2: 'web',
+};
+
+/** Two hosts, a NAT, and a host outside with two addresses. */
+export function natTopology(nat: NatKind & Pick<TopologyNat, 'hairpin' | 'timeout'>): Topology {
+  return {
+    name: 'nat',
+    title: words,
+    nodes: [
+      ...(['one', 'other'] as const).map((name) => ({
+        name,
+        title: words,
+        interfaces: [{ name: 'eth0', link: 'lan', addresses: [`${INSIDE_HOSTS[name]}/24`] }],
+        routes: [{ to: 'default4', via: INSIDE_ROUTER }],
+      })),
+      {
+        name: 'nat',
+        title: words,
+        forwards: true,
+        interfaces: [
+          { name: 'eth0', link: 'lan', addresses: [`${INSIDE_ROUTER}/24`] },
+          { name: 'eth1', link: 'net', addresses: [`${OUTSIDE_ROUTER}/24`] },
+        ],
+        nat: { inside: 'eth0', outside: 'eth1', ...nat },
+      },
+      {
+        name: 'web',
+        title: words,
+        interfaces: [{ name: 'eth0', link: 'net', addresses: Object.values(OUTSIDE_HOSTS).map((address) => `${address}/24`) }],
+      },
+    ],
+    links: [{ name: 'lan' }, { name: 'net' }],
+    paths: [],
+  };
+}
+
+/** The network in namespaces, with a socket for every name. */
+export class KernelNat implements NatNetwork {
+  readonly #plan: LabPlan;
+  readonly #sockets = new Map<SocketName, Socket>();
+  #arrived: ((arrival: Arrival, text: string) => void) | null = null;
+  #sent = 0;
+
+  private constructor(topology: Topology, id: string) {
+    this.#plan = planLab(topology, id);
+  }
+
+  /** Builds it; `id` tells it from others. */
+  static async up(topology: Topology, id: string): Promise<KernelNat> {
+    const network = new KernelNat(topology, id);
+    try {
+      await buildNetwork(network.#plan);
+      // The kernel tells a bridge up to a second later that a cable is there. An echo waits for it, and no datagram has to.
+      const awake = ['ping', '-q', '-c', '1', '-W', '5', OUTSIDE_HOSTS.A];
+      await Promise.all(['one', 'other'].map((node) => must(inNamespace(network.namespaceOf(node), awake))));
+      await Promise.all((Object.keys(SOCKETS) as SocketName[]).map((name) => network.#open(name)));
+    } catch (error) {
+      await network.down();
+      throw error;
+    }
+    return network;
+  }
+
+  /** The namespace of a node. */
+  namespaceOf(node: string): string {
+    return this.#plan.namespaces.find((each) => each.node === node)?.name ?? '';
+  }
+
+  async send(from: SocketName, to: Endpoint): Promise<Arrival | null> {
+    const text = `datagram ${this.#sent++}`;
+    const arrival = new Promise<Arrival | null>((resolve) => {
+      const timer = setTimeout(() => resolve(null), PATIENCE);
+      this.#arrived = (arrived, heard) => {
+        if (heard !== text) return;
+        clearTimeout(timer);
+        resolve(arrived);
+      };
+    });
+    this.#sockets.get(from)?.send(text, to.port, to.address);
+    return arrival;
+  }
+
+  async down(): Promise<void> {
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+    await removeNamespaces(this.#plan.namespaces.map(({ name }) => name));
+  }
+
+  async #open(name: SocketName): Promise<void> {
+    // Nothing of `bind` may wait, or the socket would be opened back home: neither for a name to be looked up.
+    const socket = createSocket({ type: 'udp4', lookup: (address, _options, found) => found(null, address, 4) });
+    this.#sockets.set(name, socket);
+    const { address, port } = SOCKETS[name];
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('listening', resolve);
+      inNamed(this.namespaceOf(PLACES[name]), () => socket.bind({ address, port, exclusive: true }));
+    });
+    socket.on('message', (octets, { address: source, port: sourcePort }) => {
+      this.#arrived?.({ at: name, from: { address: source, port: sourcePort } }, octets.toString());
+    });
+  }
+}
