@@ -12,12 +12,9 @@ export function runCommand(_io: Io): Command {
     .addOption(configOption())
     .addOption(new Option('--log-level <level>', 'least important lines that are written').choices(LOG_LEVELS).default('info'))
     .action(async ({ config, logLevel }: { config: string; logLevel: LogLevel }) => {
-      const early = new EarlySignals();
+      const signals = new Signals();
       const service = await prepare(config, logLevel);
-      early.over();
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void service.stop());
-      process.on('SIGHUP', () => void service.reload().catch(() => {}));
-      if (early.stop) void service.stop();
+      signals.obey(service);
       for (const kind of ['uncaughtException', 'unhandledRejection'] as const) process.on(kind, (thrown) => service.fail(kind, thrown));
       process.on('exit', () => service.undo());
       await service.begin();
@@ -26,26 +23,29 @@ export function runCommand(_io: Io): Command {
 }
 
 /**
- * Signals that come before there is a service. Without a handler they would end the process by its default, a status that
- * a service manager takes for a crash. The configuration is still to be read: to read it again is nothing to do.
+ * What signals mean: SIGTERM and SIGINT stop the service, SIGHUP has it read its configuration again. One that comes before
+ * there is a service is kept for it: by default it would end the process, with a status that a service manager takes for a
+ * crash. A configuration that is still to be read need not be read again. Listeners stay for good: a signal that had come
+ * and was not delivered yet would be lost with the listener.
  */
-class EarlySignals {
-  /** Whether the service is to stop before it has begun. */
-  stop = false;
-  readonly #ask = (): void => {
-    this.stop = true;
-  };
-  readonly #ignore = (): void => {};
+class Signals {
+  #service: Supervisor | null = null;
+  #isToStop = false;
 
   constructor() {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, this.#ask);
-    process.on('SIGHUP', this.#ignore);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#stop());
+    process.on('SIGHUP', () => void this.#service?.reload().catch(() => {}));
   }
 
-  /** From now on others listen. */
-  over(): void {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, this.#ask);
-    process.off('SIGHUP', this.#ignore);
+  /** From now on `service` is told. */
+  obey(service: Supervisor): void {
+    this.#service = service;
+    if (this.#isToStop) this.#stop();
+  }
+
+  #stop(): void {
+    this.#isToStop = true;
+    void this.#service?.stop();
   }
 }
 
