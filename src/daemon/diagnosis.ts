@@ -15,6 +15,7 @@ import { IPV4_LEN } from '../wire/ipv4.js';
 import { type Configuration, readConfiguration } from './configuration.js';
 import { ControlClient } from './control-client.js';
 import { reasonOf } from './failure.js';
+import type { Status } from './status.js';
 
 /** How bad it is: a problem keeps something from working, a warning may, a note is good to know. */
 export type Severity = 'problem' | 'warning' | 'note' | 'ok';
@@ -52,14 +53,16 @@ export async function diagnose(file: string, now: number): Promise<Diagnosis[]> 
   found.push(...diagnoses);
   if (configuration === null) return found;
   const { config, node, facts } = configuration;
+  const { diagnosis: service, status } = await askService(config.node.control);
   const links = readLinks();
   const names = links.map(({ ifname }) => ifname);
   found.push(
+    ...judgeTunnels(node, status),
     judgeLeftover(findLeftover(config.node.state), config.node.state),
     ...node.tunnels.map(({ interface: name }) => judgeDevice(name, names.includes(name), tunHolder(name))),
     ...judgeMtu(node, facts, links),
     ...judgeReversePath(facts, (name) => Number(sysctl(`net/ipv4/conf/${name}/rp_filter`))),
-    await judgeControl(config.node.control),
+    service,
   );
   return found;
 }
@@ -90,6 +93,20 @@ export function judgeNode(version: string, now: number): Diagnosis {
     where: process.execPath,
     remedy: 'install Node.js 24 or newer',
   };
+}
+
+/**
+ * Tunnels that are down. The running service is believed, `status`: it may have a lease or the address of a name, which nobody
+ * else has asked for. Of a tunnel that it does not have, or without it, what the host has is all there is to go by.
+ */
+export function judgeTunnels(node: Pick<NodeSpec, 'tunnels'>, status: Pick<Status, 'tunnels'> | null): Diagnosis[] {
+  return node.tunnels.flatMap(({ name, down }) => {
+    const running = status?.tunnels.find((tunnel) => tunnel.name === name);
+    const reason = running === undefined ? down : (running.down ?? null);
+    if (reason === null) return [];
+    const what = running === undefined ? `cannot come up: ${reason}` : `is down: ${reason}`;
+    return [{ check: 'tunnel', severity: 'problem', what, where: name, remedy: 'it comes up by itself once the host has what it needs' }];
+  });
 }
 
 /** What a dead service left. */
@@ -167,31 +184,22 @@ function judgeConfiguration(file: string): { configuration: Configuration | null
     where: `${problem.file}:${problem.line}:${problem.column}`,
     remedy: problem.severity === 'error' && problem.expected !== '' ? `expected ${problem.expected}` : problem.expected,
   }));
-  const down = (configuration?.node.tunnels ?? []).flatMap(({ name, down }) =>
-    down === null
-      ? []
-      : [
-          {
-            check: 'tunnel',
-            severity: 'problem' as const,
-            what: `cannot come up: ${down}`,
-            where: name,
-            remedy: 'it comes up by itself once the host has what it needs',
-          },
-        ],
-  );
   const whole = problems.length === 0 ? [ok(check, 'valid', file)] : diagnoses;
-  return { configuration, diagnoses: [...whole, ...down] };
+  return { configuration, diagnoses: whole };
 }
 
-async function judgeControl(path: string): Promise<Diagnosis> {
+async function askService(path: string): Promise<{ diagnosis: Diagnosis; status: Status | null }> {
   const check = 'service';
   try {
     const service = await ControlClient.connect(path);
-    service.close();
-    return ok(check, 'the service answers', path);
+    try {
+      const status = (await service.ask({ command: 'status' })) as Status;
+      return { diagnosis: ok(check, 'the service answers', path), status };
+    } finally {
+      service.close();
+    }
   } catch (thrown) {
-    return { check, severity: 'note', what: reasonOf(thrown), where: path, remedy: 'tsunagi run' };
+    return { diagnosis: { check, severity: 'note', what: reasonOf(thrown), where: path, remedy: 'tsunagi run' }, status: null };
   }
 }
 

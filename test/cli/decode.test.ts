@@ -177,6 +177,14 @@ test('the node of a configuration tells 6rd addresses, and says what an ISATAP h
   ]);
 });
 
+test('a tunnel that waits for what only its host can find out is named, as every packet for it is dropped', async () => {
+  const file = join(folder, 'leased.toml');
+  writeFileSync(file, '[[tunnel]]\nname = "home"\ntype = "6rd"\nrole = "customer-edge"\ndhcp-interface = "nowhere0"\n');
+  const { status, out, err } = await invoke('decode', CAPTURE, '--config', file);
+  expect([status, err]).toEqual([0, [expect.stringMatching(/^tunnel home would be down here and now, and takes no packet: .*nowhere0/)]]);
+  expect(out[36]).toContain('-> drop not_local');
+});
+
 test('without --json a packet is a line, and its verdict the line below', async () => {
   const { out } = await invoke('decode', CAPTURE, '--config', config);
   expect(out.slice(32, 35)).toEqual([

@@ -8,7 +8,9 @@ import {
   judgePrivilege,
   judgeReversePath,
   judgeSit,
+  judgeTunnels,
 } from '../../src/daemon/diagnosis.js';
+import type { Status } from '../../src/daemon/status.js';
 import { type HostFacts, NO_FINDINGS } from '../../src/engine/spec.js';
 import { kernelSit } from '../../src/linux/sit.js';
 import { node } from './view.js';
@@ -77,6 +79,21 @@ test('an interface that exists is a problem unless a process is seen to hold it'
     severity: 'problem',
     remedy: 'ip link delete tun6to4, or another tunnel.interface',
   });
+});
+
+test('a tunnel that waits for a lease is a problem, unless the running service has it up; a tunnel that it lacks is judged by the host', () => {
+  const [tunnel] = node.tunnels;
+  const waiting = { tunnels: [{ ...tunnel, name: 'home', down: 'no DHCPv4 lease on eth0 yet' }] };
+  const status = (name: string, down: string | null) => ({
+    tunnels: [{ name, state: down === null ? 'up' : 'down', ...(down !== null && { down }) } as Status['tunnels'][number]],
+  });
+  const says = (found: readonly Diagnosis[]) => found.map(({ severity, where, what }) => `${severity} ${where} ${what}`);
+
+  expect(says(judgeTunnels(waiting, null))).toEqual(['problem home cannot come up: no DHCPv4 lease on eth0 yet']);
+  expect(says(judgeTunnels(waiting, status('home', null)))).toEqual([]);
+  expect(says(judgeTunnels(waiting, status('home', 'its lease has ended')))).toEqual(['problem home is down: its lease has ended']);
+  expect(says(judgeTunnels(waiting, status('other', null)))).toEqual(['problem home cannot come up: no DHCPv4 lease on eth0 yet']);
+  expect(says(judgeTunnels({ tunnels: [{ ...tunnel, down: null }] }, null))).toEqual([]);
 });
 
 test('a tunnel that is larger than the link below fragments, and the fitting MTU is named', () => {

@@ -45,6 +45,9 @@ export function decodeCommand(io: Io): Command {
       if (tunnel !== undefined && node?.tunnels.every(({ name }) => name !== tunnel) !== false) {
         command.error(`error: --tunnel ${tunnel}: ${node === null ? 'needs --config' : 'the configuration has no such tunnel'}`);
       }
+      for (const { name, down } of node?.tunnels ?? []) {
+        if (down !== null) io.err(`tunnel ${name} would be down here and now, and takes no packet: ${down}`);
+      }
       const judge = node === null ? null : new Judge(node, tunnel);
       const domains = node?.tunnels.flatMap(domainsOf) ?? [];
       let number = 0;
