@@ -44,7 +44,7 @@ export type PlanStep = LinkStep | AddressStep | RouteStep;
 export const DEFAULT_ROUTE_METRIC = 1029;
 /** Metric of a route that others advertised in a tunnel: whatever leads to the same prefix by the host's own configuration stays, and wins. */
 export const LEARNED_ROUTE_METRIC = DEFAULT_ROUTE_METRIC;
-/** Metric of a route to a tunnel's own prefix: what the kernel gives a route without one. */
-export const PREFIX_ROUTE_METRIC = 1024;
-/** Metric of an IPv4 default route by DHCPv4: that of other clients loses to a static one, and so does ours. */
-export const LEASE_ROUTE_METRIC = 1024;
+/** Metric of a route to a tunnel's own prefix. One that somebody has set for the same, by the kernel's metric of 1024, is another route: it wins, and is not replaced. */
+export const PREFIX_ROUTE_METRIC = 1025;
+/** Metric of an IPv4 default route by DHCPv4: it loses to a static one, and to that of another client (systemd-networkd gives 1024), and replaces neither. */
+export const LEASE_ROUTE_METRIC = 1025;

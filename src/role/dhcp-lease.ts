@@ -65,10 +65,13 @@ export function renewalTimes(message: DhcpMessage, duration: Millis): readonly [
   return inOrder && duration !== Number.POSITIVE_INFINITY ? [renewal, rebinding] : [duration / 2, duration * 0.875];
 }
 
-/** Bits in a subnet mask. A mask with gaps, or without bits, is none: this host is then alone in its subnet. */
+/** Leading bits of a subnet, at least: no network is larger than 10.0.0.0/8, and a link to half of IPv4 would be a default route that none loses to. */
+const LEAST_PREFIX_LEN = 8;
+
+/** Bits in a subnet mask. A mask with gaps, or with too few bits, is none: this host is then alone in its subnet. */
 function prefixLenOf(mask: number | null): number {
   const len = mask === null ? 32 : Math.clz32(~mask);
-  return len > 0 && mask === mask4(len) ? len : 32;
+  return len >= LEAST_PREFIX_LEN && mask === mask4(len) ? len : 32;
 }
 
 function firstRouter(message: DhcpMessage): number | null {

@@ -31,7 +31,7 @@ const plan = (lease: Partial<Lease> | null, dhcp: Partial<DhcpSpec> = {}) =>
 const ADDRESS = { kind: 'address', interface: 'eth0', address: '10.1.2.50', len: 24, deprecated: false };
 
 test('a lease gives its interface an address and the IPv4 default route', () => {
-  expect(plan({})).toEqual([ADDRESS, { kind: 'route', to: '0.0.0.0/0', via: '10.1.2.1', interface: 'eth0', metric: 1024 }]);
+  expect(plan({})).toEqual([ADDRESS, { kind: 'route', to: '0.0.0.0/0', via: '10.1.2.1', interface: 'eth0', metric: 1025 }]);
   expect(plan({ router: null })).toEqual([ADDRESS]);
 });
 

@@ -173,7 +173,7 @@ test('from nothing but a lease: an address and a default route for the host, a t
   expect(home.node.tunnels[0].local.map(formatIpv4)).toEqual([FIRST.address]);
   expect(hostPlan(home.node).slice(0, 2)).toEqual([
     { kind: 'address', interface: 'wan0', address: FIRST.address, len: 16, deprecated: false },
-    { kind: 'route', to: '0.0.0.0/0', via: formatIpv4(SERVER), interface: 'wan0', metric: 1024 },
+    { kind: 'route', to: '0.0.0.0/0', via: formatIpv4(SERVER), interface: 'wan0', metric: 1025 },
   ]);
   expect(home.preferred).toEqual([FIRST.lan]);
 });

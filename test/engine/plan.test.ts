@@ -32,8 +32,8 @@ describe('what a tunnel wants of its host', () => {
       'link tun6to4 mtu 1400',
       'address fe80::c000:22a/64 on tun6to4',
       'address 2002:c000:22a::1/128 on tun6to4',
-      'route 2002:c000:22a::/48 unreachable metric 1024',
-      'route 2002::/16 on tun6to4 metric 1024',
+      'route 2002:c000:22a::/48 unreachable metric 1025',
+      'route 2002::/16 on tun6to4 metric 1025',
       'route default on tun6to4 via 2002:c058:6301:: metric 1029',
     ]);
   });
@@ -52,8 +52,8 @@ describe('what a tunnel wants of its host', () => {
       'link tun6to4 mtu 1280',
       'address fe80::c000:22a/64 on tun6to4',
       'address 2002:c000:22a::1/128 on tun6to4',
-      'route 2002:c000:22a::/48 unreachable metric 1024',
-      'route 2002::/16 on tun6to4 metric 1024',
+      'route 2002:c000:22a::/48 unreachable metric 1025',
+      'route 2002::/16 on tun6to4 metric 1025',
       'address 2002:c000:22a:1::1/64 on lan0',
       'address 2002:c000:22a:ffff::1/64 on lan1',
       'route default on tun6to4 via 2002:c058:6301:: metric 1029',
@@ -67,10 +67,10 @@ describe('what a tunnel wants of its host', () => {
       'address 192.88.99.1/32 on tun6to4',
       'address fe80::c058:6301/64 on tun6to4',
       'address 2002:c058:6301::/128 on tun6to4',
-      'route 2002:c058:6301::/48 unreachable metric 1024',
+      'route 2002:c058:6301::/48 unreachable metric 1025',
       'address 2002:cb00:7101::/128 on tun6to4',
-      'route 2002:cb00:7101::/48 unreachable metric 1024',
-      'route 2002::/16 on tun6to4 metric 1024',
+      'route 2002:cb00:7101::/48 unreachable metric 1025',
+      'route 2002::/16 on tun6to4 metric 1025',
       'address 2001:db8:b000::1/128 on tun6to4',
     ]);
   });
