@@ -60,6 +60,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./commands/doctor.js')).doctorCommand(io),
   },
   {
+    name: 'nat',
+    summary: 'tell which NAT is in front of this host, and what Teredo can do through it',
+    load: async (io) => (await import('./commands/nat.js')).natCommand(io),
+  },
+  {
     name: 'lab',
     summary: 'build networks in namespaces, with real tunnels, and check their paths',
     load: async (io) => (await import('./commands/lab.js')).labCommand(io),

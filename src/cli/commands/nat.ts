@@ -1,0 +1,90 @@
+/** `nat`: which NAT is in front of this host, and what Teredo can do through it. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Exit, Failure } from '../../daemon/failure.js';
+import { classifyNat, type StunServerName } from '../../daemon/stun-client.js';
+import { MAX_SERVERS } from '../../role/nat-classifier.js';
+import { type NatVerdict, type Rfc3489Name, rfc3489Name, teredoThrough } from '../../role/nat-verdict.js';
+import { formatIpv4 } from '../../wire/address.js';
+import { STUN_PORT, type StunEndpoint } from '../../wire/stun.js';
+import { jsonOption } from '../argument.js';
+import { columns, type Io, paint } from '../io.js';
+
+const HELP = `
+A server with two addresses (RFC 5780: coturn, for one) tells everything; two servers with one address each tell how the
+NAT maps, and not whom it lets in. It takes up to 30 seconds: that nobody may send in shows by silence.`;
+
+/** Names of RFC 3489 section 10.1 as people write them. */
+const NAMES: Readonly<Record<Rfc3489Name, string>> = {
+  'udp-blocked': 'UDP blocked',
+  'open-internet': 'open Internet',
+  'symmetric-udp-firewall': 'symmetric UDP firewall',
+  'full-cone': 'full cone',
+  'restricted-cone': 'restricted cone',
+  'port-restricted-cone': 'port restricted cone',
+  symmetric: 'symmetric',
+};
+
+/** Exit status: 0 it was told, 1 no server has answered, 2 there is no server to ask. */
+export function natCommand(io: Io): Command {
+  return new Command('nat')
+    .addOption(
+      new Option('--server <host[:port]>', `STUN server, port ${STUN_PORT} unless named; once for each server`)
+        .argParser(addServer)
+        .makeOptionMandatory(),
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', HELP)
+    .action(async ({ server, json = false }: { server: readonly StunServerName[]; json?: boolean }) => {
+      const verdict = await classifyNat(server);
+      if (json) io.out(JSON.stringify(natData(verdict)));
+      else for (const line of natLines(verdict, io)) io.out(line);
+      if (verdict.nat === 'blocked') throw new Failure(Exit.failed, 'no server has answered as a STUN server does');
+    });
+}
+
+function addServer(text: string, others: readonly StunServerName[] = []): StunServerName[] {
+  const match = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?::([1-9][0-9]{0,4}))?$/i.exec(text);
+  const port = Number(match?.[2] ?? STUN_PORT);
+  if (match === null || port > 0xffff) {
+    throw new InvalidArgumentError('Expected an IPv4 address or a name, and perhaps a port: 192.0.2.1:3478.');
+  }
+  if (others.length === MAX_SERVERS) throw new InvalidArgumentError(`Expected at most ${MAX_SERVERS} servers.`);
+  return [...others, { host: match[1], port }];
+}
+
+/** What `--json` prints. Endpoints are `address:port`; null: the tests do not tell. */
+export function natData(verdict: NatVerdict): Record<string, unknown> {
+  const { nat, server, local, mapped, mapping, filtering, ports, hairpin, notes } = verdict;
+  return {
+    nat,
+    server: endpoint(server),
+    local: endpoint(local),
+    mapped: endpoint(mapped),
+    mapping,
+    filtering,
+    ports,
+    hairpin,
+    rfc3489: rfc3489Name(verdict),
+    teredo: teredoThrough(verdict),
+    notes,
+  };
+}
+
+/** What people read. */
+export function natLines(verdict: NatVerdict, io: Io): string[] {
+  const { nat, server, local, mapped, mapping, filtering, ports, hairpin, notes } = verdict;
+  const name = rfc3489Name(verdict);
+  const rows: [key: string, value: string | null][] = [
+    ['RFC 3489', name === null ? null : NAMES[name]],
+    ['local', endpoint(local)],
+  ];
+  if (nat !== 'blocked') rows.push(['mapped', endpoint(mapped)], ['mapping', mapping], ['filtering', filtering]);
+  if (nat === 'nat') rows.push(['ports', ports], ['hairpin', hairpin === null ? null : hairpin ? 'yes' : 'no']);
+  if (nat !== 'blocked') rows.push(['server', endpoint(server)]);
+  const table = columns(rows.map(([key, value]) => [paint(io, 'dim', key), value ?? 'not known']));
+  return [...table, teredoThrough(verdict), ...notes.map((note) => paint(io, 'yellow', note))];
+}
+
+function endpoint(of: StunEndpoint | null): string | null {
+  return of === null ? null : `${formatIpv4(of.addr)}:${of.port}`;
+}

@@ -1,0 +1,112 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { natData, natLines } from '../../src/cli/commands/nat.js';
+import { NAT_KINDS } from '../../src/core/nat.js';
+import type { NatVerdict } from '../../src/role/nat-verdict.js';
+import { StunResponder } from '../stun-responder.js';
+import { StunServer } from '../stun-server.js';
+import { invoke, memoryIo } from './invoke.js';
+
+const servers: StunServer[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** Ports that are hardly anybody else's; tests that use them run one after the other. */
+const PORTS = [39_478, 39_479] as const;
+
+/** A server with one address, as far as anybody is told. */
+async function serve(address: string): Promise<string> {
+  servers.push(await StunServer.up(new StunResponder([address, `127.1.${address.slice(6)}`], PORTS, 'no-other-address')));
+  return `${address}:${PORTS[0]}`;
+}
+
+const VERDICT: NatVerdict = {
+  nat: 'nat',
+  server: { addr: 0xcb00710a, port: 3478 },
+  local: { addr: 0xc0a80702, port: 40_000 },
+  mapped: { addr: 0xcb007101, port: 40_000 },
+  ...NAT_KINDS['restricted-cone'],
+  hairpin: false,
+  notes: ['A note.'],
+};
+
+test('what is printed for people, and for programs', () => {
+  expect(natLines(VERDICT, memoryIo().io)).toEqual([
+    'RFC 3489   restricted cone',
+    'local      192.168.7.2:40000',
+    'mapped     203.0.113.1:40000',
+    'mapping    endpoint-independent',
+    'filtering  address-dependent',
+    'ports      preserving',
+    'hairpin    no',
+    'server     203.0.113.10:3478',
+    expect.stringMatching(/^Teredo reaches native hosts and other clients/),
+    'A note.',
+  ]);
+  expect(natData(VERDICT)).toEqual({
+    nat: 'nat',
+    server: '203.0.113.10:3478',
+    local: '192.168.7.2:40000',
+    mapped: '203.0.113.1:40000',
+    mapping: 'endpoint-independent',
+    filtering: 'address-dependent',
+    ports: 'preserving',
+    hairpin: false,
+    rfc3489: 'restricted-cone',
+    teredo: expect.stringMatching(/\.$/),
+    notes: ['A note.'],
+  });
+});
+
+test('what is not known is said to be', () => {
+  const lines = natLines({ ...VERDICT, filtering: null, hairpin: null, ports: null }, memoryIo().io);
+  expect(lines.filter((line) => line.endsWith('not known')).map((line) => line.split(' ')[0])).toEqual([
+    'RFC',
+    'filtering',
+    'ports',
+    'hairpin',
+  ]);
+});
+
+describe('over real sockets', { sequential: true }, () => {
+  test('two servers on this host see no NAT', async () => {
+    const names = [await serve('127.0.0.1'), await serve('127.0.0.2')];
+    const { status, out, err } = await invoke('nat', '--server', names[0], '--server', names[1], '--json');
+    expect([status, err]).toEqual([0, []]);
+    const data = JSON.parse(out[0]);
+    expect(data).toMatchObject({ nat: 'none', server: names[0], mapping: 'endpoint-independent', filtering: null, rfc3489: null });
+    expect(data.mapped).toBe(data.local);
+    expect(data.notes[0]).toMatch(/OTHER-ADDRESS/);
+  });
+
+  test('a name will do, and port 3478 is meant where none is given', async () => {
+    await serve('127.0.0.1');
+    const { status, out } = await invoke('nat', '--server', `localhost:${PORTS[0]}`);
+    expect([status, out[0]]).toEqual([0, 'RFC 3489   not known']);
+  });
+
+  test('where nobody answers that is the verdict, with exit status 1', async () => {
+    const { status, out, err } = await invoke('nat', '--server', '127.0.0.1:9', '--json');
+    expect(status).toBe(1);
+    expect(JSON.parse(out[0])).toMatchObject({ nat: 'blocked', rfc3489: 'udp-blocked', mapped: null, server: null });
+    expect(err).toEqual(['tsunagi: no server has answered as a STUN server does']);
+  });
+});
+
+test.each([
+  ['no server at all', [], /required option '--server <host\[:port\]>' not specified/],
+  ['an IPv6 address', ['--server', '2001:db8::1'], /Expected an IPv4 address or a name/],
+  ['a port that is none', ['--server', 'stun.example:70000'], /Expected an IPv4 address or a name/],
+  ['no name', ['--server', ':3478'], /Expected an IPv4 address or a name/],
+  ['too many', Array.from({ length: 9 }, (_, i) => ['--server', `192.0.2.${i}`]).flat(), /Expected at most 8 servers/],
+])('%s is wrong usage', async (_what, args, message) => {
+  const { status, err } = await invoke('nat', ...args);
+  expect(status).toBe(2);
+  expect(err.join('\n')).toMatch(message);
+});
+
+test('a name that nobody knows is named', async () => {
+  const { status, err } = await invoke('nat', '--server', 'no-such-host.invalid');
+  expect(status).toBe(1);
+  expect(err.join()).toMatch(/^tsunagi: server no-such-host\.invalid: no IPv4 address is known for that name/);
+});
