@@ -12,7 +12,7 @@ import { Lab } from './lab.js';
 import { namespaceOf } from './plan.js';
 import { isPrivate } from './privilege.js';
 import { type Death, titleOf } from './program.js';
-import { problemLines, reportData, reportLines } from './report.js';
+import { LEGEND, problemLines, reportData, reportLines } from './report.js';
 import type { Screen } from './screen.js';
 import { paint, wrap } from './table.js';
 
@@ -50,7 +50,7 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
   const labs = await bringUp(topologies, options, screen);
   try {
     const reports = new Map<Network, readonly PathReport[]>();
-    if (!options.json) screen.print(...paragraph(screen.say(REAL)));
+    if (!options.json) screen.print(...paragraph(screen.say(REAL)), ...paragraph(screen.say(LEGEND)));
     for (const lab of labs) {
       if (!options.json) introduce(lab.topology, screen);
       reports.set(lab, await checkAll(lab, screen));
@@ -58,6 +58,7 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
       else screen.print(...reportLines(reports.get(lab) ?? [], screen), '');
     }
     if (options.keep || !options.once) screen.note(...hints(labs, options, screen), '');
+    if (options.once && !options.json) screen.print(count([...reports.values()].flat(), screen));
     if (!options.once) await stay(labs, reports, told.stay(), options, screen);
     return [...reports.values()].flat().every(works) ? Exit.done : Exit.failed;
   } finally {
@@ -158,15 +159,22 @@ function changes(before: readonly PathReport[], after: readonly PathReport[], sc
   });
 }
 
-function summary(reports: readonly PathReport[], screen: Screen): string {
+/** How many paths work. */
+function count(reports: readonly PathReport[], screen: Screen): string {
   const good = reports.filter(works).length;
-  const count = `${good}/${reports.length}`;
   const mark = good === reports.length ? paint(screen.colours, 'green', '✓') : paint(screen.colours, 'red', '✗');
+  return screen.say({ en: `${mark} ${good}/${reports.length} paths work`, ja: `${mark} ${good}/${reports.length} 経路が正常` });
+}
+
+function summary(reports: readonly PathReport[], screen: Screen): string {
   const time = new Date().toLocaleTimeString('sv');
-  return screen.say({
-    en: `${mark} ${count} paths work, ${time}, looking again every ${PERIOD / 1000} s. Ctrl-C ends.`,
-    ja: `${mark} ${count} 経路が正常 ${time}、${PERIOD / 1000} 秒ごとに再確認。Ctrl-C で終了。`,
-  });
+  return (
+    count(reports, screen) +
+    screen.say({
+      en: `, ${time}, looking again every ${PERIOD / 1000} s. Ctrl-C ends.`,
+      ja: ` ${time}、${PERIOD / 1000} 秒ごとに再確認。Ctrl-C で終了。`,
+    })
+  );
 }
 
 function introduce({ title, picture, story }: Topology, screen: Screen): void {

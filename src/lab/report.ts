@@ -1,6 +1,6 @@
 /** What a check found, as a table for people and as data for programs. */
 import type { Words } from '../topology/topology.js';
-import { LARGE_ECHO, type PathReport, works } from './check.js';
+import { ECHOES, LARGE_ECHO, type PathReport, works } from './check.js';
 import type { Language } from './language.js';
 import { alignColumns, paint } from './table.js';
 import type { Transfer } from './transfer.js';
@@ -14,14 +14,18 @@ export interface ReportStyle {
 const HEADINGS: readonly Words[] = [
   { en: '', ja: '' },
   { en: 'path', ja: '経路' },
-  { en: 'echoes', ja: '応答' },
   { en: 'round trip', ja: '往復時間' },
   { en: 'relays', ja: 'リレー' },
   { en: 'the web sees', ja: 'ウェブから見た経路' },
-  { en: '1 MiB down, up', ja: '1 MiB 下り・上り' },
-  { en: `${LARGE_ECHO} octets`, ja: `${LARGE_ECHO} オクテット` },
+  { en: 'MB/s', ja: 'MB/s' },
 ];
 const NONE = '-';
+
+/** How the table is read. */
+export const LEGEND: Words = {
+  en: `✓ says that all ${ECHOES} echoes were answered, and larger ones of ${LARGE_ECHO} octets, and that the packets took the way they should. The round trip is the shortest. MB/s are those of 1 MiB from the web, and of 1 MiB to it. Relays are those that traceroute meets, by the addresses below the table.`,
+  ja: `✓ は、${ECHOES} 回の ping と ${LARGE_ECHO} オクテットの大きな ping に応答があり、パケットが正しい経路を通ったことを示します。往復時間は最短値、MB/s はウェブとの間の 1 MiB の下りと上りの速度、リレーは traceroute に現れたもので、そのアドレスは表の下にあります。`,
+};
 
 /** The table, then what does not work, then the addresses of the relays. */
 export function reportLines(reports: readonly PathReport[], style: ReportStyle): string[] {
@@ -43,17 +47,15 @@ export function problemLines({ path, problems }: PathReport, { language, colours
 }
 
 function row(report: PathReport, { language, colours }: ReportStyle): string[] {
-  const { path, sent, received, roundTrip, relays, isLargeAnswered, visit } = report;
+  const { path, roundTrip, relays, visit } = report;
   const mark = works(report) ? paint(colours, 'green', '✓') : paint(colours, 'red', '✗');
   return [
     mark,
     path.title[language],
-    `${received}/${sent}`,
-    roundTrip === null ? NONE : `${roundTrip.min.toFixed(2)} / ${roundTrip.average.toFixed(2)} ms`,
+    roundTrip === null ? NONE : `${roundTrip.min.toFixed(2)} ms`,
     relays.map(({ node }) => node).join(', ') || NONE,
     visit === null ? NONE : printable([visit.visitor.tunnel, visit.visitor.ipv4].filter((word) => word !== null).join(' ')),
-    visit === null ? NONE : `${rate(visit.download)}, ${rate(visit.upload)} MB/s`,
-    received === 0 ? NONE : isLargeAnswered ? { en: 'yes', ja: '可' }[language] : { en: 'no', ja: '不可' }[language],
+    visit === null ? NONE : `${rate(visit.download)}, ${rate(visit.upload)}`,
   ];
 }
 

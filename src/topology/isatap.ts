@@ -122,7 +122,7 @@ export const isatapCampus: Topology = {
       from: 'library',
       to: 'laboratory',
       relayed: false,
-      title: { en: 'PC in the library to the laboratory, host to host', ja: '図書館の PC から研究室へ(ホスト間直接)' },
+      title: { en: 'library to the laboratory, host to host', ja: '図書館の PC から研究室へ(ホスト間直接)' },
     },
     { from: 'web', to: 'laboratory', relayed: true, title: { en: 'web to the PC in the laboratory', ja: 'ウェブから研究室の PC へ' } },
   ],
