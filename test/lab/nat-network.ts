@@ -1,5 +1,5 @@
 /** A NAT of the kernel between sockets of this process, each opened in the namespace that it is to be in. */
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import type { NatKind } from '../../src/core/nat.js';
 import { must } from '../../src/lab/command.js';
 import { buildNetwork, inNamespace, removeNamespaces } from '../../src/lab/network.js';
@@ -17,6 +17,7 @@ import {
   SOCKETS,
   type SocketName,
 } from '../nat-behaviour.js';
+import { openSocket } from '../stun-server.js';
 
 const words = { en: 'x', ja: 'x' };
 /** Milliseconds after which a datagram is not coming any more: nothing here is further away than a thread. */
@@ -120,17 +121,8 @@ export class KernelNat implements NatNetwork {
   }
 
   async #open(name: SocketName): Promise<void> {
-    // Nothing of `bind` may wait, or the socket would be opened back home: neither for a name to be looked up.
-    const socket = createSocket({ type: 'udp4', lookup: (address, _options, found) => found(null, address, 4) });
+    const socket = await openSocket(SOCKETS[name], (bind) => inNamed(this.namespaceOf(PLACES[name]), bind));
     this.#sockets.set(name, socket);
-    const { address, port } = SOCKETS[name];
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.once('listening', resolve);
-      inNamed(this.namespaceOf(PLACES[name]), () => socket.bind({ address, port, exclusive: true }));
-    });
-    socket.on('message', (octets, { address: source, port: sourcePort }) => {
-      this.#arrived?.({ at: name, from: { address: source, port: sourcePort } }, octets.toString());
-    });
+    socket.on('message', (octets, { address, port }) => this.#arrived?.({ at: name, from: { address, port } }, octets.toString()));
   }
 }
