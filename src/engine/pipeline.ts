@@ -121,7 +121,7 @@ export class Pipeline {
       const inherited = old?.tunnel.heritage(now) ?? NO_HERITAGE;
       // Another address may be at another site: its routers are others'.
       const learned = old !== undefined && sameSpec(spec.local, old.tunnel.spec.local) ? inherited.learned : null;
-      const heritage = { learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
+      const heritage = { ...inherited, learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
       const role = { node: context, random: this.#random, speaks: this.#owner, before: heritage, now };
       const tunnel = kept ? old.tunnel : new Tunnel(spec, this.#counters, role);
       lanes.push(this.#lane(tunnel, ports, old?.told ?? null));

@@ -42,7 +42,7 @@ export const sixRd: Technology<SixRdSpec> = {
     const { relays, hubAndSpoke, leaseUntil } = spec;
     const lans = lanSpeaker(domain, spec, leaseUntil, context);
     const watched = spec.probesRelays && spec.local.length > 0 ? relays : relays.slice(0, 1);
-    const watch = new BorderRelayWatch(watched, addresses[0] ?? UNSPECIFIED, lans, context.random, context.now);
+    const watch = new BorderRelayWatch(watched, addresses[0] ?? UNSPECIFIED, lans, context.before.relay, context.random, context.now);
     return new SixRdCustomerEdge({ ...common, identity, relays, hubAndSpoke }, watch);
   },
 

@@ -45,13 +45,17 @@ export class BorderRelayWatch implements Speaker {
   #attempt = 0;
   #next: Millis;
 
-  /** `relays`: IPv4 addresses, the most wanted first; `address`: the customer edge's own, sixteen octets; `lans`: the speaker of its LANs. */
-  constructor(relays: readonly number[], address: Uint8Array, lans: Speaker, random: Random, now: Millis) {
+  /**
+   * `relays`: IPv4 addresses, the most wanted first; `address`: the customer edge's own, sixteen octets; `lans`: the speaker of its
+   * LANs; `before`: the relay that the watch before this one used (a lease that is renewed makes a new one), or null.
+   */
+  constructor(relays: readonly number[], address: Uint8Array, lans: Speaker, before: number | null, random: Random, now: Millis) {
     this.#lans = lans;
     this.#relays = relays;
     this.#address = address;
     this.#answered = relays.map(() => false);
     this.#pending = relays.map(() => false);
+    this.#inUse = before === null ? 0 : Math.max(0, relays.indexOf(before));
     random(this.#key);
     const chance = new Uint8Array(1);
     random(chance);
@@ -87,7 +91,7 @@ export class BorderRelayWatch implements Speaker {
 
   /** See {@link Speaker}. */
   heritage(now: Millis): Heritage {
-    return this.#lans.heritage(now);
+    return { ...this.#lans.heritage(now), relay: this.#relays[this.#inUse] ?? null };
   }
 
   /** See {@link Speaker}: relays are asked often enough. */

@@ -37,7 +37,7 @@ import { AdvertisedLink, inOrder, NOTHING_LEARNED, saysTheSame, shortestLifetime
 import { IsatapLink, type IsatapNode } from './isatap-link.js';
 import { NeighborCache, Rank } from './neighbor-cache.js';
 import { NextHops } from './next-hops.js';
-import { type Heritage, type Learned, Outer, type Role, type Speaker, TransmitTo } from './role.js';
+import { type Heritage, type Learned, NO_HERITAGE, Outer, type Role, type Speaker, TransmitTo } from './role.js';
 import { MIN_INTERVAL, RouterSolicitations } from './router-solicitations.js';
 
 /** Members of the potential router list that are used. */
@@ -165,7 +165,8 @@ export class IsatapHost implements Role, Speaker {
 
   /** See {@link Speaker}. */
   heritage(now: Millis): Heritage {
-    return { lans: [], learned: this.#neighbors === null || this.learned === null ? this.learned : this.#snapshot(this.#neighbors, now) };
+    const learned = this.#neighbors === null || this.learned === null ? this.learned : this.#snapshot(this.#neighbors, now);
+    return { ...NO_HERITAGE, learned };
   }
 
   /** See {@link Speaker}: nobody is told, but what is held is given up. */

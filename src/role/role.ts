@@ -92,10 +92,12 @@ export interface Heritage {
   readonly lans: readonly AdvertisedLan[];
   /** null in roles that learn nothing. */
   readonly learned: Learned | null;
+  /** IPv4 address of the border relay that was found to be there; null in roles that look for none. */
+  readonly relay: number | null;
 }
 
 /** The heritage of nobody. */
-export const NO_HERITAGE: Heritage = { lans: [], learned: null };
+export const NO_HERITAGE: Heritage = { lans: [], learned: null, relay: null };
 
 /** What a role says of its own accord, to LANs, routers and neighbours, and when. */
 export interface Speaker {

@@ -7,7 +7,7 @@ import { Verdict } from '../core/verdict.js';
 import type { Prefix6 } from '../wire/address.js';
 import { isRouterSolicitation } from '../wire/ndisc.js';
 import { LanAdvertiser } from './lan-advertiser.js';
-import { type Heritage, type Speaker, TransmitTo } from './role.js';
+import { type Heritage, NO_HERITAGE, type Speaker, TransmitTo } from './role.js';
 
 /** A LAN and its /64; a null prefix while the tunnel is down. */
 export interface SiteLan {
@@ -47,7 +47,7 @@ export class SiteLans implements Speaker {
 
   /** See {@link Speaker}. */
   heritage(now: Millis): Heritage {
-    return { lans: this.#lans.flatMap((lan) => lan.advertised(now)), learned: null };
+    return { ...NO_HERITAGE, lans: this.#lans.flatMap((lan) => lan.advertised(now)) };
   }
 
   /** See {@link Speaker}: a site keeps no watch over endpoints. */

@@ -22,9 +22,9 @@ class Relays {
   now = 0;
   readonly #out = makeBatch(1, HEADROOM + 1300)[0];
 
-  constructor(list: readonly string[], alive: readonly string[], chance = 0x80) {
+  constructor(list: readonly string[], alive: readonly string[], chance = 0x80, before: number | null = null) {
     this.alive = alive;
-    this.watch = new BorderRelayWatch(list.map(ip), EDGE, SILENT, (into) => into.fill(chance), 0);
+    this.watch = new BorderRelayWatch(list.map(ip), EDGE, SILENT, before, (into) => into.fill(chance), 0);
   }
 
   get inUse(): number {
@@ -146,4 +146,22 @@ test('whatever answers and dies, the relay in use is one of the list, probes are
     }),
     { numRuns: 300 },
   );
+});
+
+test('a watch that follows another, as when a lease is renewed, stays with the relay that was found, and returns to the first when that is back', () => {
+  const before = new Relays(RELAYS, ['10.0.0.2']);
+  before.until(FAILOVER);
+  const { relay } = before.watch.heritage(before.now);
+  expect(relay).toBe(ip('10.0.0.2'));
+  const after = new Relays(RELAYS, ['10.0.0.2'], 0x80, relay);
+  expect(after.inUse).toBe(1);
+  after.until(10 * ROUND_INTERVAL);
+  expect(after.inUse).toBe(1);
+  after.alive = RELAYS;
+  after.until(11 * ROUND_INTERVAL + FAILOVER);
+  expect(after.inUse).toBe(0);
+});
+
+test('a relay that is in the list no more is not inherited', () => {
+  expect(new Relays(RELAYS, [], 0x80, ip('10.0.0.9')).inUse).toBe(0);
 });

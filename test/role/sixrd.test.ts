@@ -128,7 +128,7 @@ describe.each(SETTINGS)('the domain $prefix with IPv4MaskLen $mask', (setting) =
     addresses: ADDRESSES.map(address),
     identity: null,
   };
-  const watch = new BorderRelayWatch(RELAYS.map(ip), node.addresses[0], SILENT, () => {}, 0);
+  const watch = new BorderRelayWatch(RELAYS.map(ip), node.addresses[0], SILENT, null, () => {}, 0);
   const edge = (hubAndSpoke: boolean): Role => new SixRdCustomerEdge({ ...node, relays: RELAYS.map(ip), hubAndSpoke }, watch);
 
   const OFF = 13;
