@@ -95,3 +95,31 @@ const FILTERS: Readonly<Record<string, NatBehaviour>> = {
 function same(a: Endpoint | null, b: Endpoint | null): boolean {
   return a !== null && b !== null && a.address === b.address && a.port === b.port;
 }
+
+/** One thing said: by a socket, to the endpoint of that number among those that are known by then. */
+export interface Utterance {
+  readonly from: SocketName;
+  readonly to: number;
+}
+
+const OUTSIDE: readonly SocketName[] = ['A1', 'A2', 'B1', 'B2'];
+
+/**
+ * What becomes of each utterance: where it came out, and the number of the endpoint that it came from. Known are the
+ * sockets outside, and then every endpoint of the NAT in the order in which they were seen: so two NATs that choose
+ * other ports can be told alike.
+ */
+export async function converse(network: NatNetwork, utterances: readonly Utterance[]): Promise<string[]> {
+  const known = OUTSIDE.map((owner) => ({ owner, endpoint: SOCKETS[owner] }));
+  const heard: string[] = [];
+  for (const { from, to } of utterances) {
+    const { owner, endpoint } = known[to % known.length];
+    // What hosts outside say to one another does not meet the NAT; what a socket says to itself is nobody's business.
+    if (owner === from || (OUTSIDE.includes(from) && OUTSIDE.includes(owner))) continue;
+    const arrival = await network.send(from, endpoint);
+    if (arrival !== null && !known.some((each) => same(each.endpoint, arrival.from))) known.push({ owner: from, endpoint: arrival.from });
+    const number = known.findIndex((each) => same(each.endpoint, arrival?.from ?? null));
+    heard.push(`${from} to ${to % known.length} (${owner}): ${arrival === null ? 'nowhere' : `${arrival.at}, from ${number}`}`);
+  }
+  return heard;
+}

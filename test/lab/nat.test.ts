@@ -1,10 +1,12 @@
 /** The kernel's NATs, by the same questions that the simulated ones answer. */
 import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ConeName, NAT_BEHAVIOURS, NAT_KINDS, type NatKind } from '../../src/core/nat.js';
 import { kernelNatDefects, natRuleset } from '../../src/lab/nat.js';
 import { planLab } from '../../src/lab/plan.js';
-import { observe, type Seen, SOCKETS } from '../nat-behaviour.js';
+import { converse, observe, type Seen, SOCKETS, type SocketName } from '../nat-behaviour.js';
+import { NatBench } from '../sim/nat-bench.js';
 import { withoutLabs } from './command-line.js';
 import { KernelNat, natTopology } from './nat-network.js';
 
@@ -48,6 +50,17 @@ describe('what else the kernel can do', () => {
     const kind = { ...NAT_KINDS['full-cone'], filtering };
     expect(await observe(await up({ ...kind, hairpin: true }))).toEqual(seen(kind, 'both-ways'));
   });
+});
+
+test.each([
+  ...Object.entries(NAT_KINDS).map(([name, kind]) => [name, { ...kind, hairpin: false }] as const),
+  ['restricted-cone that hairpins', { ...NAT_KINDS['restricted-cone'], hairpin: true }] as const,
+])('the simulator gives the same answers: a %s in a conversation by chance', async (_name, nat) => {
+  const utterance = fc.record({ from: fc.constantFrom(...(Object.keys(SOCKETS) as SocketName[])), to: fc.nat(30) });
+  const [utterances] = fc.sample(fc.array(utterance, { minLength: 60, maxLength: 60 }), { seed: 4787, numRuns: 1 });
+  const kernel = await converse(await up(nat), utterances);
+  expect(kernel.filter((each) => !each.endsWith('nowhere')).length).toBeGreaterThan(15);
+  expect(kernel).toEqual(await converse(new NatBench(nat), utterances));
 });
 
 test('who sends in before being sent to does not take the port of the host that is meant', async () => {

@@ -2,105 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { NAT_BEHAVIOURS, NAT_KINDS, type NatKind, PORT_ALLOCATIONS } from '../../src/core/nat.js';
 import { formatAddress, parseAddress } from '../../src/sim/address.js';
-import { Nat, type NatOptions } from '../../src/sim/nat.js';
-import type { Probe } from '../../src/sim/probe.js';
+import { Nat } from '../../src/sim/nat.js';
 import type { EventName } from '../../src/sim/trace.js';
-import type { World } from '../../src/sim/world.js';
 import { checksum } from '../../src/wire/checksum.js';
 import { writeIcmp4Error } from '../../src/wire/icmp4.js';
 import { DF, IPV4_LEN, Protocol, writeIpv4 } from '../../src/wire/ipv4.js';
 import { put16, u16, u32 } from '../../src/wire/octets.js';
-import { isUdp4, UDP_LEN, writeUdp4 } from '../../src/wire/udp.js';
-import {
-  type Endpoint,
-  INSIDE_HOSTS,
-  INSIDE_ROUTER,
-  type NatNetwork,
-  OUTSIDE_HOSTS,
-  OUTSIDE_ROUTER,
-  observe,
-  SOCKETS,
-  type SocketName,
-} from '../nat-behaviour.js';
-import { node, router, worldOf } from './worlds.js';
+import { isUdp4, UDP_LEN } from '../../src/wire/udp.js';
+import { type Endpoint, INSIDE_HOSTS, OUTSIDE_HOSTS, OUTSIDE_ROUTER, observe } from '../nat-behaviour.js';
+import { destinationOf, NatBench, number, sourceOf, udp } from './nat-bench.js';
+import { router, worldOf } from './worlds.js';
 
 const CONE = NAT_KINDS['full-cone'];
 const RESTRICTED = NAT_KINDS['port-restricted-cone'];
-const SECOND_OUTSIDE = '203.0.113.2';
 
-/** A NAT between a LAN and the rest of the world, with a stranger on each side who has all the addresses there. */
-class Bench implements NatNetwork {
-  readonly world: World;
-  readonly nat: Nat;
-  readonly lan: Probe;
-  readonly net: Probe;
-
-  constructor(options: NatOptions, { seed = 1, netMtu = 1500 } = {}) {
-    const addresses = [OUTSIDE_ROUTER, ...(options.pooling === undefined ? [] : [SECOND_OUTSIDE])].map((address) => `${address}/24`);
-    this.world = worldOf(
-      [
-        router('nat', { eth0: ['lan', `${INSIDE_ROUTER}/24`], eth1: ['net', ...addresses] }),
-        node('host', { eth0: ['lan', '192.168.7.9/24'] }, { default4: INSIDE_ROUTER }),
-        node('web', { eth0: ['net', '203.0.113.80/24'] }),
-      ],
-      [{ name: 'lan' }, { name: 'net', mtu: netMtu }],
-      seed,
-    );
-    const host = this.world.host('nat');
-    this.nat = new Nat(host, host.interface('eth0'), host.interface('eth1'), options);
-    host.nat = this.nat;
-    this.lan = this.world.probe('lan');
-    this.net = this.world.probe('net');
-    for (const address of Object.values(INSIDE_HOSTS)) this.lan.claim(parseAddress(address));
-    for (const address of Object.values(OUTSIDE_HOSTS)) this.net.claim(parseAddress(address));
-  }
-
-  /** Sends a packet from the side that its source is on; what came out anywhere. */
-  pass(packet: Uint8Array, isInside: boolean): Uint8Array[] {
-    this.lan.received.length = 0;
-    this.net.received.length = 0;
-    if (isInside) this.lan.send(packet, parseAddress(INSIDE_ROUTER));
-    else this.net.send(packet, parseAddress(OUTSIDE_ROUTER));
-    this.world.advance(1);
-    expect(this.world.unaccounted()).toBe(0);
-    return [...this.lan.received, ...this.net.received];
-  }
-
-  /** Sends a datagram between two endpoints; what came out. */
-  datagram(from: Endpoint, to: Endpoint, ttl = 64): Uint8Array[] {
-    return this.pass(udp(from, to, { ttl }), from.address.startsWith('192.168.'));
-  }
-
-  /** Sends a datagram out; the endpoint it came from. */
-  out(from: Endpoint, to: Endpoint): Endpoint | null {
-    const [packet] = this.datagram(from, to);
-    return packet === undefined ? null : sourceOf(packet);
-  }
-
-  count(event: EventName): number {
-    return this.world.host('nat').account.count(event);
-  }
-
-  async send(from: SocketName, to: Endpoint): ReturnType<NatNetwork['send']> {
-    const [packet] = this.datagram(SOCKETS[from], to);
-    if (packet === undefined) return null;
-    const destination = destinationOf(packet);
-    const found = Object.entries(SOCKETS).find(([, socket]) => socket.address === destination.address && socket.port === destination.port);
-    if (found === undefined) throw new Error(`a datagram for ${destination.address}:${destination.port}, where nobody is`);
-    return { at: found[0] as SocketName, from: sourceOf(packet) };
-  }
-}
-
-function udp(from: Endpoint, to: Endpoint, { ttl = 64, flags = 0, size = 16 } = {}): Uint8Array {
-  const b = new Uint8Array(IPV4_LEN + UDP_LEN + size).fill(0xa5);
-  writeIpv4(b, 0, b.length, 0, flags, ttl, Protocol.udp, number(from.address), number(to.address));
-  writeUdp4(b, 0, IPV4_LEN, b.length, from.port, to.port);
-  return b;
-}
-
-const number = (address: string): number => u32(parseAddress(address), 0);
-const sourceOf = (b: Uint8Array, ip = 0): Endpoint => ({ address: formatAddress(b.slice(ip + 12, ip + 16)), port: u16(b, ip + 20) });
-const destinationOf = (b: Uint8Array, ip = 0): Endpoint => ({ address: formatAddress(b.slice(ip + 16, ip + 20)), port: u16(b, ip + 22) });
 const inside = (port: number, address: string = INSIDE_HOSTS.one): Endpoint => ({ address, port });
 const outside = (port: number, address: string = OUTSIDE_HOSTS.A): Endpoint => ({ address, port });
 const isSound = (b: Uint8Array): boolean => checksum(b, 0, IPV4_LEN) === 0 && (b[9] !== Protocol.udp || isUdp4(b, 0, b.length));
@@ -110,7 +25,7 @@ describe('RFC 4787: mapping and filtering are settings of their own, and are see
     NAT_BEHAVIOURS.flatMap((filtering) => PORT_ALLOCATIONS.map((ports): NatKind => ({ mapping, filtering, ports }))),
   );
   test.each(kinds)('$mapping mapping, $filtering filtering, $ports ports', async (kind) => {
-    expect(await observe(new Bench({ ...kind, hairpin: false }))).toEqual({
+    expect(await observe(new NatBench({ ...kind, hairpin: false }))).toEqual({
       mapping: kind.mapping,
       filtering: kind.filtering,
       ports: kind.ports === 'preserving' ? 'preserved' : 'changed',
@@ -122,14 +37,14 @@ describe('RFC 4787: mapping and filtering are settings of their own, and are see
   test.each(kinds.filter(({ mapping }) => mapping === 'endpoint-independent'))(
     'hairpins with the outside source, behind $filtering filtering and with $ports ports',
     async (kind) => {
-      expect(await observe(new Bench(kind))).toMatchObject({ hairpin: 'both-ways', isClean: true });
+      expect(await observe(new NatBench(kind))).toMatchObject({ hairpin: 'both-ways', isClean: true });
     },
   );
 
   test('and the same seed makes the same NAT', async () => {
     const lives = await Promise.all(
       [7, 7, 8].map(async (seed) => {
-        const bench = new Bench(NAT_KINDS.symmetric, { seed });
+        const bench = new NatBench(NAT_KINDS.symmetric, { seed });
         await observe(bench);
         return bench.world.digest();
       }),
@@ -141,25 +56,25 @@ describe('RFC 4787: mapping and filtering are settings of their own, and are see
 
 describe('ports', () => {
   test('a port that is taken is replaced by a free one of the same parity, RFC 4787 REQ-4', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     const ports = [INSIDE_HOSTS.one, INSIDE_HOSTS.other].map((address) => bench.out(inside(40_001, address), outside(1))?.port);
     expect(ports).toEqual([40_001, 40_003]);
   });
 
   test.each(PORT_ALLOCATIONS)('%s: low ports stay low and high ones high, RFC 4787 REQ-3a', (ports) => {
-    const bench = new Bench({ ...CONE, ports });
+    const bench = new NatBench({ ...CONE, ports });
     for (const port of [1, 137, 1023]) expect(bench.out(inside(port), outside(1))?.port).toBeLessThan(1024);
     for (const port of [1024, 5000, 65_535]) expect(bench.out(inside(port), outside(1))?.port).toBeGreaterThan(1023);
   });
 
   test.each([1, 2] as const)('sequential ones go up by %i, RFC 6081 section 2', (increment) => {
-    const bench = new Bench({ ...NAT_KINDS.symmetric, ports: 'sequential', increment });
+    const bench = new NatBench({ ...NAT_KINDS.symmetric, ports: 'sequential', increment });
     const ports = Array.from({ length: 5 }, (_, i) => bench.out(inside(40_000), outside(i + 1))?.port ?? 0);
     expect(ports.slice(1).map((port, i) => port - ports[i])).toEqual(Array(4).fill(increment));
   });
 
   test('a symmetric NAT preserves the port for the first destination only', () => {
-    const bench = new Bench({ ...NAT_KINDS.symmetric, ports: 'preserving' });
+    const bench = new NatBench({ ...NAT_KINDS.symmetric, ports: 'preserving' });
     expect([1, 2].map((port) => bench.out(inside(40_000), outside(port))?.port)).toEqual([40_000, 40_002]);
   });
 
@@ -176,7 +91,7 @@ describe('ports', () => {
     );
     fc.assert(
       fc.property(kind, fc.array(flow, { maxLength: 30 }), (options, flows) => {
-        const bench = new Bench(options);
+        const bench = new NatBench(options);
         for (const [address, port, to] of flows) {
           const mapped = bench.out(inside(port, address), outside(to));
           if (mapped === null) throw new Error('nothing came out');
@@ -200,7 +115,7 @@ describe('time', () => {
       [4990, 1],
       [5000, 0],
     ]) {
-      const bench = new Bench(life);
+      const bench = new NatBench(life);
       const mapped = bench.out(inside(40_000), outside(1));
       bench.world.advance(wait - 1);
       expect(bench.datagram(outside(1), mapped ?? outside(0))).toHaveLength(arrives);
@@ -211,7 +126,7 @@ describe('time', () => {
     [true, 1],
     [false, 0],
   ])('what comes in keeps it alive: %s, RFC 4787 REQ-6', (inboundRefresh, arrives) => {
-    const bench = new Bench({ ...life, inboundRefresh });
+    const bench = new NatBench({ ...life, inboundRefresh });
     const mapped = bench.out(inside(40_000), outside(1)) ?? outside(0);
     for (let i = 0; i < 2; i++) {
       bench.world.advance(3000);
@@ -221,7 +136,7 @@ describe('time', () => {
   });
 
   test('what goes out keeps the mapping alive, and each session by itself', () => {
-    const bench = new Bench(life);
+    const bench = new NatBench(life);
     const mapped = bench.out(inside(40_000), outside(1)) ?? outside(0);
     bench.world.advance(3000);
     expect(bench.out(inside(40_000), outside(2))).toEqual(mapped);
@@ -232,7 +147,7 @@ describe('time', () => {
 
   test('a restart forgets every mapping, and gives other ports', () => {
     for (const ports of PORT_ALLOCATIONS) {
-      const bench = new Bench({ ...CONE, ports });
+      const bench = new NatBench({ ...CONE, ports });
       const before = bench.out(inside(40_000), outside(1)) ?? outside(0);
       bench.nat.forget();
       expect(bench.datagram(outside(1), before)).toEqual([]);
@@ -242,7 +157,7 @@ describe('time', () => {
   });
 
   test('the table tells who is in it, and since when', () => {
-    const bench = new Bench(RESTRICTED);
+    const bench = new NatBench(RESTRICTED);
     bench.out(inside(40_000), outside(1));
     bench.out(inside(40_000), outside(2));
     const [mapping, ...others] = bench.nat.mappings();
@@ -253,7 +168,7 @@ describe('time', () => {
 });
 
 test('a full table refuses who is new, keeps who is there, and has room again when they are silent', () => {
-  const bench = new Bench({ ...RESTRICTED, limit: 8, timeout: 10_000 });
+  const bench = new NatBench({ ...RESTRICTED, limit: 8, timeout: 10_000 });
   for (let i = 0; i < 8; i++) expect(bench.out(inside(40_000 + i), outside(1))).not.toBeNull();
   expect(bench.out(inside(50_000), outside(1))).toBeNull();
   expect(bench.out(inside(40_000), outside(2))).toBeNull(); // a session more is too much as well
@@ -265,7 +180,7 @@ test('a full table refuses who is new, keeps who is there, and has room again wh
 
 describe('a packet that passes', () => {
   test('has its time to live one less and sums that are right, RFC 3022 section 4.1', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     const [out] = bench.datagram(inside(40_000), outside(1));
     expect([out[8], isSound(out), [...out.subarray(28)]]).toEqual([63, true, Array(16).fill(0xa5)]);
     const [back] = bench.datagram(outside(1), sourceOf(out));
@@ -273,7 +188,7 @@ describe('a packet that passes', () => {
   });
 
   test('keeps a UDP checksum of zero', () => {
-    const bench = new Bench({ ...CONE, ports: 'random' });
+    const bench = new NatBench({ ...CONE, ports: 'random' });
     const sent = udp(inside(40_000), outside(1));
     put16(sent, 26, 0);
     const [out] = bench.pass(sent, true);
@@ -283,7 +198,7 @@ describe('a packet that passes', () => {
   test('has a right UDP checksum whatever the addresses and ports are', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 65_535 }), fc.integer({ min: 1, max: 65_535 }), (from, to) => {
-        const bench = new Bench({ ...CONE, ports: 'random' });
+        const bench = new NatBench({ ...CONE, ports: 'random' });
         const [out] = bench.datagram(inside(from), outside(to));
         expect(isSound(out) && u16(out, 26) !== 0).toBe(true);
       }),
@@ -292,7 +207,7 @@ describe('a packet that passes', () => {
   });
 
   test('does not pass when its time to live is used up, and leaves no mapping', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     const [error] = bench.datagram(inside(40_000), outside(1), 1);
     expect([error[9], error[20], formatAddress(error.slice(16, 20))]).toEqual([Protocol.icmp, 11, INSIDE_HOSTS.one]);
     expect(bench.nat.mappings()).toEqual([]);
@@ -303,13 +218,13 @@ describe('a packet that passes', () => {
     ['from outside for an address inside', outside(1), inside(40_000), 'filtered'],
     ['from inside for the group of Teredo, RFC 4380 section 5.2.8', inside(40_000), outside(3544, '224.0.0.253'), 'wrong_host'],
   ])('is not one %s', (_what, from, to, ending) => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     expect(bench.datagram(from, to)).toEqual([]);
     expect(bench.count(ending)).toBe(1);
   });
 
   test('is not TCP: nothing here speaks it', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     const packet = udp(inside(1), outside(2));
     writeIpv4(packet, 0, packet.length, 0, 0, 64, 6, number(INSIDE_HOSTS.one), number(OUTSIDE_HOSTS.A));
     expect(bench.pass(packet, true)).toEqual([]);
@@ -319,7 +234,7 @@ describe('a packet that passes', () => {
 
 describe('ICMP, RFC 5508', () => {
   test('an echo request finds its way back, two hosts with one identifier apart', () => {
-    const bench = new Bench(NAT_KINDS.symmetric);
+    const bench = new NatBench(NAT_KINDS.symmetric);
     expect(bench.world.ping('host', '203.0.113.80').map(({ kind }) => kind)).toEqual(['reply']);
     const answers = Object.values(INSIDE_HOSTS).map((address) => {
       const [request] = bench.pass(echo(8, address, OUTSIDE_HOSTS.A, 77), true);
@@ -330,13 +245,13 @@ describe('ICMP, RFC 5508', () => {
   });
 
   test('the router still answers for itself, on both sides', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     expect(bench.world.ping('web', OUTSIDE_ROUTER).map(({ kind }) => kind)).toEqual(['reply']);
     expect(bench.world.ping('host', OUTSIDE_ROUTER).map(({ kind }) => kind)).toEqual(['reply']);
   });
 
   test('an error from anyone about what went out comes in with all that it quotes translated, and removes nothing', () => {
-    const bench = new Bench({ ...RESTRICTED, ports: 'random' });
+    const bench = new NatBench({ ...RESTRICTED, ports: 'random' });
     const [sent] = bench.datagram(inside(40_000), outside(1));
     const [error] = bench.pass(errorAbout(sent, OUTSIDE_HOSTS.B, 3, 4, 1400), false);
     expect(formatAddress(error.slice(12, 16))).toBe(OUTSIDE_HOSTS.B);
@@ -349,7 +264,7 @@ describe('ICMP, RFC 5508', () => {
   });
 
   test('an error about an echo request comes in translated too', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     bench.pass(echo(8, INSIDE_HOSTS.one, OUTSIDE_HOSTS.A, 77), true);
     const [sent] = bench.pass(echo(8, INSIDE_HOSTS.other, OUTSIDE_HOSTS.A, 77), true);
     expect(u16(sent, 24)).not.toBe(77);
@@ -363,7 +278,7 @@ describe('ICMP, RFC 5508', () => {
   });
 
   test('an error from inside about what came in goes out translated', () => {
-    const bench = new Bench({ ...CONE, ports: 'random' });
+    const bench = new NatBench({ ...CONE, ports: 'random' });
     const mapped = bench.out(inside(40_000), outside(1)) ?? outside(0);
     const [arrived] = bench.datagram(outside(1), mapped);
     const [error] = bench.pass(errorAbout(arrived, INSIDE_HOSTS.one, 3, 3, 0), true);
@@ -376,13 +291,13 @@ describe('ICMP, RFC 5508', () => {
     ['about a flow that there is none of', 0],
     ['that quotes no port', 4],
   ])('an error %s does not come in', (_what, cut) => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     const forged = errorAbout(udp(outside(40_000, OUTSIDE_ROUTER), outside(1)), OUTSIDE_HOSTS.B, 3, 3, 0, IPV4_LEN + UDP_LEN - cut);
     expect(bench.pass(forged, false)).toEqual([]);
   });
 
   test('a packet that is too big for the next link is answered with its MTU, as it was sent, RFC 4787 REQ-13', () => {
-    const bench = new Bench(CONE, { netMtu: 1300 });
+    const bench = new NatBench(CONE, { netMtu: 1300 });
     const sent = udp(inside(40_000), outside(1), { flags: DF, size: 1400 });
     const [error] = bench.pass(sent, true);
     expect([error[20], error[21], u32(error, 24)]).toEqual([3, 4, 1300]);
@@ -411,7 +326,7 @@ describe('fragments, RFC 4787 REQ-14', () => {
     ['in order', 0],
     ['the last one first', 1],
   ])('pass %s, in pieces again where the link is narrow', (_what, first) => {
-    const bench = new Bench(CONE, { netMtu: 1300 });
+    const bench = new NatBench(CONE, { netMtu: 1300 });
     const parts = fragments(udp(inside(40_000), outside(1), { size: 1308 }));
     expect(bench.pass(parts[first], true)).toEqual([]);
     const out = bench.pass(parts[1 - first], true);
@@ -422,7 +337,7 @@ describe('fragments, RFC 4787 REQ-14', () => {
   });
 
   test('are dropped by a NAT that does not care for them', () => {
-    const bench = new Bench({ ...CONE, fragments: 'dropped' });
+    const bench = new NatBench({ ...CONE, fragments: 'dropped' });
     for (const part of fragments(udp(inside(40_000), outside(1), { size: 1308 }))) expect(bench.pass(part, true)).toEqual([]);
     expect(bench.count('filtered')).toBe(2);
   });
@@ -434,13 +349,13 @@ describe('protocol 41, RFC 6343 section 3', () => {
   const back = (from: string = relay): Uint8Array => carrier(from, OUTSIDE_ROUTER);
 
   test('is blocked both ways when nothing is said', () => {
-    const bench = new Bench(CONE);
+    const bench = new NatBench(CONE);
     expect([bench.pass(out(), true), bench.pass(back(), false)]).toEqual([[], []]);
     expect(bench.count('filtered')).toBe(2);
   });
 
   test('comes back from those who were sent to, to the first who did', () => {
-    const bench = new Bench({ ...CONE, protocol41: 'stateful' });
+    const bench = new NatBench({ ...CONE, protocol41: 'stateful' });
     expect(bench.pass(back(), false)).toEqual([]);
     expect(bench.pass(out(), true).map(sourceAddress)).toEqual([OUTSIDE_ROUTER]);
     expect(bench.pass(back(), false).map(destinationAddress)).toEqual([INSIDE_HOSTS.one]);
@@ -452,7 +367,7 @@ describe('protocol 41, RFC 6343 section 3', () => {
   });
 
   test('is led to one host', () => {
-    const bench = new Bench({ ...CONE, protocol41: { host: number(INSIDE_HOSTS.other) } });
+    const bench = new NatBench({ ...CONE, protocol41: { host: number(INSIDE_HOSTS.other) } });
     expect(bench.pass(back(), false).map(destinationAddress)).toEqual([INSIDE_HOSTS.other]);
     expect([bench.pass(out(), true), bench.pass(out(INSIDE_HOSTS.other), true)].map(({ length }) => length)).toEqual([0, 1]);
   });
@@ -460,7 +375,7 @@ describe('protocol 41, RFC 6343 section 3', () => {
 
 describe('a firewall without translation, RFC 3489 section 10.1', () => {
   test('lets in those who were sent to, under the addresses that everybody has', () => {
-    const bench = new Bench({ ...NAT_KINDS.symmetric, udp: 'filtered' });
+    const bench = new NatBench({ ...NAT_KINDS.symmetric, udp: 'filtered' });
     expect(bench.datagram(outside(1), inside(40_000))).toEqual([]);
     expect(bench.out(inside(40_000), outside(1))).toEqual(inside(40_000));
     expect(bench.datagram(outside(1), inside(40_000)).map((b) => destinationOf(b))).toEqual([inside(40_000)]);
@@ -468,7 +383,7 @@ describe('a firewall without translation, RFC 3489 section 10.1', () => {
   });
 
   test('that blocks UDP lets nothing out', () => {
-    const bench = new Bench({ ...CONE, udp: 'blocked' });
+    const bench = new NatBench({ ...CONE, udp: 'blocked' });
     expect(bench.datagram(inside(40_000), outside(1))).toEqual([]);
     expect(bench.world.ping('host', '203.0.113.80').map(({ kind }) => kind)).toEqual(['reply']);
   });
@@ -476,7 +391,7 @@ describe('a firewall without translation, RFC 3489 section 10.1', () => {
 
 describe('several addresses outside, RFC 4787 REQ-2', () => {
   const addressesOf = (pooling: 'paired' | 'arbitrary'): Set<string>[] => {
-    const bench = new Bench({ ...CONE, pooling });
+    const bench = new NatBench({ ...CONE, pooling });
     return Object.values(INSIDE_HOSTS).map(
       (host) => new Set(Array.from({ length: 12 }, (_, i) => bench.out(inside(40_000 + i, host), outside(1))?.address ?? '')),
     );
@@ -486,7 +401,7 @@ describe('several addresses outside, RFC 4787 REQ-2', () => {
   });
   test('or any, where they are not paired: yet a mapping keeps its own', () => {
     expect(addressesOf('arbitrary').map(({ size }) => size)).toEqual([2, 2]);
-    const bench = new Bench({ ...CONE, pooling: 'arbitrary' });
+    const bench = new NatBench({ ...CONE, pooling: 'arbitrary' });
     const seen = new Set(Array.from({ length: 12 }, (_, i) => bench.out(inside(40_000), outside(i + 1))?.address));
     expect(seen.size).toBe(1);
   });
@@ -518,7 +433,7 @@ test('two NATs one behind the other both let in who was sent to', () => {
 test('octets from nowhere do no harm, and every packet is accounted for', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(63), fc.nat(255)), { maxLength: 4 }), fc.boolean(), fc.nat(2), (changes, isInside, kind) => {
-      const bench = new Bench({ ...CONE, protocol41: 'stateful' });
+      const bench = new NatBench({ ...CONE, protocol41: 'stateful' });
       const mapped = bench.out(inside(40_000), outside(1)) ?? outside(0);
       const sent = udp(inside(40_000), outside(1));
       const packets = isInside
