@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { parse } from 'smol-toml';
+import { unreadable } from '../config/load.js';
 import { ControlClient } from '../daemon/control-client.js';
-import { Exit, Failure, reasonOf } from '../daemon/failure.js';
+import { Exit, Failure } from '../daemon/failure.js';
 import { configOption, DEFAULT_CONFIG } from './argument.js';
 
 /** The socket of a configuration that names none. */
@@ -43,7 +44,7 @@ function controlSocket(file: string): string {
   } catch (cause) {
     // Nothing is installed in the usual place: then the usual socket is worth a try.
     if (file === DEFAULT_CONFIG && (cause as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_CONTROL;
-    throw new Failure(Exit.configuration, `${file} cannot be read: ${reasonOf(cause)}; --control names the socket without it`, { cause });
+    throw new Failure(Exit.configuration, `${file} cannot be read: ${unreadable(cause)}; --control names the socket without it`, { cause });
   }
   try {
     const { node } = parse(text, { maxDepth: 32 });

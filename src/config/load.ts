@@ -29,7 +29,7 @@ export function loadConfig(file: string): Loaded {
   try {
     octets = readBounded(file);
   } catch (cause) {
-    return failure(file, `cannot be read: ${reasonOf(cause)}`, '');
+    return failure(file, `cannot be read: ${unreadable(cause)}`, '');
   }
   if (octets.length > MOST_OCTETS) return failure(file, `is larger than ${MOST_OCTETS} octets`, 'a configuration');
   const text = utf8().decode(octets);
@@ -99,7 +99,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
 };
 
-function reasonOf(cause: unknown): string {
+/** Why a file cannot be read, in words for operators; of what is no known error of the system, its message. */
+export function unreadable(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   return REASONS[code ?? ''] ?? message;
 }

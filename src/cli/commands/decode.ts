@@ -1,8 +1,9 @@
 /** `decode`: what each packet of a capture is, and what a node would do with it. */
 import { readFileSync, statSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
+import { unreadable } from '../../config/load.js';
 import { hypotheticalNode } from '../../daemon/configuration.js';
-import { Exit, Failure, reasonOf } from '../../daemon/failure.js';
+import { Exit, Failure } from '../../daemon/failure.js';
 import { Explainer } from '../../engine/explain.js';
 import type { NodeSpec } from '../../engine/spec.js';
 import { domainsOf } from '../../engine/technologies.js';
@@ -105,7 +106,7 @@ function* capture(file: string): Generator<CapturedPacket> {
     yield* new PcapReader(readFileSync(file));
   } catch (cause) {
     if (cause instanceof PcapError || (cause as NodeJS.ErrnoException).code !== undefined) {
-      throw new Failure(Exit.failed, `${file}: ${reasonOf(cause)}`, { cause });
+      throw new Failure(Exit.failed, `${file}: ${unreadable(cause)}`, { cause });
     }
     throw cause;
   }
