@@ -56,6 +56,8 @@ export interface PipelineOptions {
 
 /** Packets that one port may contribute to a step; more wait for the next, so that every port has its turn. */
 const MAX_BATCH = 256;
+/** From one word of what a tunnel has learned to the next, at least: whoever forges advertisements makes work for whoever is told. */
+const TELL_GAP: Millis = 100;
 /** Transmissions of one tunnel in one step, at most. */
 const MAX_TRANSMIT = 256;
 
@@ -73,6 +75,8 @@ interface Lane {
   inboundCount: number;
   /** What was last told of what the tunnel has learned. */
   told: Learned | null;
+  /** When the next word may be said. */
+  tellAt: Millis;
 }
 
 /** See the head of the file. */
@@ -124,7 +128,7 @@ export class Pipeline {
       const heritage = { ...inherited, learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
       const role = { node: context, random: this.#random, speaks: this.#owner, before: heritage, now };
       const tunnel = kept ? old.tunnel : new Tunnel(spec, this.#counters, role);
-      lanes.push(this.#lane(tunnel, ports, old?.told ?? null));
+      lanes.push(this.#lane(tunnel, ports, old));
       before.delete(spec.name);
     }
     for (const gone of before.values()) this.#leave(gone, null, now);
@@ -151,7 +155,7 @@ export class Pipeline {
       handled += this.#fromLans(lane, now);
       lane.tunnel.handleTimeout(now);
       handled += this.#drain(lane, ports, now);
-      this.#tellLearned(lane);
+      this.#tellLearned(lane, now);
     }
     if (this.#transmit !== null) handled += this.#leases.step(this.#transmit, now);
     return handled;
@@ -160,7 +164,10 @@ export class Pipeline {
   /** When `step` has to be called though no port has anything; `Infinity`: never. */
   nextTimeout(): Millis {
     let next = this.#leases.nextTimeout();
-    for (const lane of this.#lanes) next = Math.min(next, lane.tunnel.nextTimeout());
+    for (const { tunnel, told, tellAt } of this.#lanes) {
+      next = Math.min(next, tunnel.nextTimeout());
+      if (tunnel.learned !== told) next = Math.min(next, tellAt);
+    }
     return next;
   }
 
@@ -175,19 +182,21 @@ export class Pipeline {
     return sameSpec(spec, this.#owner ? { ...old, learned: spec.learned } : old);
   }
 
-  #tellLearned(lane: Lane): void {
+  #tellLearned(lane: Lane, now: Millis): void {
     const { learned, spec } = lane.tunnel;
-    if (learned === lane.told) return;
+    if (learned === lane.told || now < lane.tellAt) return;
     lane.told = learned;
+    lane.tellAt = now + TELL_GAP;
     if (this.#owner && learned !== null) this.#news({ kind: 'learned', tunnel: spec.name, learned });
   }
 
-  #lane(tunnel: Tunnel, ports: Ports, told: Learned | null): Lane {
+  #lane(tunnel: Tunnel, ports: Ports, old: Lane | undefined): Lane {
     const { spec } = tunnel;
     const ipv6 = ports.tunnels.get(spec.interface);
     if (ipv6 === undefined) throw new RangeError(`tunnel ${spec.name}: no port for interface ${spec.interface}`);
     const lans = lanNames(spec).map((name) => ports.lans.get(name) ?? null);
-    return { tunnel, slot: spec.slot, ipv6, lans, inbound: [], inboundCount: 0, told };
+    const { told, tellAt } = old ?? { told: null, tellAt: Number.NEGATIVE_INFINITY };
+    return { tunnel, slot: spec.slot, ipv6, lans, inbound: [], inboundCount: 0, told, tellAt };
   }
 
   /** A tunnel goes, or changes into `next`: LANs that `next` does not serve are told. */

@@ -5,6 +5,7 @@
  * a verdict of its own.
  */
 import type { Frame } from '../core/frame.js';
+import { copy } from '../wire/octets.js';
 import { TransmitTo } from './role.js';
 
 /** Packets that are held at a time. */
@@ -48,7 +49,7 @@ export class HeldPackets {
       else if (this.#neighbor[i] === neighbor) waiting++;
     }
     if (free === FREE || waiting === MAX_PER_NEIGHBOR) return false;
-    this.#octets.set(b.subarray(off, off + len), free * this.#room);
+    copy(b, off, this.#octets, free * this.#room, len);
     this.#neighbor[free] = neighbor;
     this.#len[free] = len;
     this.#fate[free] = TransmitTo.nowhere;

@@ -8,7 +8,19 @@ import { type HostFacts, NO_FINDINGS, type NodeSpec } from '../../src/engine/spe
 import type { Learned } from '../../src/role/role.js';
 import { formatPrefix6 } from '../../src/wire/address.js';
 import { hopLimit6 } from '../../src/wire/ipv6.js';
-import { advertisement, answerTo, echo, global, HOST, PEER, ROUTER, seeded, WEB } from '../role/isatap-campus.js';
+import {
+  advertisement,
+  answerTo,
+  echo,
+  global,
+  HOST,
+  PEER,
+  prefixOption,
+  ROUTER,
+  routeOption,
+  seeded,
+  WEB,
+} from '../role/isatap-campus.js';
 import { icmp4Error, ipv4, toHex } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
 import { MemoryPorts } from './memory-ports.js';
@@ -159,9 +171,23 @@ test('an address at another site: what the routers of the old one said is forgot
   expect(host.node.tunnels[0].learned?.prefixes.map(({ prefix }) => formatPrefix6(prefix))).toEqual(['2001:db8:0:1::/64']);
   const moved = { ...host.node, tunnels: host.node.tunnels.map((tunnel) => ({ ...tunnel, local: [0xc6336407] })) };
   host.pipeline.configure(moved, host.ports, host.now);
-  host.run();
+  host.pass(100);
   const [news] = host.news;
   expect(news.kind === 'learned' && news.learned.prefixes).toEqual([]);
   host.hear(ROUTER, echo(WEB, global(HOST)));
   expect(host.ports.tunnels.get('tunisatap')?.take()).toEqual([]);
+});
+
+test('however fast routers change their minds, readers are told ten times a second at most, and of the last word', () => {
+  const host = new Host(false);
+  const route = (i: number) => routeOption(`3fff:${i + 1}::`, 32, 1800);
+  for (let i = 0; i < 50; i++) host.hear(ROUTER, advertisement(ROUTER, [prefixOption(), route(i)]));
+  host.pass(1);
+  expect(host.news).toHaveLength(1);
+  host.pass(100);
+  expect(host.news).toHaveLength(2);
+  const [last] = host.news.slice(-1);
+  expect(last.kind === 'learned' && last.learned.routes).toHaveLength(50);
+  host.pass(1000);
+  expect(host.news).toHaveLength(2);
 });
