@@ -11,8 +11,8 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** Ports that are hardly anybody else's; tests that use them run one after the other. */
-const PORTS = [39_478, 39_479] as const;
+/** Ports that another process does not choose, whether it runs this test or not; below those that the kernel gives away. */
+const PORTS = [20_000 + 2 * (process.pid % 6000), 20_001 + 2 * (process.pid % 6000)] as const;
 
 /** A server with one address, as far as anybody is told. */
 async function serve(address: string): Promise<string> {

@@ -37,8 +37,8 @@ afterEach(async () => {
 /** The four NATs, side by side. */
 async function fourNats(): Promise<ReadonlyMap<ConeName, KernelNat>> {
   const made = new Map<ConeName, KernelNat>();
-  for (const [i, name] of NAMES.entries()) {
-    const network = await KernelNat.up(natTopology(NAT_KINDS[name]), `nt2${i}`);
+  for (const name of NAMES) {
+    const network = await KernelNat.up(natTopology(NAT_KINDS[name]));
     networks.push(network);
     made.set(name, network);
   }

@@ -1,5 +1,7 @@
 /** A NAT of the kernel between sockets of this process, each opened in the namespace that it is to be in. */
 import type { Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatKind } from '../../src/core/nat.js';
 import { must } from '../../src/lab/command.js';
 import { buildNetwork, inNamespace, removeNamespaces } from '../../src/lab/network.js';
@@ -20,8 +22,15 @@ import {
 import { openSocket } from '../stun-server.js';
 
 const words = { en: 'x', ja: 'x' };
-/** Milliseconds after which a datagram is not coming any more: nothing here is further away than a thread. */
-const PATIENCE = 150;
+/** Sockets of the fence: a datagram there and back that is sent behind another one, which by then has come or never will. */
+const FENCE: Readonly<Record<'near' | 'far', Endpoint>> = {
+  near: { address: INSIDE_HOSTS.one, port: 45_000 },
+  far: { address: OUTSIDE_HOSTS.A, port: 5999 },
+};
+/** Milliseconds in which what is in front of the fence, on another processor perhaps, comes too. */
+const GRACE = 20;
+/** Milliseconds in which the fence comes back, however busy this machine is. */
+const PATIENCE = 10_000;
 
 /** Which node has a socket. */
 const PLACES: Readonly<Record<SocketName, string>> = {
@@ -68,10 +77,13 @@ export function natTopology(nat: NatKind & Pick<TopologyNat, 'hairpin' | 'timeou
   };
 }
 
+/** Networks of this process so far: with its number they make names that nobody else has. */
+let built = 0;
+
 /** The network in namespaces, with a socket for every name. */
 export class KernelNat implements NatNetwork {
   readonly #plan: LabPlan;
-  readonly #sockets = new Map<SocketName, Socket>();
+  readonly #sockets = new Map<SocketName | 'near' | 'far', Socket>();
   #arrived: ((arrival: Arrival, text: string) => void) | null = null;
   #sent = 0;
 
@@ -79,15 +91,16 @@ export class KernelNat implements NatNetwork {
     this.#plan = planLab(topology, id);
   }
 
-  /** Builds it; `id` tells it from others. */
-  static async up(topology: Topology, id: string): Promise<KernelNat> {
-    const network = new KernelNat(topology, id);
+  /** Builds it. */
+  static async up(topology: Topology): Promise<KernelNat> {
+    const network = new KernelNat(topology, `n${process.pid.toString(36)}${built++}`);
     try {
       await buildNetwork(network.#plan);
       // The kernel tells a bridge up to a second later that a cable is there. An echo waits for it, and no datagram has to.
       const awake = ['ping', '-q', '-c', '1', '-W', '5', OUTSIDE_HOSTS.A];
       await Promise.all(['one', 'other'].map((node) => must(inNamespace(network.namespaceOf(node), awake))));
       await Promise.all((Object.keys(SOCKETS) as SocketName[]).map((name) => network.#open(name)));
+      await network.#openFence();
     } catch (error) {
       await network.down();
       throw error;
@@ -102,16 +115,36 @@ export class KernelNat implements NatNetwork {
 
   async send(from: SocketName, to: Endpoint): Promise<Arrival | null> {
     const text = `datagram ${this.#sent++}`;
-    const arrival = new Promise<Arrival | null>((resolve) => {
-      const timer = setTimeout(() => resolve(null), PATIENCE);
+    const arrival = new Promise<Arrival>((resolve) => {
       this.#arrived = (arrived, heard) => {
-        if (heard !== text) return;
-        clearTimeout(timer);
-        resolve(arrived);
+        if (heard === text) resolve(arrived);
       };
     });
     this.#sockets.get(from)?.send(text, to.port, to.address);
-    return arrival;
+    const fence = this.#passFence();
+    const first = await Promise.race([arrival, fence.then(() => sleep(GRACE, null))]);
+    await fence; // or it would be taken for the next one
+    return first;
+  }
+
+  async #openFence(): Promise<void> {
+    for (const [end, node] of [
+      ['near', 'one'],
+      ['far', 'web'],
+    ] as const) {
+      this.#sockets.set(end, await openSocket(FENCE[end], (bind) => inNamed(this.namespaceOf(node), bind)));
+    }
+    const far = this.#sockets.get('far');
+    far?.on('message', (octets, { address, port }) => far.send(octets, port, address));
+  }
+
+  /** Resolves when what was sent before has come or never will. */
+  async #passFence(): Promise<void> {
+    const near = this.#sockets.get('near');
+    if (near === undefined) throw new Error('there is no fence');
+    const back = once(near, 'message', { signal: AbortSignal.timeout(PATIENCE) });
+    near.send('fence', FENCE.far.port, FENCE.far.address);
+    await back;
   }
 
   async down(): Promise<void> {

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 async function up(nat: Parameters<typeof natTopology>[0]): Promise<KernelNat> {
-  network = await KernelNat.up(natTopology(nat), 'nt2n');
+  network = await KernelNat.up(natTopology(nat));
   return network;
 }
 

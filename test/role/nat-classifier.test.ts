@@ -137,7 +137,8 @@ describe('servers', () => {
 
 describe('strangers', () => {
   const begin = (): { classifier: NatClassifier; datagram: NatDatagram } => {
-    const classifier = new NatClassifier({ servers: [SERVER], locals: LOCALS }, (into) => into.fill(7), 0);
+    let drawn = 0;
+    const classifier = new NatClassifier({ servers: [SERVER], locals: LOCALS }, (into) => into.fill(++drawn), 0);
     const datagram = new NatDatagram();
     classifier.pollTransmit(datagram, 0);
     return { classifier, datagram };
@@ -160,6 +161,21 @@ describe('strangers', () => {
     expect(took(answer(id), 0, SECOND_SERVER)).toBe(false);
     expect(took(answer(id), 0, SERVER)).toBe(true);
     expect(took(answer(id), 0, SERVER)).toBe(false);
+  });
+
+  test('a request of ours counts as led back on the other socket only: what is thrown back to where it came from has not been', () => {
+    const { classifier, datagram } = begin();
+    const reply = (): void => {
+      const b = answer(datagram.b.slice(4, 20));
+      classifier.handleDatagram(datagram.socket, b, 0, b.length, SERVER, 1);
+    };
+    reply();
+    while (classifier.pollTransmit(datagram, 1) && datagram.socket === 0);
+    reply();
+    while (classifier.pollTransmit(datagram, 1) && datagram.to.addr !== 1);
+    expect(datagram.to.addr).toBe(1); // our endpoint outside, as the server has it
+    const back = (socket: number): boolean => classifier.handleDatagram(socket, datagram.b, 0, datagram.end, datagram.to, 2);
+    expect([back(datagram.socket), back(1 - datagram.socket)]).toEqual([false, true]);
   });
 
   test.each([
