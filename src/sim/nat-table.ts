@@ -31,6 +31,8 @@ export interface NatMapping {
 interface Entry extends NatMapping {
   /** Its key among those by inside endpoint. */
   readonly key: string;
+  /** Last use of any session. */
+  used: Millis;
 }
 
 /** How a table behaves. */
@@ -84,7 +86,7 @@ export class NatTable {
     const addr = pool[this.#options.pooling === 'paired' ? inside.addr % pool.length : this.#random.below(pool.length)];
     const port = this.#freePort(addr, inside.port, now);
     if (port < 0) return null;
-    const made = { key, inside, outside: { addr, port }, made: now, sessions: new Map<number, Millis>() };
+    const made = { key, used: now, inside, outside: { addr, port }, made: now, sessions: new Map<number, Millis>() };
     this.#byInside.set(key, made);
     this.#byOutside.set(endpointKey(made.outside), made);
     this.#use(made, remote, now);
@@ -93,11 +95,11 @@ export class NatTable {
 
   /** The mapping through which `remote` may send to `outside`; null when there is none, or it lets others in only. */
   inbound(outside: NatEndpoint, remote: NatEndpoint, now: Millis): NatMapping | null {
-    const mapping = this.owner(outside, now);
+    const mapping = this.#live(this.#byOutside.get(endpointKey(outside)), now);
     if (mapping === null) return null;
     const key = remoteKey(this.#options.filtering, remote.addr, remote.port);
     if (!this.#isLive(mapping.sessions.get(key), now)) return null;
-    if (this.#options.inboundRefresh) mapping.sessions.set(key, now);
+    if (this.#options.inboundRefresh) this.#refresh(mapping, key, now);
     return mapping;
   }
 
@@ -134,20 +136,25 @@ export class NatTable {
 
   #live(mapping: Entry | undefined, now: Millis): Entry | null {
     if (mapping === undefined) return null;
-    for (const last of mapping.sessions.values()) if (this.#isLive(last, now)) return mapping;
+    if (this.#isLive(mapping.used, now)) return mapping;
     this.#remove(mapping);
     return null;
   }
 
   /** Marks the session with `remote` as used now; false when it is a new one and there is no room. */
-  #use(mapping: NatMapping, remote: NatEndpoint, now: Millis): boolean {
+  #use(mapping: Entry, remote: NatEndpoint, now: Millis): boolean {
     const key = remoteKey(this.#options.filtering, remote.addr, remote.port);
     if (!mapping.sessions.has(key)) {
       if (!this.#hasRoom(now)) return false;
       this.#sessions++;
     }
-    mapping.sessions.set(key, now);
+    this.#refresh(mapping, key, now);
     return true;
+  }
+
+  #refresh(mapping: Entry, key: number, now: Millis): void {
+    mapping.sessions.set(key, now);
+    mapping.used = now;
   }
 
   #remove(mapping: Entry): void {
