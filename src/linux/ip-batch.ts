@@ -69,11 +69,12 @@ export function changeSteps(from: readonly PlanStep[], to: readonly PlanStep[]):
   const before = inForce(from);
   const after = inForce(to);
   const gone = [...before].filter(([subject]) => !after.has(subject)).map(([, step]) => step);
-  const isNew = ([subject, step]: readonly [string, PlanStep]): boolean => {
-    const old = before.get(subject);
-    return old === undefined || textOf(old) !== textOf(step);
+  const isNew = (subject: string): boolean => {
+    const [old, step] = [before.get(subject), after.get(subject)];
+    return old === undefined || step === undefined || textOf(old) !== textOf(step);
   };
-  applySteps([...after].filter(isNew).map(([, step]) => step));
+  // In their order, and with those that a later one replaces: a step may need what held when its tunnel asked for it.
+  applySteps(to.filter((step) => isNew(subjectOf(step))));
   undoSteps(gone);
   // With a primary IPv4 address go the secondary ones of its subnet (sysctl promote_secondaries), and routes from them.
   if (gone.some((step) => step.kind === 'address' && !isIpv6(step.address))) applySteps(to);
@@ -82,11 +83,7 @@ export function changeSteps(from: readonly PlanStep[], to: readonly PlanStep[]):
 /** What of `steps` holds when all are applied, by subject: where two tunnels ask for one route, that of the later. */
 function inForce(steps: readonly PlanStep[]): ReadonlyMap<string, PlanStep> {
   const held = new Map<string, PlanStep>();
-  for (const step of steps) {
-    // It stands where the later step does, behind what that one needs.
-    held.delete(subjectOf(step));
-    held.set(subjectOf(step), step);
-  }
+  for (const step of steps) held.set(subjectOf(step), step);
   return held;
 }
 
