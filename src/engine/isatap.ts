@@ -6,7 +6,7 @@ import { IsatapHost } from '../role/isatap-host.js';
 import { IsatapRouter } from '../role/isatap-router.js';
 import { formatIpv6, formatPrefix6, in6, type Prefix6, prefix6At } from '../wire/address.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
-import { DEFAULT_ROUTE_METRIC, LEARNED_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
 import type { IsatapSpec } from './spec.js';
 import type { Technology } from './technology.js';
 
@@ -70,7 +70,7 @@ export const isatap: Technology<IsatapSpec> = {
     return [
       ...addresses,
       ...own.map((one) => route(formatPrefix6(one), PREFIX_ROUTE_METRIC)),
-      ...[...onLink, ...routes].filter((one) => !leadsAway(one)).map((one) => route(formatPrefix6(one), LEARNED_ROUTE_METRIC)),
+      ...[...onLink, ...routes].filter((one) => !leadsAway(one)).map((one) => route(formatPrefix6(one), DEFAULT_ROUTE_METRIC)),
       ...(learned !== null && learned.routers.length > 0 ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
     ];
   },

@@ -40,10 +40,8 @@ export interface RouteStep {
 /** One thing that the host is to do. */
 export type PlanStep = LinkStep | AddressStep | RouteStep;
 
-/** Metric of the default route into a tunnel: native IPv6, where there is any, wins. */
+/** Metric of the default route into a tunnel, and of what routers in it advertise: native IPv6, where there is any, wins. */
 export const DEFAULT_ROUTE_METRIC = 1029;
-/** Metric of a route that others advertised in a tunnel: whatever leads to the same prefix by the host's own configuration stays, and wins. */
-export const LEARNED_ROUTE_METRIC = DEFAULT_ROUTE_METRIC;
 /** Metric of a route to a tunnel's own prefix. One that somebody has set for the same, by the kernel's metric of 1024, is another route: it wins, and is not replaced. */
 export const PREFIX_ROUTE_METRIC = 1025;
 /** Metric of an IPv4 default route by DHCPv4: it loses to a static one, and to that of another client (systemd-networkd gives 1024), and replaces neither. */
