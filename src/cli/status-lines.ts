@@ -66,8 +66,9 @@ function isatapFacts(isatap: IsatapStatus | undefined): Fact[] {
   const { potentialRouters, routers, prefixes, routerLifetime } = isatap;
   const facts: Fact[] = [];
   if (potentialRouters !== undefined) facts.push(['potential routers', potentialRouters.join(', ') || 'none is known']);
-  routers?.forEach(({ address, preference, untilSeconds }, i) => {
-    facts.push([i === 0 ? 'router in use' : 'router', `${address}, preference ${preference}${ends(untilSeconds)}`]);
+  routers?.forEach(({ address, preference, reachable, untilSeconds }, i) => {
+    const silent = reachable ? '' : ', does not answer';
+    facts.push([i === 0 ? 'router in use' : 'router', `${address}, preference ${preference}${silent}${ends(untilSeconds)}`]);
   });
   if (routers?.length === 0) facts.push(['router', 'none has answered']);
   for (const { prefix, preferred, untilSeconds } of prefixes) {

@@ -34,8 +34,8 @@ export function relevantTo(found: Findings, node: NodeSpec, names: ReadonlySet<s
 
 /** True when the news is that a tunnel has lost the last of its routers. */
 export function losesLastRouter(found: Findings, news: Discovery): boolean {
-  if (news.kind !== 'learned' || news.learned.routers.length > 0) return false;
-  return (found.learned.get(news.tunnel)?.routers.length ?? 0) > 0;
+  if (news.kind !== 'learned' || news.learned.routers.some(({ reachable }) => reachable)) return false;
+  return found.learned.get(news.tunnel)?.routers.some(({ reachable }) => reachable) === true;
 }
 
 function withEntry<T>(all: ReadonlyMap<string, T>, key: string, value: T | null): ReadonlyMap<string, T> {
@@ -57,9 +57,10 @@ export function newsEvents(found: Findings, news: Discovery, now: Millis): NodeE
   }
 }
 
+/** A router that does not answer is as good as lost, and as good as new when it does. */
 function routerEvents(tunnel: string, was: readonly LearnedRouter[], is: readonly LearnedRouter[], now: Millis): NodeEvent[] {
-  const before = new Set(was.map(({ address }) => formatIpv6(address)));
-  const after = new Map(is.map(({ address, until }) => [formatIpv6(address), until]));
+  const before = new Set(was.filter(({ reachable }) => reachable).map(({ address }) => formatIpv6(address)));
+  const after = new Map(is.filter(({ reachable }) => reachable).map(({ address, until }) => [formatIpv6(address), until]));
   const learned = [...after].filter(([router]) => !before.has(router));
   const lost = [...before].filter((router) => !after.has(router));
   return [

@@ -34,6 +34,8 @@ export interface SixRdStatus {
 export interface RouterStatus {
   readonly address: string;
   readonly preference: string;
+  /** False: it does not answer, and is used only where no other one does. */
+  readonly reachable: boolean;
   /** Seconds until its lifetime ends; absent: it does not. */
   readonly untilSeconds?: number;
 }
@@ -116,7 +118,9 @@ function isatapStatus({ prefix, potentialRouters, learned, routerLifetime }: Isa
   const prefixes = learned?.prefixes ?? [];
   return {
     potentialRouters: potentialRouters.map(formatIpv4),
-    routers: routers.map(({ address, preference, until }) => ({ address: formatIpv6(address), preference, ...untilSeconds(until, now) })),
+    routers: routers.map(({ address, preference, reachable, until }) => {
+      return { address: formatIpv6(address), preference, reachable, ...untilSeconds(until, now) };
+    }),
     prefixes: prefixes.map((one) => ({
       prefix: formatPrefix6(one.prefix),
       preferred: one.preferred,

@@ -75,7 +75,8 @@ export class AdvertisedLink {
     const whole = ra.routes.find(({ prefix }) => prefix.len === 0);
     const until = after(now, whole?.lifetime ?? ra.routerLifetime);
     this.#routers.delete(from);
-    if (until > now) this.#routers.set(from, { address: ra.source, preference: whole?.preference ?? ra.preference, until });
+    if (until > now)
+      this.#routers.set(from, { address: ra.source, preference: whole?.preference ?? ra.preference, until, reachable: true });
     for (const prefix of ra.prefixes) this.#learnPrefix(prefix, now);
     for (const { prefix, preference, lifetime } of ra.routes) {
       if (prefix.len === 0 || specialIpv6(prefix.addr, 0)) continue;
@@ -109,12 +110,11 @@ export class AdvertisedLink {
     return [...this.#routers.keys()];
   }
 
-  /** All of it as others read it; routers for which `isReachable` answers true come first, else they are `inOrder`. */
+  /** All of it as others read it; routers for which `isReachable` answers true come first. */
   snapshot(isReachable: (router: number) => boolean, now: Millis): Learned {
-    const order = ([a, x]: [number, LearnedRouter], [b, y]: [number, LearnedRouter]) =>
-      Number(isReachable(b)) - Number(isReachable(a)) || inOrder(x, y);
+    const routers = Array.from(this.#routers, ([from, router]) => ({ ...router, reachable: isReachable(from) }));
     return {
-      routers: [...this.#routers].sort(order).map(([, router]) => router),
+      routers: routers.sort((a, b) => Number(b.reachable) - Number(a.reachable) || inOrder(a, b)),
       prefixes: this.#prefixes.map(({ prefix, onLinkUntil, validUntil, preferredUntil }): LearnedPrefix => {
         const autonomous = validUntil > now;
         return {
@@ -151,7 +151,7 @@ export class AdvertisedLink {
 }
 
 /** The order of routers while all are there: as they want to be preferred, then by their addresses. Negative, 0, or positive. */
-export function inOrder(a: LearnedRouter, b: LearnedRouter): number {
+function inOrder(a: LearnedRouter, b: LearnedRouter): number {
   return PREFERENCE[a.preference] - PREFERENCE[b.preference] || u32(a.address, 12) - u32(b.address, 12);
 }
 
@@ -169,10 +169,15 @@ export function shortestLifetime(ra: RouterAdvertisement): Millis {
 export function saysTheSame(a: Learned, b: Learned): boolean {
   return (
     a.mtu === b.mtu &&
-    alike(a.routers, b.routers, (x, y) => sameAddress(x.address, y.address) && x.preference === y.preference && near(x.until, y.until)) &&
+    alike(a.routers, b.routers, sameRouter) &&
     alike(a.prefixes, b.prefixes, samePrefixInformation) &&
     alike(a.routes, b.routes, sameRoute)
   );
+}
+
+function sameRouter(x: LearnedRouter, y: LearnedRouter): boolean {
+  const sameFlags = x.preference === y.preference && x.reachable === y.reachable;
+  return sameFlags && sameAddress(x.address, y.address) && near(x.until, y.until);
 }
 
 function samePrefixInformation(x: LearnedPrefix, y: LearnedPrefix): boolean {

@@ -33,7 +33,7 @@ import {
 } from '../wire/ndisc.js';
 import { isNeighborAdvertisement, isSolicited, TARGET } from '../wire/neighbor.js';
 import { same } from '../wire/octets.js';
-import { AdvertisedLink, inOrder, NOTHING_LEARNED, saysTheSame, shortestLifetime } from './advertised-link.js';
+import { AdvertisedLink, NOTHING_LEARNED, saysTheSame, shortestLifetime } from './advertised-link.js';
 import { IsatapLink, type IsatapNode } from './isatap-link.js';
 import { NeighborCache, Rank } from './neighbor-cache.js';
 import { NextHops } from './next-hops.js';
@@ -296,8 +296,7 @@ export class IsatapHost implements Role, Speaker {
 
   /**
    * Routers that are still potential ones, and what they said, are as good as heard: they are asked when their time comes.
-   * The first was in use, so it is there; one that should have been before it has failed, and is asked at once. Of one that
-   * leads to some prefixes only nothing else is known than that it was heard.
+   * One that had failed is asked at once. Of one that leads to some prefixes only nothing else is known than that it was heard.
    */
   #inherit(learned: Learned, neighbors: NeighborCache, now: Millis): void {
     const memberAt = (address: Uint8Array) => {
@@ -305,11 +304,10 @@ export class IsatapHost implements Role, Speaker {
       return this.#isMember(this.#target) ? this.#target.bits : null;
     };
     this.#advertised.inherit(learned, memberAt, now);
-    const [first] = learned.routers;
-    for (const router of learned.routers) {
-      const bits = memberAt(router.address);
-      if (bits === null || inOrder(router, first) < 0) continue;
-      if (router === first) neighbors.heard(bits, router.address, now);
+    for (const { address, reachable } of learned.routers) {
+      const bits = memberAt(address);
+      if (bits === null || !reachable) continue;
+      neighbors.heard(bits, address, now);
       this.#solicitations.heard(bits, this.#advertised.nextExpiry(now) - now, now);
     }
     const isDefault = (address: Uint8Array) => learned.routers.some((router) => same(router.address, 0, address, 0, ADDRESS_LEN));

@@ -53,6 +53,8 @@ export interface LearnedRouter {
   readonly preference: RouterPreference;
   /** End of its lifetime as a default router. */
   readonly until: Millis;
+  /** False: it does not answer (any more), and is used only where no other one does. */
+  readonly reachable: boolean;
 }
 
 /** A prefix that a router advertised in the tunnel, RFC 4861 section 4.6.2. */

@@ -48,7 +48,7 @@ export function readOption212(payload: Uint8Array): SixRdOption | OptionFault {
   if (relaysLen > MOST_RELAYS * RELAY_LEN) return fault(`${relaysLen / RELAY_LEN} border relays: expected at most ${MOST_RELAYS}`);
 
   const [ipv4MaskLen, prefixLen] = payload;
-  const wrong = domainFault(prefixLen, ipv4MaskLen);
+  const wrong = parametersFault(prefixLen, ipv4MaskLen);
   if (wrong !== null) return wrong;
 
   const borderRelays: number[] = [];
@@ -59,7 +59,7 @@ export function readOption212(payload: Uint8Array): SixRdOption | OptionFault {
 }
 
 /** What is wrong with the lengths of a 6rd domain; null when nothing is. */
-export function domainFault(prefixLen: number, ipv4MaskLen: number): OptionFault | null {
+export function parametersFault(prefixLen: number, ipv4MaskLen: number): OptionFault | null {
   if (ipv4MaskLen > 32) return fault(`IPv4MaskLen ${ipv4MaskLen}: expected 0 to 32`);
   if (prefixLen > 128) return fault(`6rdPrefixLen ${prefixLen}: expected 0 to 128`);
   const carried = 32 - ipv4MaskLen;

@@ -59,7 +59,7 @@ test('what a tunnel has found out stands below the table, times in words', () =>
     'campus:',
     '  potential routers  192.0.2.1, 192.0.2.2',
     '  router in use      fe80::5efe:c000:201, preference high, ends in 30 min 0 s',
-    '  router             fe80::5efe:c000:202, preference medium, ends in 0 s',
+    '  router             fe80::5efe:c000:202, preference medium, does not answer, ends in 0 s',
     '  prefix             2001:db8:0:1::/64',
     '  prefix             2001:db8:0:2::/64, deprecated, ends in 1 min 0 s',
   ]);

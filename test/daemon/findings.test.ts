@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews } from '../../src/daemon/findings.js';
-import type { News } from '../../src/engine/news.js';
+import type { Discovery } from '../../src/engine/news.js';
 import { type Findings, NO_FINDINGS } from '../../src/engine/spec.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
 import type { Learned } from '../../src/role/role.js';
@@ -18,17 +18,19 @@ const LEASE: Lease = {
   sixRdFault: null,
   until: NOW + 600_400,
 };
-const leaseNews = (lease: Lease | null): News => ({ kind: 'lease', interface: 'eth0', lease });
-const routersNews = (...addresses: string[]): News => {
+const leaseNews = (lease: Lease | null): Discovery => ({ kind: 'lease', interface: 'eth0', lease });
+const routersNews = (...addresses: string[]): Discovery & { kind: 'learned' } => {
   const routers = addresses.map((text) => ({
     address: parseIpv6(text) ?? new Uint8Array(16),
     preference: 'medium' as const,
     until: NOW + 1_800_000,
+    reachable: true,
   }));
   const learned: Learned = { routers, prefixes: [], routes: [], mtu: 0 };
   return { kind: 'learned', tunnel: 'campus', learned };
 };
-const told = (found: Findings, news: News) => newsEvents(found, news, NOW).map(({ level, message, fields }) => [level, message, fields]);
+const told = (found: Findings, news: Discovery) =>
+  newsEvents(found, news, NOW).map(({ level, message, fields }) => [level, message, fields]);
 
 const FIELDS = {
   interface: 'eth0',
@@ -83,6 +85,17 @@ test('routers are told as they come and go; the loss of the last one is known fo
     true,
     false,
   ]);
+});
+
+test('a router that does not answer any more is lost, and learned again when it does', () => {
+  const there = routersNews('fe80::5efe:c000:201');
+  const routers = there.learned.routers.map((router) => ({ ...router, reachable: false }));
+  const silent = { ...there, learned: { ...there.learned, routers } };
+  const known = withNews(NO_FINDINGS, there);
+  expect(told(known, silent)).toEqual([['warn', 'router lost', { tunnel: 'campus', router: 'fe80::5efe:c000:201' }]]);
+  expect(losesLastRouter(known, silent)).toBe(true);
+  expect(told(withNews(known, silent), silent)).toEqual([]);
+  expect(told(withNews(known, silent), there).map(([, message]) => message)).toEqual(['router learned']);
 });
 
 test('a name is told with what it stood for and what it stands for', () => {

@@ -57,9 +57,12 @@ const lease: fc.Arbitrary<Lease> = fc.record({
 
 const until = fc.nat(1e9);
 const learned: fc.Arbitrary<Learned> = fc.record({
-  routers: fc.array(fc.record({ address: fc.constant(LINK_LOCAL), preference: fc.constantFrom('low', 'medium', 'high'), until }), {
-    maxLength: 2,
-  }),
+  routers: fc.array(
+    fc.record({ address: fc.constant(LINK_LOCAL), preference: fc.constantFrom('low', 'medium', 'high'), until, reachable: fc.boolean() }),
+    {
+      maxLength: 2,
+    },
+  ),
   prefixes: fc.array(
     fc.record({
       prefix,

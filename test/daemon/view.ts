@@ -25,6 +25,7 @@ const relay: SixToFourSpec = {
   relay: null,
   interfaceId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1),
   lans: [],
+  learned: null,
 };
 
 const prefix6 = (text: string, len: number): Prefix6 => ({ addr: parseIpv6(text) ?? new Uint8Array(16), len });
@@ -65,8 +66,8 @@ export const campus: IsatapSpec = {
   routerLifetime: 0,
   learned: {
     routers: [
-      { address: prefix6('fe80::5efe:c000:201', 128).addr, preference: 'high', until: 2_800_000 },
-      { address: prefix6('fe80::5efe:c000:202', 128).addr, preference: 'medium', until: 1_000_400 },
+      { address: prefix6('fe80::5efe:c000:201', 128).addr, preference: 'high', until: 2_800_000, reachable: true },
+      { address: prefix6('fe80::5efe:c000:202', 128).addr, preference: 'medium', until: 1_000_400, reachable: false },
     ],
     prefixes: [
       {

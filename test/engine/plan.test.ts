@@ -91,7 +91,7 @@ describe('what a tunnel wants of its host', () => {
     const router = parseIpv6('fe80::5efe:c000:201') ?? expect.fail();
     const until = Number.POSITIVE_INFINITY;
     const learned: Learned = {
-      routers: [{ address: router, preference: 'medium', until }],
+      routers: [{ address: router, preference: 'medium', until, reachable: true }],
       prefixes: ['2001:db8:0:1::/64', '2001:db8:aaaa::/64'].map((text) => ({
         prefix: prefix(text),
         onLink: true,

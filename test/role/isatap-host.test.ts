@@ -47,7 +47,9 @@ describe('the frames of the shared vectors', () => {
     expect(campus.receive(ROUTER, packet('isatap_ra').slice(20))).toBe(Verdict.consumed);
     expect(own(campus, global(HOST))).toBe(true);
     const { routers, prefixes, mtu } = campus.learned;
-    expect(routers).toEqual([{ address: address(linkLocal(ROUTER)), preference: 'medium', until: campus.now + 1_800_000 }]);
+    expect(routers).toEqual([
+      { address: address(linkLocal(ROUTER)), preference: 'medium', until: campus.now + 1_800_000, reachable: true },
+    ]);
     expect(prefixes).toMatchObject([{ onLink: false, autonomous: true, preferred: true, validUntil: Number.POSITIVE_INFINITY }]);
     expect(mtu).toBe(1280);
   });

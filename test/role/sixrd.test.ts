@@ -236,13 +236,13 @@ describe.each(SETTINGS)('the domain $prefix with IPv4MaskLen $mask', (setting) =
   });
 
   test('a border relay sends into the domain whatever is not on its way back', () => {
-    const role = new SixRdBorderRelay(node);
+    const role: Role = new SixRdBorderRelay(node);
     const right = (_: Inner, dst: Inner) => ends() === `${local} ${dst.carries}`;
     expect(differences((b) => role.encapsulate(b, OFF, outer, 0), sentByRelay, right)).toEqual([]);
   });
 
   test('a border relay receives what carries its sender, all 32 bits of it, and nothing else', () => {
-    const role = new SixRdBorderRelay(node);
+    const role: Role = new SixRdBorderRelay(node);
     outer.local.addr = ip(local);
     const wrong = IPV4.flatMap((remote) => {
       outer.remote.addr = ip(remote);

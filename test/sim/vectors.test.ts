@@ -137,7 +137,7 @@ class VectorNode {
     const { node: spec, counters } = this.#daemon;
     if (spec === null) throw new Error('the daemon does not run');
     return tallyOf(
-      readStatus({ name: '', version: '', state: 'running', uptime: 0, now: this.#host.now, node: spec, rows: [counters.row] }),
+      readStatus({ name: '', version: '', state: 'running', uptime: 0, now: this.#host.now, node: spec, workers: 1, rows: [counters.row] }),
     );
   }
 

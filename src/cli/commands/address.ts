@@ -11,9 +11,9 @@ import { Teredo } from '../../mapping/teredo.js';
 import { formatIpv6, formatPrefix6, type Prefix6 } from '../../wire/address.js';
 import { ADDRESS_LEN } from '../../wire/ipv6.js';
 import {
-  domainFault,
   OPTION_6RD,
   OPTION_HEAD_LEN,
+  parametersFault,
   readOption212,
   readWholeOption212,
   type SixRdOption,
@@ -179,7 +179,7 @@ function domainNamed(command: Command, { prefix, ipv4MaskLength: ipv4MaskLen, op
   if (prefix !== undefined && ipv4MaskLen === undefined) command.error('error: --prefix needs --ipv4-mask-length');
   const named = option212 ?? (prefix === undefined || ipv4MaskLen === undefined ? null : { prefix, ipv4MaskLen });
   if (named === null) return null;
-  const wrong = domainFault(named.prefix.len, named.ipv4MaskLen);
+  const wrong = parametersFault(named.prefix.len, named.ipv4MaskLen);
   return wrong === null ? new SixRd(named.prefix, named.ipv4MaskLen, ipv4Common) : command.error(`error: ${wrong.fault}`);
 }
 
