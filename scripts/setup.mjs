@@ -22,6 +22,7 @@ const PROGRAMS = {
     unshare: 'util-linux',
     capsh: 'libcap2-bin',
     dnsmasq: 'dnsmasq-base',
+    radvdump: 'radvdump',
   },
 };
 

@@ -3,6 +3,7 @@
  *
  *   pc ---- tdml home tdmh ---- tdmr provider: dnsmasq, border relay 192.0.2.1, 2001:db8:80::80 behind it
  */
+import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { Exit } from '../../src/daemon/failure.js';
@@ -127,6 +128,27 @@ test('a host on the LAN has a working address from nothing but a lease, and noth
   expect(net.snapshot(net.host)).toBe(before);
   expect(net.exec(pc, 'ip -6 route show default')).toBe('');
   expect(home.log.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
+test('radvdump reads what a LAN is told as what it is meant to say', async ({ net, provider, skip }) => {
+  if (spawnSync('radvdump', ['--version']).error !== undefined) skip('needs radvdump (Debian package of that name)');
+  const pc = net.addLan();
+  const dump = spawn('nsenter', [`--net=${pc.path}`, 'radvdump'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    let said = '';
+    dump.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    await Promise.all([provider.serve(leaseOf('192.0.2.100')), provider.relay()]);
+    await (await net.service(net.host, net.configure('home', `${EDGE}${LAN}`))).line('tunnel up');
+    await expect.poll(() => said, { timeout: 8000 }).toContain('prefix 3fff:664:0:7::/64');
+    expect(said).toMatch(/AdvManagedFlag off;[\s\S]*AdvDefaultPreference low;[\s\S]*AdvLinkMTU 1280;/);
+    expect(said).toMatch(
+      /prefix 3fff:664:0:7::\/64\s*\{\s*AdvValidLifetime 1[01]\d;\s*AdvPreferredLifetime 1[01]\d;\s*AdvOnLink on;\s*AdvAutonomous on;/,
+    );
+  } finally {
+    dump.kill('SIGKILL');
+  }
 });
 
 test('a server that gives another address renumbers the LAN, and no stale address stays preferred', async ({ net, provider }) => {
