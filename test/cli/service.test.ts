@@ -117,7 +117,7 @@ test('check prints every problem with its place and ends with status 3, or says 
   writeFileSync(config, `${tunnel}local = "8.8.8.8"\n`);
   expect((await invoke('check', '--config', config)).out).toEqual([
     `${config} is valid`,
-    'tunnel 6to4-host would be down here and now: 8.8.8.8 is on no interface',
+    'tunnel 6to4-host would be down here until this changes: 8.8.8.8 is on no interface',
   ]);
 
   writeFileSync(config, `${tunnel}mtu = 99\nttll = 4\n`);

@@ -22,7 +22,7 @@ export function checkCommand(io: Io): Command {
       if (json) return;
       io.out(`${file} is valid`);
       for (const { name, down } of configuration.node.tunnels) {
-        if (down !== null) io.out(`tunnel ${name} would be down here and now: ${down}`);
+        if (down !== null) io.out(`tunnel ${name} would be down here until this changes: ${down}`);
       }
     });
 }
