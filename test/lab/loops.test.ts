@@ -1,4 +1,5 @@
 /** The routing loops of RFC 6324 in namespaces, with the real daemons: each packet dies within one pass. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +47,14 @@ afterEach(async () => {
 
 async function up({ topology }: Loop): Promise<Lab> {
   lab = await Lab.up(topology, { run, purpose: 'up', isPrivate: false, captures: join(run, 'captures') });
+  const { r1, r2 } = PLACES;
+  for (const address of [r1.ipv4, r2.ipv4, r1.ipv6, r2.ipv6]) reach(lab.namespaceOf('attacker'), address);
   return lab;
+}
+
+/** The kernel tells a bridge up to a second later that a cable is there: an echo waits for it, what the attacker sends does not. */
+function reach(namespace: string, address: string): void {
+  execFileSync('ip', ['netns', 'exec', namespace, 'ping', '-c', '1', '-w', '10', '-i', '0.2', address], { stdio: 'ignore' });
 }
 
 function packet({ source, destination }: Ends, sequence: number): Uint8Array {
