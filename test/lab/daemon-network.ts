@@ -225,10 +225,10 @@ export class Network {
     return { status, stderr: run.complaints.join('\n') };
   }
 
-  /** True when a machine reaches the far address: one echo, answered within a second. */
+  /** True when a machine reaches the far address: one echo, answered within the time that a busy machine may take. */
   reaches(namespace = this.host): boolean {
     try {
-      this.exec(namespace, `ping -6 -n -c 1 -W 1 ${FAR}`);
+      this.exec(namespace, `ping -6 -n -c 1 -W 5 ${FAR}`);
       return true;
     } catch {
       return false;
