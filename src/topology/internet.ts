@@ -2,6 +2,7 @@
  * Three tunnels on one IPv6 Internet: a host with 6to4, a home with 6rd and a campus with ISATAP, as
  * they are in their own networks, reach the native web and, each over two relays, one another.
  */
+import { ipv6Router, webServer } from './ipv6-internet.js';
 import { isatapCampus } from './isatap.js';
 import { sixRdProvider } from './sixrd.js';
 import { sixToFourInternet } from './sixtofour.js';
@@ -58,25 +59,21 @@ export const tunnelledInternet: Topology = {
     as(sixToFourInternet, 'otemachi'),
     as(sixRdProvider, 'ueno'),
     as(isatapCampus, 'hongo'),
-    {
-      name: 'core6',
-      title: { en: 'IPv6 router', ja: 'IPv6 ルータ' },
-      forwards: true,
-      interfaces: [
-        { name: 'eth0', link: 'core-otemachi', addresses: ['2001:db8:6:1::1/64'] },
-        { name: 'eth1', link: 'core-ueno', addresses: ['2001:db8:6:3::1/64'] },
-        { name: 'eth2', link: 'core-hongo', addresses: ['2001:db8:6:5::1/64'] },
-        { name: 'eth3', link: 'server', addresses: ['2001:db8:80::1/64'] },
+    ipv6Router(
+      [
+        ['core-otemachi', '2001:db8:6:1::1/64'],
+        ['core-ueno', '2001:db8:6:3::1/64'],
+        ['core-hongo', '2001:db8:6:5::1/64'],
       ],
-      routes: [
+      [
         { to: '2002::/16', via: '2001:db8:6:1::2' },
         { to: '3fff:a00::/28', via: '2001:db8:6:3::2' },
         { to: '2001:db8:15a:1::/64', via: '2001:db8:6:5::2' },
         { to: '2001:db8:0:b000:192:88:99:1/128', via: '2001:db8:6:1::2' },
         { to: '2001:db8:0:b000:10:0:0:1/128', via: '2001:db8:6:3::2' },
       ],
-    },
-    as(isatapCampus, 'web'),
+    ),
+    webServer,
   ],
   links: [
     { name: 'access-tokyo', delay: 2 },

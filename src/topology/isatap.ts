@@ -2,6 +2,7 @@
  * A campus with ISATAP, RFC 5214: its switches and hosts have private IPv4 alone, and one /64 of IPv6
  * lies over them. Two routers know the way out; hosts ask both, use one, and have the other in reserve.
  */
+import { ipv6Router, webServer } from './ipv6-internet.js';
 import type { Topology } from './topology.js';
 
 /** The /64 that lies over the campus; interface identifiers are 0:5efe:<IPv4>. */
@@ -82,27 +83,17 @@ export const isatapCampus: Topology = {
       routes: [{ to: 'default6', via: '2001:db8:6:6::1' }],
       daemon: router('172.16.1.2'),
     },
-    {
-      name: 'core6',
-      title: { en: 'IPv6 router', ja: 'IPv6 ルータ' },
-      forwards: true,
-      interfaces: [
-        { name: 'eth0', link: 'core-hongo', addresses: ['2001:db8:6:5::1/64'] },
-        { name: 'eth1', link: 'core-komaba', addresses: ['2001:db8:6:6::1/64'] },
-        { name: 'eth2', link: 'server', addresses: ['2001:db8:80::1/64'] },
+    ipv6Router(
+      [
+        ['core-hongo', '2001:db8:6:5::1/64'],
+        ['core-komaba', '2001:db8:6:6::1/64'],
       ],
-      routes: [
+      [
         { to: PREFIX, via: '2001:db8:6:5::2', metric: 100 },
         { to: PREFIX, via: '2001:db8:6:6::2', metric: 200 },
       ],
-    },
-    {
-      name: 'web',
-      title: { en: 'IPv6-only web server', ja: 'IPv6 専用ウェブサーバ' },
-      interfaces: [{ name: 'eth0', link: 'server', addresses: ['2001:db8:80::80/64'] }],
-      routes: [{ to: 'default6', via: '2001:db8:80::1' }],
-      serves: 'web',
-    },
+    ),
+    webServer,
   ],
   links: [
     { name: 'campus', delay: 1 },

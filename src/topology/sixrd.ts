@@ -4,6 +4,7 @@
  * homes go out by Ueno, answers come back by Shinagawa. One home was told the domain's parameters by
  * hand, the other has them as its DHCPv4 server would send them.
  */
+import { ipv6Router, webServer } from './ipv6-internet.js';
 import type { Topology } from './topology.js';
 
 /** The 6rd prefix; behind it come the last 24 bits of 10.a.b.c, so that a customer has a /52. */
@@ -145,29 +146,19 @@ subnet    = 1
       ],
       daemon: relay('2001:db8:0:b000:10:0:0:2'),
     },
-    {
-      name: 'core6',
-      title: { en: 'IPv6 router', ja: 'IPv6 ルータ' },
-      forwards: true,
-      interfaces: [
-        { name: 'eth0', link: 'core-ueno', addresses: ['2001:db8:6:3::1/64'] },
-        { name: 'eth1', link: 'core-shinagawa', addresses: ['2001:db8:6:4::1/64'] },
-        { name: 'eth2', link: 'server', addresses: ['2001:db8:80::1/64'] },
+    ipv6Router(
+      [
+        ['core-ueno', '2001:db8:6:3::1/64'],
+        ['core-shinagawa', '2001:db8:6:4::1/64'],
       ],
-      routes: [
+      [
         { to: PREFIX, via: '2001:db8:6:4::2', metric: 100 },
         { to: PREFIX, via: '2001:db8:6:3::2', metric: 200 },
         { to: '2001:db8:0:b000:10:0:0:1/128', via: '2001:db8:6:3::2' },
         { to: '2001:db8:0:b000:10:0:0:2/128', via: '2001:db8:6:4::2' },
       ],
-    },
-    {
-      name: 'web',
-      title: { en: 'IPv6-only web server', ja: 'IPv6 専用ウェブサーバ' },
-      interfaces: [{ name: 'eth0', link: 'server', addresses: ['2001:db8:80::80/64'] }],
-      routes: [{ to: 'default6', via: '2001:db8:80::1' }],
-      serves: 'web',
-    },
+    ),
+    webServer,
   ],
   links: [
     { name: 'lan-asakusa' },

@@ -3,6 +3,7 @@
  * IPv6-only web server behind them. The web's answers always leave by otemachi, so traffic from
  * Osaka goes out by one relay and comes back by the other, as on the real Internet.
  */
+import { ipv6Router, webServer } from './ipv6-internet.js';
 import type { Topology } from './topology.js';
 
 const ALLOW = 'allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"] # documentation ranges play the Internet';
@@ -153,29 +154,19 @@ ${ALLOW}
       ],
       daemon: relay('2001:db8:0:b000:192:88:99:2', '203.0.113.5'),
     },
-    {
-      name: 'core6',
-      title: { en: 'IPv6 router', ja: 'IPv6 ルータ' },
-      forwards: true,
-      interfaces: [
-        { name: 'eth0', link: 'core-otemachi', addresses: ['2001:db8:6:1::1/64'] },
-        { name: 'eth1', link: 'core-dojima', addresses: ['2001:db8:6:2::1/64'] },
-        { name: 'eth2', link: 'server', addresses: ['2001:db8:80::1/64'] },
+    ipv6Router(
+      [
+        ['core-otemachi', '2001:db8:6:1::1/64'],
+        ['core-dojima', '2001:db8:6:2::1/64'],
       ],
-      routes: [
+      [
         { to: '2002::/16', via: '2001:db8:6:1::2', metric: 100 },
         { to: '2002::/16', via: '2001:db8:6:2::2', metric: 200 },
         { to: '2001:db8:0:b000:192:88:99:1/128', via: '2001:db8:6:1::2' },
         { to: '2001:db8:0:b000:192:88:99:2/128', via: '2001:db8:6:2::2' },
       ],
-    },
-    {
-      name: 'web',
-      title: { en: 'IPv6-only web server', ja: 'IPv6 専用ウェブサーバ' },
-      interfaces: [{ name: 'eth0', link: 'server', addresses: ['2001:db8:80::80/64'] }],
-      routes: [{ to: 'default6', via: '2001:db8:80::1' }],
-      serves: 'web',
-    },
+    ),
+    webServer,
   ],
   links: [
     { name: 'access-tokyo', delay: 2 },
