@@ -16,6 +16,7 @@ import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
 import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, NextHeader, nextHeader6, totalLen6, writeIpv6 } from '../wire/ipv6.js';
 import { copy, put32, same, u32 } from '../wire/octets.js';
+import { chanceWithin } from './chance.js';
 import { type Heritage, type Speaker, TransmitTo } from './role.js';
 
 /** Time between two rounds. */
@@ -57,9 +58,7 @@ export class BorderRelayWatch implements Speaker {
     this.#pending = relays.map(() => false);
     this.#inUse = before === null ? 0 : Math.max(0, relays.indexOf(before));
     random(this.#key);
-    const chance = new Uint8Array(1);
-    random(chance);
-    this.#next = relays.length > 1 ? now + (MAX_START_DELAY * chance[0]) / 0xff : Number.POSITIVE_INFINITY;
+    this.#next = relays.length > 1 ? now + chanceWithin(random, 0, MAX_START_DELAY) : Number.POSITIVE_INFINITY;
   }
 
   /** Place in the list of the relay to send to. */

@@ -32,9 +32,10 @@ import {
   writeClientMessage,
 } from '../wire/dhcp4.js';
 import { IPV4_LEN, Protocol, writeIpv4 } from '../wire/ipv4.js';
-import { same, u32 } from '../wire/octets.js';
+import { same } from '../wire/octets.js';
 import { OPTION_6RD } from '../wire/option-212.js';
 import { isUdp4, UDP_LEN, udpDestination, udpLen, udpOffset4, writeUdp4 } from '../wire/udp.js';
+import { chanceWithin } from './chance.js';
 import { type Lease, leaseDuration, leaseOf, renewalTimes, sameLease } from './dhcp-lease.js';
 
 export type { Lease } from './dhcp-lease.js';
@@ -103,7 +104,6 @@ export class DhcpClient {
   readonly #informing: boolean;
   readonly #hostName: string;
   readonly #random: Random;
-  readonly #chance = new Uint8Array(4);
   #state: State = 'init';
   #lease: Lease | null = null;
   /** The address that the interface had, or that was offered, then leased; and the server that did so. */
@@ -132,7 +132,7 @@ export class DhcpClient {
     this.#held = { address: options.inform ?? 0, server: 0 };
     this.#hostName = HOST_NAME.test(options.hostName) ? options.hostName : '';
     this.#random = random;
-    this.#wake = now + this.#fraction() * MAX_START_DELAY;
+    this.#wake = now + chanceWithin(this.#random, 0, MAX_START_DELAY);
   }
 
   /** null: no lease (yet, or any more). A new object whenever anything in it changed, the same otherwise. */
@@ -257,7 +257,7 @@ export class DhcpClient {
     this.#failures = 0;
 
     const [renewal, rebinding] = renewalTimes(message, duration);
-    const fuzz = 1 - MAX_FUZZ * this.#fraction();
+    const fuzz = 1 - chanceWithin(this.#random, 0, MAX_FUZZ);
     this.#rebindAt = this.#asked + rebinding * fuzz;
     this.#wake = Math.min(Math.max(now, this.#asked + renewal * fuzz, this.#due + MIN_INTERVAL), until);
     return this.#take(leaseOf(message, message.yiaddr, true, until));
@@ -265,7 +265,7 @@ export class DhcpClient {
 
   #handleInformation(message: DhcpMessage, now: Millis): number {
     this.#state = 'informed';
-    this.#wake = now + INFORM_INTERVAL * (1 - MAX_FUZZ * this.#fraction());
+    this.#wake = now + INFORM_INTERVAL * (1 - chanceWithin(this.#random, 0, MAX_FUZZ));
     return this.#take(leaseOf(message, this.#held.address, false, Number.POSITIVE_INFINITY));
   }
 
@@ -297,7 +297,7 @@ export class DhcpClient {
   #startOver(now: Millis): void {
     this.#lease = null;
     this.#state = 'init';
-    this.#wake = Math.max(now + this.#fraction() * MAX_START_DELAY, this.#due + this.#backoff(this.#failures));
+    this.#wake = Math.max(now + chanceWithin(this.#random, 0, MAX_START_DELAY), this.#due + this.#backoff(this.#failures));
     this.#failures++;
   }
 
@@ -320,7 +320,7 @@ export class DhcpClient {
 
   #newExchange(state: State): void {
     this.#state = state;
-    this.#xid = this.#draw();
+    this.#xid = chanceWithin(this.#random, 0, 2 ** 32);
     this.#tries = 0;
   }
 
@@ -339,16 +339,6 @@ export class DhcpClient {
 
   /** Wait after the transmission that `repeats` others went before, RFC 2131 section 4.1. */
   #backoff(repeats: number): Millis {
-    return Math.min(FIRST_BACKOFF * 2 ** repeats, MAX_BACKOFF) + (2 * this.#fraction() - 1) * BACKOFF_SPREAD;
-  }
-
-  /** From 0 up to, but not including, 1. */
-  #fraction(): number {
-    return this.#draw() / 2 ** 32;
-  }
-
-  #draw(): number {
-    this.#random(this.#chance);
-    return u32(this.#chance, 0);
+    return Math.min(FIRST_BACKOFF * 2 ** repeats, MAX_BACKOFF) + chanceWithin(this.#random, -BACKOFF_SPREAD, BACKOFF_SPREAD);
   }
 }

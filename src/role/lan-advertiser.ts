@@ -11,6 +11,7 @@ import type { Random } from '../core/random.js';
 import type { Prefix6 } from '../wire/address.js';
 import { type AdvertisedPrefix, ALL_NODES, writeRouterAdvertisement } from '../wire/ndisc.js';
 import { same } from '../wire/octets.js';
+import { chanceWithin } from './chance.js';
 import type { AdvertisedLan } from './role.js';
 
 /** Longest time between unsolicited advertisements. RFC 4861: MaxRtrAdvInterval, 4..1800 s. */
@@ -56,7 +57,6 @@ export class LanAdvertiser {
   readonly #mtu: number;
   readonly #until: Millis;
   readonly #random: Random;
-  readonly #chance = new Uint8Array(4);
   #prefix: Prefix6 | null;
   /** Prefixes that hosts may still use, and when the last of them has forgotten. */
   #withdrawn: AdvertisedLan[] = [];
@@ -97,7 +97,7 @@ export class LanAdvertiser {
   /** Takes a well-formed router solicitation. Answered by multicast, within bounds however many come. */
   handleSolicitation(now: Millis): void {
     if (this.#next === Number.POSITIVE_INFINITY) return;
-    this.#next = Math.min(this.#next, Math.max(now + this.#within(0, MAX_ANSWER_DELAY), this.#last + MIN_DELAY));
+    this.#next = Math.min(this.#next, Math.max(now + chanceWithin(this.#random, 0, MAX_ANSWER_DELAY), this.#last + MIN_DELAY));
   }
 
   /** The tunnel stops: one last advertisement, all lifetimes 0, and at once, since whoever sends it may be gone in a moment. */
@@ -116,7 +116,7 @@ export class LanAdvertiser {
     if (this.#initialLeft > 0) this.#initialLeft--;
     this.#withdrawn = this.#withdrawn.filter((old) => old.until > now);
     if (this.#prefix === null && this.#withdrawn.length === 0) this.#next = Number.POSITIVE_INFINITY;
-    else this.#next = now + (this.#initialLeft > 0 ? INITIAL_INTERVAL : this.#within(MIN_INTERVAL, MAX_INTERVAL));
+    else this.#next = now + (this.#initialLeft > 0 ? INITIAL_INTERVAL : chanceWithin(this.#random, MIN_INTERVAL, MAX_INTERVAL));
   }
 
   /** See role.ts. */
@@ -149,13 +149,6 @@ export class LanAdvertiser {
       routes: [],
     });
     return true;
-  }
-
-  /** A time between `least` and `most`, by chance. */
-  #within(least: Millis, most: Millis): Millis {
-    this.#random(this.#chance);
-    const [a, b, c, d] = this.#chance;
-    return least + ((most - least) * (((a << 24) | (b << 16) | (c << 8) | d) >>> 0)) / 2 ** 32;
   }
 }
 
