@@ -103,6 +103,8 @@ export async function openMetrics(view: ServiceView): Promise<MetricsPage> {
   // Loaded here and not before: a service that nobody scrapes starts without it.
   const { Counter, Gauge, Registry } = (await import('prom-client')).default;
   const registry = new Registry();
+  // Looked at once a page: all series are of one moment.
+  let now = view;
   for (const { name, kind, help, labels, read } of METRICS) {
     const common = { name, help, labelNames: [...labels], registers: [registry] };
     if (kind === 'counter') {
@@ -110,7 +112,7 @@ export async function openMetrics(view: ServiceView): Promise<MetricsPage> {
         ...common,
         collect() {
           this.reset();
-          read(view, (series, value) => this.inc(series, value));
+          read(now, (series, value) => this.inc(series, value));
         },
       });
     } else {
@@ -118,10 +120,14 @@ export async function openMetrics(view: ServiceView): Promise<MetricsPage> {
         ...common,
         collect() {
           this.reset();
-          read(view, (series, value) => this.set(series, value));
+          read(now, (series, value) => this.set(series, value));
         },
       });
     }
   }
-  return { contentType: registry.contentType, text: () => registry.metrics() };
+  const text = (): Promise<string> => {
+    now = { ...view };
+    return registry.metrics();
+  };
+  return { contentType: registry.contentType, text };
 }

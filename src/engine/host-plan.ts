@@ -2,7 +2,7 @@
 
 import type { Lease } from '../role/dhcp-lease.js';
 import { formatIpv4, formatIpv6, mask4 } from '../wire/address.js';
-import { LEASE_ROUTE_METRIC, type PlanStep } from './plan.js';
+import { addressStep, LEASE_ROUTE_METRIC, type PlanStep, routeStep } from './plan.js';
 import type { DhcpSpec, NodeSpec, TunnelSpec } from './spec.js';
 import { linkLocalOf, stepsOf } from './technologies.js';
 
@@ -14,7 +14,7 @@ export function hostPlan(node: NodeSpec): PlanStep[] {
     ...tunnels.flatMap((tunnel) => tunnelSteps(tunnel, node.ownIpv6)),
   ];
   if (node.identity !== null && tunnels.length > 0) {
-    steps.push({ kind: 'address', interface: tunnels[0].interface, address: formatIpv6(node.identity), len: 128, deprecated: false });
+    steps.push(addressStep(tunnels[0].interface, formatIpv6(node.identity), 128));
   }
   return steps;
 }
@@ -22,11 +22,9 @@ export function hostPlan(node: NodeSpec): PlanStep[] {
 /** Address and default route of a lease; after DHCPINFORM there is nothing to set. */
 function leaseSteps({ interface: device, configure, lease }: DhcpSpec, node: NodeSpec): PlanStep[] {
   if (!configure || lease === null || !lease.assigned) return [];
-  const steps: PlanStep[] = [
-    { kind: 'address', interface: device, address: formatIpv4(lease.address), len: lease.prefixLen, deprecated: false },
-  ];
+  const steps: PlanStep[] = [addressStep(device, formatIpv4(lease.address), lease.prefixLen)];
   if (lease.router !== null && isNeighbor(lease.router, lease, node)) {
-    steps.push({ kind: 'route', to: '0.0.0.0/0', via: formatIpv4(lease.router), interface: device, metric: LEASE_ROUTE_METRIC });
+    steps.push(routeStep('0.0.0.0/0', device, LEASE_ROUTE_METRIC, formatIpv4(lease.router)));
   }
   return steps;
 }
@@ -41,10 +39,8 @@ function tunnelSteps(tunnel: TunnelSpec, native: readonly Uint8Array[]): PlanSte
   const device = tunnel.interface;
   return [
     { kind: 'link', interface: device, mtu: tunnel.mtu },
-    ...tunnel.assign.map(
-      (addr): PlanStep => ({ kind: 'address', interface: device, address: formatIpv4(addr), len: 32, deprecated: false }),
-    ),
-    { kind: 'address', interface: device, address: formatIpv6(linkLocalOf(tunnel)), len: 64, deprecated: false },
+    ...tunnel.assign.map((addr) => addressStep(device, formatIpv4(addr), 32)),
+    addressStep(device, formatIpv6(linkLocalOf(tunnel)), 64),
     ...stepsOf(tunnel, native),
   ];
 }

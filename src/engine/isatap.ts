@@ -1,19 +1,13 @@
 /** ISATAP, RFC 5214: how its tunnels are put together. */
-import { Endpoint } from '../core/endpoint.js';
-import { Isatap } from '../mapping/isatap.js';
+import { ISATAP_LINK_LOCAL, ISATAP_PREFIX_LEN, Isatap } from '../mapping/isatap.js';
+import { addressOf } from '../mapping/mapping.js';
 import { EndpointPolicy } from '../policy/special-addresses.js';
 import { IsatapHost } from '../role/isatap-host.js';
 import { IsatapRouter } from '../role/isatap-router.js';
 import { formatIpv6, formatPrefix6, in6, type Prefix6, prefix6At } from '../wire/address.js';
-import { ADDRESS_LEN } from '../wire/ipv6.js';
-import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import { addressStep, DEFAULT_ROUTE_METRIC, PREFIX_ROUTE_METRIC, routeStep } from './plan.js';
 import type { IsatapSpec } from './spec.js';
 import type { Technology } from './technology.js';
-
-/** Octets of an on-link prefix. */
-const PREFIX = 8;
-/** fe80::/64. */
-const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0);
 
 const registry = new EndpointPolicy([]);
 
@@ -24,18 +18,14 @@ export function isUnique(addr: number): boolean {
 
 /** The address of `local` under the eight octets of `prefix`. */
 function addressUnder(prefix: Uint8Array, local: number): Uint8Array {
-  const endpoint = new Endpoint();
-  endpoint.addr = local;
-  const address = new Uint8Array(ADDRESS_LEN);
-  new Isatap(prefix, isUnique).addressFor(endpoint, address, 0);
-  return address;
+  return addressOf(new Isatap(prefix, isUnique), local);
 }
 
 /** The on-link prefixes under which hosts of the tunnel have addresses. */
 function prefixesOf({ prefix, learned }: IsatapSpec): readonly { readonly octets: Uint8Array; readonly preferred: boolean }[] {
   if (prefix !== null) return [{ octets: prefix, preferred: true }];
-  const autonomous = learned?.prefixes.filter((one) => one.autonomous && one.prefix.len === 8 * PREFIX) ?? [];
-  return autonomous.map((one) => ({ octets: one.prefix.addr.subarray(0, PREFIX), preferred: one.preferred }));
+  const autonomous = learned?.prefixes.filter((one) => one.autonomous && one.prefix.len === 8 * ISATAP_PREFIX_LEN) ?? [];
+  return autonomous.map((one) => ({ octets: one.prefix.addr.subarray(0, ISATAP_PREFIX_LEN), preferred: one.preferred }));
 }
 
 /** See {@link Technology}. */
@@ -49,29 +39,27 @@ export const isatap: Technology<IsatapSpec> = {
 
   addresses: (spec) => spec.local.slice(0, 1).flatMap((local) => prefixesOf(spec).map(({ octets }) => addressUnder(octets, local))),
 
-  linkLocal: (spec) => addressUnder(LINK_LOCAL, spec.local[0]),
+  linkLocal: (spec) => addressUnder(ISATAP_LINK_LOCAL, spec.local[0]),
 
   domains: (spec) => prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique)),
 
   steps(spec, native) {
     const device = spec.interface;
-    const route = (to: string, metric: number): PlanStep => ({ kind: 'route', to, via: null, interface: device, metric });
-    const addresses = prefixesOf(spec).map(({ octets, preferred }): PlanStep => {
-      const address = formatIpv6(addressUnder(octets, spec.local[0]));
-      return { kind: 'address', interface: device, address, len: 128, deprecated: !preferred };
-    });
+    const addresses = prefixesOf(spec).map(({ octets, preferred }) =>
+      addressStep(device, formatIpv6(addressUnder(octets, spec.local[0])), 128, !preferred),
+    );
     const { prefix, learned } = spec;
     // Which router a packet goes to is chosen by the role: the host sees one way into the tunnel.
-    const own = prefix === null ? [] : [prefix6At(prefix, 0, 8 * PREFIX, PREFIX)];
+    const own = prefix === null ? [] : [prefix6At(prefix, 0, 8 * ISATAP_PREFIX_LEN, ISATAP_PREFIX_LEN)];
     const onLink = learned?.prefixes.filter((one) => one.onLink).map((one) => one.prefix) ?? [];
     const routes = learned?.routes.map((one) => one.prefix) ?? [];
     // A route that has a native address of this host in it would be a default route by another name, one that native IPv6 loses to.
     const leadsAway = (to: Prefix6) => native.some((address) => in6(address, 0, to));
     return [
       ...addresses,
-      ...own.map((one) => route(formatPrefix6(one), PREFIX_ROUTE_METRIC)),
-      ...[...onLink, ...routes].filter((one) => !leadsAway(one)).map((one) => route(formatPrefix6(one), DEFAULT_ROUTE_METRIC)),
-      ...(learned !== null && learned.routers.length > 0 ? [route('default', DEFAULT_ROUTE_METRIC)] : []),
+      ...own.map((one) => routeStep(formatPrefix6(one), device, PREFIX_ROUTE_METRIC)),
+      ...[...onLink, ...routes].filter((one) => !leadsAway(one)).map((one) => routeStep(formatPrefix6(one), device, DEFAULT_ROUTE_METRIC)),
+      ...(learned !== null && learned.routers.length > 0 ? [routeStep('default', device, DEFAULT_ROUTE_METRIC)] : []),
     ];
   },
 };

@@ -109,25 +109,19 @@ export class Pipeline {
    * change keeps its state; LANs of one that did, or is gone, are told. The old ports must still be open.
    */
   configure(node: NodeSpec, ports: Ports, now: Millis): void {
-    const known = this.#context;
-    const sameNode = known?.suits(node) === true;
-    const context = sameNode ? known : new NodeContext(node);
-    context.become(node);
+    const known = this.#context?.suits(node) === true ? this.#context : null;
+    known?.become(node);
+    const context = known ?? new NodeContext(node);
     this.#context = context;
     const before = new Map(this.#lanes.map((lane) => [lane.tunnel.spec.name, lane]));
     const lanes: Lane[] = [];
     for (const spec of node.tunnels) {
       const old = before.get(spec.name);
-      const kept = old !== undefined && sameNode && this.#isSame(spec, old.tunnel.spec);
+      const kept = old !== undefined && known !== null && this.#isSame(spec, old.tunnel.spec);
       if (old !== undefined && !kept) this.#leave(old, spec, now);
       if (this.#slots.get(spec.slot) !== spec.name) clearSlot(this.#counters.row, spec.slot);
       this.#slots.set(spec.slot, spec.name);
-      const inherited = old?.tunnel.heritage(now) ?? NO_HERITAGE;
-      // Another address may be at another site: its routers are others'.
-      const learned = old !== undefined && sameSpec(spec.local, old.tunnel.spec.local) ? inherited.learned : null;
-      const heritage = { ...inherited, learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
-      const role = { node: context, random: this.#random, speaks: this.#owner, before: heritage, now };
-      const tunnel = kept ? old.tunnel : new Tunnel(spec, this.#counters, role);
+      const tunnel = kept ? old.tunnel : this.#tunnel(spec, context, old?.tunnel ?? null, now);
       lanes.push(this.#lane(tunnel, ports, old));
       before.delete(spec.name);
     }
@@ -188,6 +182,15 @@ export class Pipeline {
     lane.told = learned;
     lane.tellAt = now + TELL_GAP;
     if (this.#owner && learned !== null) this.#news({ kind: 'learned', tunnel: spec.name, learned });
+  }
+
+  /** Makes a tunnel, in place of `old`, with what that one leaves. */
+  #tunnel(spec: TunnelSpec, node: NodeContext, old: Tunnel | null, now: Millis): Tunnel {
+    const inherited = old?.heritage(now) ?? NO_HERITAGE;
+    // Another address may be at another site: its routers are others'.
+    const learned = old !== null && sameSpec(spec.local, old.spec.local) ? inherited.learned : null;
+    const before = { ...inherited, learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
+    return new Tunnel(spec, this.#counters, { node, random: this.#random, speaks: this.#owner, before, now });
   }
 
   #lane(tunnel: Tunnel, ports: Ports, old: Lane | undefined): Lane {

@@ -40,6 +40,16 @@ export interface RouteStep {
 /** One thing that the host is to do. */
 export type PlanStep = LinkStep | AddressStep | RouteStep;
 
+/** An address of `len` bits on an interface. `deprecated`: see {@link AddressStep}. */
+export function addressStep(device: string, address: string, len: number, deprecated = false): AddressStep {
+  return { kind: 'address', interface: device, address, len, deprecated };
+}
+
+/** A route through an interface, null: unreachable. `via`: its next hop, null: on link. */
+export function routeStep(to: string, device: string | null, metric: number, via: string | null = null): RouteStep {
+  return { kind: 'route', to, via, interface: device, metric };
+}
+
 /** Metric of the default route into a tunnel, and of what routers in it advertise: native IPv6, where there is any, wins. */
 export const DEFAULT_ROUTE_METRIC = 1029;
 /** Metric of a route to a tunnel's own prefix. One that somebody has set for the same, by the kernel's metric of 1024, is another route: it wins, and is not replaced. */

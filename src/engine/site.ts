@@ -1,12 +1,12 @@
 /** A site of 6to4 or 6rd: addresses in the prefix that its IPv4 address makes, and its LANs. */
-import { Endpoint } from '../core/endpoint.js';
+import { addressOf } from '../mapping/mapping.js';
 import type { SixRd } from '../mapping/sixrd.js';
 import { SILENT, type Speaker } from '../role/role.js';
 import { SiteLans } from '../role/site-lans.js';
 import { formatIpv6, type Prefix6 } from '../wire/address.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
 import { put16, put32, u16 } from '../wire/octets.js';
-import { type AddressStep, PREFIX_ROUTE_METRIC, type RouteStep } from './plan.js';
+import { type AddressStep, addressStep, PREFIX_ROUTE_METRIC, type RouteStep, routeStep } from './plan.js';
 import type { LanSpec } from './spec.js';
 import type { RoleContext } from './technology.js';
 
@@ -23,10 +23,7 @@ export const ROUTER_ID: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1);
 
 /** Writes the address of subnet `subnet` (16 bits) and interface identifier `id` (eight octets) in the prefix that `domain` delegates to `local`. */
 export function siteAddress(domain: SixRd, local: number, subnet: number, id: Uint8Array): Uint8Array {
-  const address = new Uint8Array(ADDRESS_LEN);
-  const endpoint = new Endpoint();
-  endpoint.addr = local;
-  domain.addressFor(endpoint, address, 0);
+  const address = addressOf(domain, local);
   // A delegated prefix may reach into the last 16 bits of the /64: subnets are numbered in what it leaves.
   put16(address, SUBNET, u16(address, SUBNET) | subnet);
   // One that is longer than a /64 reaches into the identifier.
@@ -41,15 +38,12 @@ export function delegatedPrefix(domain: SixRd, local: number): Prefix6 {
 
 /** What of an own delegated prefix is in no LAN must not come back through the tunnel: RFC 5969 section 7.1.1. */
 export function unassignedRoute(prefix: string): RouteStep {
-  return { kind: 'route', to: prefix, via: null, interface: null, metric: PREFIX_ROUTE_METRIC };
+  return routeStep(prefix, null, PREFIX_ROUTE_METRIC);
 }
 
 /** `::1` in the /64 of each LAN. */
 export function lanSteps(domain: SixRd, local: number, lans: readonly LanSpec[]): AddressStep[] {
-  return lans.map((lan) => {
-    const address = formatIpv6(siteAddress(domain, local, lan.subnet, ROUTER_ID));
-    return { kind: 'address', interface: lan.interface, address, len: LAN_LEN, deprecated: false };
-  });
+  return lans.map((lan) => addressStep(lan.interface, formatIpv6(siteAddress(domain, local, lan.subnet, ROUTER_ID)), LAN_LEN));
 }
 
 /** What is needed to tell LANs. */

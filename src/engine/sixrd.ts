@@ -5,7 +5,7 @@ import { SixRdBorderRelay } from '../role/sixrd-border-relay.js';
 import { SixRdCustomerEdge } from '../role/sixrd-customer-edge.js';
 import { formatIpv6, formatPrefix6, in4 } from '../wire/address.js';
 import { UNSPECIFIED } from '../wire/ipv6.js';
-import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import { addressStep, DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC, routeStep } from './plan.js';
 import { delegatedPrefix, ipv4LinkLocal, lanSpeaker, lanSteps, NO_ID, ROUTER_ID, siteAddress, unassignedRoute } from './site.js';
 import type { SixRdSpec } from './spec.js';
 import type { Technology } from './technology.js';
@@ -38,7 +38,8 @@ export const sixRd: Technology<SixRdSpec> = {
     const domain = domainOf(spec);
     const addresses = sixRd.addresses(spec);
     const common = { domain, endpoints, own, local: spec.local, addresses };
-    if (spec.role === 'border-relay') return new SixRdBorderRelay({ ...common, identity: identity ?? addresses[0] ?? native });
+    if (spec.role === 'border-relay')
+      return new SixRdBorderRelay({ ...common, identity: identity ?? (addresses.length > 0 ? null : native) });
     const { relays, hubAndSpoke, leaseUntil } = spec;
     const lans = lanSpeaker(domain, spec, leaseUntil, context);
     const watched = spec.probesRelays && spec.local.length > 0 ? relays : relays.slice(0, 1);
@@ -62,19 +63,17 @@ export const sixRd: Technology<SixRdSpec> = {
     const steps: PlanStep[] = [];
     for (const local of members(spec)) {
       for (const [i, id] of identifiers(domain).entries()) {
-        const address = formatIpv6(siteAddress(domain, local, 0, id));
-        steps.push({ kind: 'address', interface: device, address, len: 128, deprecated: i > 0 });
+        steps.push(addressStep(device, formatIpv6(siteAddress(domain, local, 0, id)), 128, i > 0));
       }
       steps.push(unassignedRoute(formatPrefix6(delegatedPrefix(domain, local))));
     }
-    if (!spec.hubAndSpoke)
-      steps.push({ kind: 'route', to: formatPrefix6(domain.prefix), via: null, interface: device, metric: PREFIX_ROUTE_METRIC });
+    if (!spec.hubAndSpoke) steps.push(routeStep(formatPrefix6(domain.prefix), device, PREFIX_ROUTE_METRIC));
     if (spec.role === 'border-relay') return steps;
     steps.push(...lanSteps(domain, spec.local[0], spec.lans));
     // The border relay's 6rd address is for people: it may lie outside the domain, and the device leads to it whatever is written here.
     const isNeighbor = !spec.hubAndSpoke && isMember(spec, spec.relays[0]);
     const via = isNeighbor ? formatIpv6(siteAddress(domain, spec.relays[0], 0, NO_ID)) : null;
-    steps.push({ kind: 'route', to: 'default', via, interface: device, metric: DEFAULT_ROUTE_METRIC });
+    steps.push(routeStep('default', device, DEFAULT_ROUTE_METRIC, via));
     return steps;
   },
 };

@@ -3,7 +3,7 @@ import { sixToFour as domain, SIXTOFOUR_PREFIX } from '../mapping/sixrd.js';
 import { SixToFourRelay } from '../role/sixtofour-relay.js';
 import { SixToFourSite } from '../role/sixtofour-site.js';
 import { formatIpv6, formatPrefix6 } from '../wire/address.js';
-import { DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC } from './plan.js';
+import { addressStep, DEFAULT_ROUTE_METRIC, type PlanStep, PREFIX_ROUTE_METRIC, routeStep } from './plan.js';
 import { delegatedPrefix, ipv4LinkLocal, lanSpeaker, lanSteps, NO_ID, siteAddress, unassignedRoute } from './site.js';
 import type { SixToFourSpec } from './spec.js';
 import type { Technology } from './technology.js';
@@ -29,15 +29,15 @@ export const sixToFour: Technology<SixToFourSpec> = {
     const steps: PlanStep[] = [];
     for (const local of spec.local) {
       const own = formatIpv6(siteAddress(domain, local, 0, spec.interfaceId));
-      steps.push({ kind: 'address', interface: device, address: own, len: 128, deprecated: false });
+      steps.push(addressStep(device, own, 128));
       steps.push(unassignedRoute(formatPrefix6(delegatedPrefix(domain, local))));
     }
     // All of 2002::/16 is on link: sites reach each other without the relay, RFC 3056 section 5.3.
-    steps.push({ kind: 'route', to: formatPrefix6(SIXTOFOUR_PREFIX), via: null, interface: device, metric: PREFIX_ROUTE_METRIC });
+    steps.push(routeStep(formatPrefix6(SIXTOFOUR_PREFIX), device, PREFIX_ROUTE_METRIC));
     steps.push(...lanSteps(domain, spec.local[0], spec.lans));
     if (spec.relay !== null) {
       const via = formatIpv6(siteAddress(domain, spec.relay, 0, NO_ID));
-      steps.push({ kind: 'route', to: 'default', via, interface: device, metric: DEFAULT_ROUTE_METRIC });
+      steps.push(routeStep('default', device, DEFAULT_ROUTE_METRIC, via));
     }
     return steps;
   },

@@ -13,6 +13,8 @@ import type { Mapping } from './mapping.js';
 
 /** Octets in an on-link prefix. */
 export const ISATAP_PREFIX_LEN = 8;
+/** The prefix of link-local addresses, fe80::/64: eight octets. */
+export const ISATAP_LINK_LOCAL: Uint8Array = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0);
 
 /** Offset of the interface identifier in an address. */
 const ID = 8;

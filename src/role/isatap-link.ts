@@ -6,11 +6,12 @@ import { Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
-import { hasIsatapId, Isatap } from '../mapping/isatap.js';
+import { hasIsatapId, ISATAP_LINK_LOCAL, Isatap } from '../mapping/isatap.js';
+import { addressOf } from '../mapping/mapping.js';
 import { type OwnAddresses, OwnAddresses6 } from '../policy/own-addresses.js';
 import { type EndpointPolicy, specialIpv6 } from '../policy/special-addresses.js';
 import { Icmp6 } from '../wire/icmp6.js';
-import { ADDRESS_LEN, IPV6_SRC, isLinkLocal6 } from '../wire/ipv6.js';
+import { IPV6_SRC, isLinkLocal6 } from '../wire/ipv6.js';
 import { isMessage } from '../wire/ndisc.js';
 import { isNeighborSolicitation, TARGET } from '../wire/neighbor.js';
 import { NeighborAnswers } from './neighbor-answers.js';
@@ -32,8 +33,6 @@ export interface IsatapNode {
   readonly mtu: number;
 }
 
-/** fe80::/64. */
-const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0);
 /** Octets of a redirect before its options, RFC 4861 section 4.5. */
 const REDIRECT_LEN = 40;
 
@@ -55,9 +54,9 @@ export class IsatapLink {
   constructor(node: IsatapNode, isRouter: boolean) {
     this.node = node;
     this.local = (node.local ?? 0) | 0;
-    this.#linkLocals = new Isatap(LINK_LOCAL, node.unique);
+    this.#linkLocals = new Isatap(ISATAP_LINK_LOCAL, node.unique);
     this.#answers = new NeighborAnswers(isRouter);
-    this.linkLocal = this.#addressUnder(this.#linkLocals);
+    this.linkLocal = addressOf(this.#linkLocals, this.local);
     this.#own6 = new OwnAddresses6([]);
     this.configure([], []);
   }
@@ -67,7 +66,7 @@ export class IsatapLink {
     const mapping = (prefix: Uint8Array) => new Isatap(prefix, this.node.unique);
     // Those that are met most stand first.
     this.#onLink = [...onLink.map(mapping), this.#linkLocals];
-    this.addresses = this.node.local === null ? [] : autonomous.map((prefix) => this.#addressUnder(mapping(prefix)));
+    this.addresses = this.node.local === null ? [] : autonomous.map((prefix) => addressOf(mapping(prefix), this.local));
     this.#own6 = new OwnAddresses6(this.node.local === null ? [] : [...this.addresses, this.linkLocal]);
   }
 
@@ -124,12 +123,5 @@ export class IsatapLink {
   /** Writes the next answer to a neighbour into `out`, its endpoint into `out.remote`; false when there is none. */
   pollAnswer(out: Frame): boolean {
     return this.#answers.poll(out);
-  }
-
-  #addressUnder(mapping: Isatap): Uint8Array {
-    const address = new Uint8Array(ADDRESS_LEN);
-    this.#carried.bits = this.local;
-    mapping.addressFor(this.#carried, address, 0);
-    return address;
   }
 }

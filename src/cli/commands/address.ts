@@ -1,15 +1,13 @@
 /** `address`: which tunnel an IPv6 address belongs to and what it carries, and the other way round. */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { Endpoint } from '../../core/endpoint.js';
 import { hypotheticalNode } from '../../daemon/configuration.js';
 import { isUnique } from '../../engine/isatap.js';
 import { domainsOf } from '../../engine/technologies.js';
-import { Isatap } from '../../mapping/isatap.js';
-import type { Mapping } from '../../mapping/mapping.js';
+import { ISATAP_LINK_LOCAL, ISATAP_PREFIX_LEN, Isatap } from '../../mapping/isatap.js';
+import { addressOf } from '../../mapping/mapping.js';
 import { SixRd, sixToFour } from '../../mapping/sixrd.js';
 import { Teredo } from '../../mapping/teredo.js';
-import { formatIpv6, formatPrefix6, type Prefix6 } from '../../wire/address.js';
-import { ADDRESS_LEN } from '../../wire/ipv6.js';
+import { formatIpv6, formatPrefix6, type Prefix6, prefix6At } from '../../wire/address.js';
 import {
   OPTION_6RD,
   OPTION_HEAD_LEN,
@@ -106,11 +104,16 @@ function encodeCommand(io: Io): Command {
   encode.addCommand(
     encoder('isatap', 'an ISATAP address; its u bit says whether the IPv4 address is globally unique')
       .addOption(
-        new Option('--prefix <prefix>', 'on-link /64').argParser(prefix6Argument).default({ addr: LINK_LOCAL, len: 64 }, 'fe80::/64'),
+        new Option('--prefix <prefix>', 'on-link /64')
+          .argParser(prefix6Argument)
+          .default(prefix6At(ISATAP_LINK_LOCAL, 0, 64, ISATAP_PREFIX_LEN), 'fe80::/64'),
       )
       .action((addr: number, { prefix, json }: { prefix: Prefix6; json?: boolean }, command: Command) => {
         if (prefix.len !== 64) command.error(`error: --prefix ${formatPrefix6(prefix)}: expected a /64`);
-        print(io, json, { type: 'isatap', address: addressOf(new Isatap(prefix.addr.subarray(0, 8), isUnique), addr, 0) });
+        print(io, json, {
+          type: 'isatap',
+          address: formatIpv6(addressOf(new Isatap(prefix.addr.subarray(0, ISATAP_PREFIX_LEN), isUnique), addr)),
+        });
       }),
   );
   encode.addCommand(
@@ -119,13 +122,11 @@ function encodeCommand(io: Io): Command {
       .addOption(new Option('--port <port>', 'UDP port outside the NAT').argParser(wholeNumber(1, 65_535)).makeOptionMandatory())
       .addOption(new Option('--flags <flags>', '16 bits, as 0x8000 (cone)').argParser(wholeNumber(0, 0xffff)).default(0))
       .action((addr: number, { server, port, flags, json }: { server: number; port: number; flags: number; json?: boolean }) => {
-        print(io, json, { type: 'teredo', address: addressOf(new Teredo(server, flags), addr, port) });
+        print(io, json, { type: 'teredo', address: formatIpv6(addressOf(new Teredo(server, flags), addr, port)) });
       }),
   );
   return encode;
 }
-
-const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 function encoder(type: string, summary: string): Command {
   return new Command(type)
@@ -183,26 +184,13 @@ function domainNamed(command: Command, { prefix, ipv4MaskLength: ipv4MaskLen, op
   return wrong === null ? new SixRd(named.prefix, named.ipv4MaskLen, ipv4Common) : command.error(`error: ${wrong.fault}`);
 }
 
-function addressOf(mapping: Mapping, addr: number, port: number): string {
-  return formatIpv6(written(mapping, addr, port));
-}
-
 function delegated(domain: SixRd, addr: number): string {
-  return formatPrefix6({ addr: written(domain, addr, 0), len: domain.delegatedLen });
+  return formatPrefix6({ addr: addressOf(domain, addr), len: domain.delegatedLen });
 }
 
 /** Two digits an octet. */
 function hex(b: Uint8Array): string[] {
   return Array.from(b, (octet) => octet.toString(16).padStart(2, '0'));
-}
-
-function written(mapping: Mapping, addr: number, port: number): Uint8Array {
-  const endpoint = new Endpoint();
-  endpoint.addr = addr;
-  endpoint.port = port;
-  const b = new Uint8Array(ADDRESS_LEN);
-  mapping.addressFor(endpoint, b, 0);
-  return b;
 }
 
 function print(io: Io, json: boolean | undefined, encoded: { type: string; prefix: string } | { type: string; address: string }): void {
