@@ -6,10 +6,10 @@
 import { Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
 import type { SixRd } from '../mapping/sixrd.js';
-import { OwnAddresses } from '../policy/own-addresses.js';
+import { OwnAddresses, OwnAddresses6 } from '../policy/own-addresses.js';
 import { type EndpointPolicy, specialIpv6 } from '../policy/special-addresses.js';
-import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
-import type { Outer } from './role.js';
+import { IPV6_DST, IPV6_SRC, UNSPECIFIED } from '../wire/ipv6.js';
+import type { Outer, Role, Speaker } from './role.js';
 
 /** What a check needs to know of its node. */
 export interface DomainNode {
@@ -65,6 +65,50 @@ export class DomainChecks {
     if (this.node.endpoints.refuses(outer.remote)) return Drop.special_ipv4;
     // Our own address as the outer source: our own packet came back, or a forger wants it to.
     return this.node.own.has(outer.remote) ? Drop.loop : Drop.none;
+  }
+}
+
+/** How a node of a domain is set up. */
+export interface DomainMember extends DomainNode {
+  /** The node's own addresses in the domain, the usual one first; none while the tunnel is down, or where its IPv4 address lies outside. */
+  readonly addresses: readonly Uint8Array[];
+  /** `node.identity`, or another source of its ICMPv6 errors; null: its own in the domain. */
+  readonly identity: Uint8Array | null;
+}
+
+/** What the roles of 6to4 and 6rd have in common: all but what they let pass. */
+export abstract class DomainRole implements Role {
+  readonly errorSource: Uint8Array;
+  abstract readonly carrierErrorSource: Uint8Array;
+  abstract readonly speaker: Speaker;
+  protected readonly checks: DomainChecks;
+  readonly #own6: OwnAddresses6;
+
+  constructor(member: DomainMember) {
+    this.checks = new DomainChecks(member);
+    this.#own6 = new OwnAddresses6(member.addresses);
+    this.errorSource = member.identity ?? member.addresses[0] ?? UNSPECIFIED;
+  }
+
+  /** See {@link Role}. */
+  abstract encapsulate(b: Uint8Array, off: number, outer: Outer): number;
+
+  /** See {@link Role}. */
+  abstract decapsulate(b: Uint8Array, off: number, outer: Outer): number;
+
+  /** See {@link Role}: nothing is held, so it is all that `encapsulate` does. */
+  route(b: Uint8Array, off: number, outer: Outer): number {
+    return this.encapsulate(b, off, outer);
+  }
+
+  /** See {@link Role}. */
+  claims(b: Uint8Array, off: number): boolean {
+    return this.checks.claims(b, off);
+  }
+
+  /** See {@link Role}. */
+  isOwn(b: Uint8Array, off: number): boolean {
+    return this.#own6.has(b, off);
   }
 }
 

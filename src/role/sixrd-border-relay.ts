@@ -7,41 +7,27 @@
  * relay comes back into the domain: probes (section 8) and hub and spoke live by that.
  */
 import { Drop } from '../core/drop.js';
-import { OwnAddresses6 } from '../policy/own-addresses.js';
-import { IPV6_DST, IPV6_SRC, UNSPECIFIED } from '../wire/ipv6.js';
-import { DomainChecks, type DomainNode } from './domain-checks.js';
-import { type Outer, type Role, SILENT } from './role.js';
-
-/** How a border relay is set up. */
-export interface BorderRelayOptions extends DomainNode {
-  /** The relay's own addresses in the domain, the usual one first; none when its IPv4 address lies outside. */
-  readonly addresses: readonly Uint8Array[];
-  /** Source of its ICMPv6 errors: `node.identity`, or an address of the host; null: its own in the domain. */
-  readonly identity: Uint8Array | null;
-}
+import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
+import { type DomainMember, DomainRole } from './domain-checks.js';
+import { type Outer, SILENT } from './role.js';
 
 /** A 6rd border relay. */
-export class SixRdBorderRelay implements Role {
-  readonly errorSource: Uint8Array;
+export class SixRdBorderRelay extends DomainRole {
   readonly carrierErrorSource: Uint8Array;
   readonly speaker = SILENT;
-  readonly #checks: DomainChecks;
   /** The outer source, whatever is sent: with an anycast address no other will do (section 7.2). As `Endpoint.bits`. */
   readonly #local: number;
-  readonly #own6: OwnAddresses6;
 
-  constructor(options: BorderRelayOptions) {
-    this.#checks = new DomainChecks(options);
+  constructor(options: DomainMember) {
+    super(options);
     this.#local = (options.local[0] ?? 0) | 0;
-    this.#own6 = new OwnAddresses6(options.addresses);
-    this.errorSource = options.identity ?? options.addresses[0] ?? UNSPECIFIED;
     // A customer edge takes any source from its relay (section 9.2).
     this.carrierErrorSource = this.errorSource;
   }
 
   /** See {@link Role}: native, or back into the domain. */
   encapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.destinationInside) return Drop.no_endpoint;
@@ -55,27 +41,12 @@ export class SixRdBorderRelay implements Role {
 
   /** See {@link Role}; RFC 5969 section 9.2. */
   decapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     let verdict = checks.sender(outer);
     if (verdict === Drop.none) verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.sourceInside || checks.source.bits !== outer.remote.bits) return Drop.source_mismatch;
     // The relay's own delegated prefix leads nowhere but to the relay (section 12), as does what embeds one of its addresses.
     return checks.node.own.carriedBy(b, off + IPV6_DST) ? Drop.loop : Drop.none;
-  }
-
-  /** See {@link Role}. */
-  route(b: Uint8Array, off: number, outer: Outer): number {
-    return this.encapsulate(b, off, outer);
-  }
-
-  /** See {@link Role}. */
-  claims(b: Uint8Array, off: number): boolean {
-    return this.#checks.claims(b, off);
-  }
-
-  /** See {@link Role}. */
-  isOwn(b: Uint8Array, off: number): boolean {
-    return this.#own6.has(b, off);
   }
 }

@@ -7,51 +7,42 @@
  * its source carries. Addresses outside the domain are not looked at: private ones are as good as any.
  */
 import { Drop } from '../core/drop.js';
-import { OwnAddresses, OwnAddresses6 } from '../policy/own-addresses.js';
+import { OwnAddresses } from '../policy/own-addresses.js';
 import { UNSPECIFIED } from '../wire/ipv6.js';
 import type { BorderRelayWatch } from './border-relay-watch.js';
-import { DomainChecks, type DomainNode } from './domain-checks.js';
-import type { Outer, Role } from './role.js';
+import { type DomainMember, DomainRole } from './domain-checks.js';
+import type { Outer } from './role.js';
 
 /** How a customer edge is set up. */
-export interface CustomerEdgeOptions extends DomainNode {
+export interface CustomerEdgeOptions extends DomainMember {
   /** IPv4 addresses of the border relays, the most wanted first; none only while the tunnel is down. */
   readonly relays: readonly number[];
   readonly hubAndSpoke: boolean;
-  /** The node's own addresses in its delegated prefix, the usual one first; empty while the tunnel is down. */
-  readonly addresses: readonly Uint8Array[];
-  /** `node.identity`, or null. */
-  readonly identity: Uint8Array | null;
 }
 
 /** A 6rd customer edge. */
-export class SixRdCustomerEdge implements Role {
-  readonly errorSource: Uint8Array;
+export class SixRdCustomerEdge extends DomainRole {
   /** A foreign identity would not survive the checks of others: the source must carry the outer source. */
   readonly carrierErrorSource: Uint8Array;
   readonly speaker: BorderRelayWatch;
-  readonly #checks: DomainChecks;
   /** Border relays, as `Endpoint.bits`. */
   readonly #relays: Int32Array;
   readonly #trusted: OwnAddresses;
   readonly #hubAndSpoke: boolean;
-  readonly #own6: OwnAddresses6;
 
   /** `watch` says which of `options.relays` is in use, and speaks for the LANs. */
   constructor(options: CustomerEdgeOptions, watch: BorderRelayWatch) {
+    super(options);
     this.speaker = watch;
-    this.#checks = new DomainChecks(options);
     this.#relays = Int32Array.from(options.relays);
     this.#trusted = new OwnAddresses(options.relays);
     this.#hubAndSpoke = options.hubAndSpoke;
-    this.#own6 = new OwnAddresses6(options.addresses);
     this.carrierErrorSource = options.addresses[0] ?? UNSPECIFIED;
-    this.errorSource = options.identity ?? this.carrierErrorSource;
   }
 
   /** See {@link Role}; RFC 5969 section 7.1.1, and RFC 7084 6RD-5: nothing leaves but from the delegated prefix. */
   encapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.sourceInside || !checks.isLocal(checks.source)) return Drop.source_mismatch;
@@ -63,7 +54,7 @@ export class SixRdCustomerEdge implements Role {
 
   /** See {@link Role}; RFC 5969 section 9.2. */
   decapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     const isFromRelay = this.#trusted.has(outer.remote);
     let verdict = isFromRelay ? Drop.none : checks.sender(outer);
     if (verdict === Drop.none) verdict = checks.read(b, off);
@@ -72,20 +63,5 @@ export class SixRdCustomerEdge implements Role {
       if (checks.sourceInside && checks.isLocal(checks.source)) return this.speaker.hear(b, off);
     } else if (!checks.sourceInside || checks.source.bits !== outer.remote.bits) return Drop.source_mismatch;
     return checks.destinationInside && checks.destination.bits === outer.local.bits ? Drop.none : Drop.destination_mismatch;
-  }
-
-  /** See {@link Role}. */
-  route(b: Uint8Array, off: number, outer: Outer): number {
-    return this.encapsulate(b, off, outer);
-  }
-
-  /** See {@link Role}. */
-  claims(b: Uint8Array, off: number): boolean {
-    return this.#checks.claims(b, off);
-  }
-
-  /** See {@link Role}. */
-  isOwn(b: Uint8Array, off: number): boolean {
-    return this.#own6.has(b, off);
   }
 }

@@ -7,41 +7,27 @@
  * reach each other without it, and what pretends to need it is dropped (RFC 3964 section 3.2).
  */
 import { Drop } from '../core/drop.js';
-import { OwnAddresses6 } from '../policy/own-addresses.js';
-import { IPV6_DST, IPV6_SRC, UNSPECIFIED } from '../wire/ipv6.js';
-import { arrivedBySixToFour, DomainChecks, type DomainNode } from './domain-checks.js';
-import { type Outer, type Role, SILENT } from './role.js';
-
-/** How a relay is set up. */
-export interface RelayOptions extends DomainNode {
-  /** The relay's own 6to4 addresses, one for each local address and in that order. */
-  readonly addresses: readonly Uint8Array[];
-  /** `node.identity`, or null. */
-  readonly identity: Uint8Array | null;
-}
+import { IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
+import { arrivedBySixToFour, type DomainMember, DomainRole } from './domain-checks.js';
+import { type Outer, SILENT } from './role.js';
 
 /** A 6to4 relay. */
-export class SixToFourRelay implements Role {
-  readonly errorSource: Uint8Array;
+export class SixToFourRelay extends DomainRole {
   readonly carrierErrorSource: Uint8Array;
   readonly speaker = SILENT;
-  readonly #checks: DomainChecks;
-  readonly #own6: OwnAddresses6;
   /** The usual outer source, as `Endpoint.bits`. */
   readonly #local: number;
 
-  constructor(options: RelayOptions) {
-    this.#checks = new DomainChecks(options);
+  constructor(options: DomainMember) {
+    super(options);
     this.#local = (options.local[0] ?? 0) | 0;
-    this.#own6 = new OwnAddresses6(options.addresses);
-    this.errorSource = options.identity ?? options.addresses[0] ?? UNSPECIFIED;
     // A native source passes the checks of every site, from any relay (RFC 3964 section 5.2).
     this.carrierErrorSource = this.errorSource;
   }
 
   /** See {@link Role}; RFC 3964 section 5.1: native to 6to4. */
   encapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.destinationInside) return Drop.no_endpoint;
@@ -59,25 +45,10 @@ export class SixToFourRelay implements Role {
 
   /** See {@link Role}; RFC 3964 section 5.2: 6to4 to native, or to this relay. */
   decapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     const verdict = arrivedBySixToFour(checks, b, off, outer);
     if (verdict !== Drop.none || checks.destinationInside) return verdict;
     if (!checks.sourceInside) return Drop.source_mismatch;
     return checks.node.own.carriedBy(b, off + IPV6_DST) ? Drop.loop : Drop.none;
-  }
-
-  /** See {@link Role}. */
-  route(b: Uint8Array, off: number, outer: Outer): number {
-    return this.encapsulate(b, off, outer);
-  }
-
-  /** See {@link Role}. */
-  claims(b: Uint8Array, off: number): boolean {
-    return this.#checks.claims(b, off);
-  }
-
-  /** See {@link Role}. */
-  isOwn(b: Uint8Array, off: number): boolean {
-    return this.#own6.has(b, off);
   }
 }

@@ -6,45 +6,35 @@
  * (RFC 3964 section 2): only the destination ties it to this site. A router is a host with LANs.
  */
 import { Drop } from '../core/drop.js';
-import { OwnAddresses6 } from '../policy/own-addresses.js';
 import { UNSPECIFIED } from '../wire/ipv6.js';
-import { arrivedBySixToFour, DomainChecks, type DomainNode } from './domain-checks.js';
-import type { Outer, Role, Speaker } from './role.js';
+import { arrivedBySixToFour, type DomainMember, DomainRole } from './domain-checks.js';
+import type { Outer, Speaker } from './role.js';
 
 /** How a site is set up. */
-export interface SiteOptions extends DomainNode {
+export interface SiteOptions extends DomainMember {
   /** The relay for destinations outside 2002::/16; null: none. */
   readonly relay: number | null;
-  /** The node's own addresses in its site prefixes, the usual one first; empty while the tunnel is down. */
-  readonly addresses: readonly Uint8Array[];
-  /** `node.identity`, or null. */
-  readonly identity: Uint8Array | null;
 }
 
 /** A 6to4 site. */
-export class SixToFourSite implements Role {
-  readonly errorSource: Uint8Array;
+export class SixToFourSite extends DomainRole {
   /** A foreign identity would not survive the checks of other sites: the source must carry the outer source. */
   readonly carrierErrorSource: Uint8Array;
   readonly speaker: Speaker;
-  readonly #checks: DomainChecks;
   /** As `Endpoint.bits`. */
   readonly #relay: number | null;
-  readonly #own6: OwnAddresses6;
 
   /** `speaker`: of the LANs behind it. */
   constructor(options: SiteOptions, speaker: Speaker) {
+    super(options);
     this.speaker = speaker;
-    this.#checks = new DomainChecks(options);
     this.#relay = options.relay === null ? null : options.relay | 0;
-    this.#own6 = new OwnAddresses6(options.addresses);
     this.carrierErrorSource = options.addresses[0] ?? UNSPECIFIED;
-    this.errorSource = options.identity ?? this.carrierErrorSource;
   }
 
   /** See {@link Role}; RFC 3964 section 5.1. */
   encapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const checks = this.#checks;
+    const checks = this.checks;
     const verdict = checks.read(b, off);
     if (verdict !== Drop.none) return verdict;
     if (!checks.sourceInside || !checks.isLocal(checks.source)) return Drop.source_mismatch;
@@ -61,23 +51,8 @@ export class SixToFourSite implements Role {
 
   /** See {@link Role}; RFC 3964 section 5.2: nothing but the own prefix is received. */
   decapsulate(b: Uint8Array, off: number, outer: Outer): number {
-    const verdict = arrivedBySixToFour(this.#checks, b, off, outer);
+    const verdict = arrivedBySixToFour(this.checks, b, off, outer);
     if (verdict !== Drop.none) return verdict;
-    return this.#checks.destinationInside ? Drop.none : Drop.destination_mismatch;
-  }
-
-  /** See {@link Role}. */
-  route(b: Uint8Array, off: number, outer: Outer): number {
-    return this.encapsulate(b, off, outer);
-  }
-
-  /** See {@link Role}. */
-  claims(b: Uint8Array, off: number): boolean {
-    return this.#checks.claims(b, off);
-  }
-
-  /** See {@link Role}. */
-  isOwn(b: Uint8Array, off: number): boolean {
-    return this.#own6.has(b, off);
+    return this.checks.destinationInside ? Drop.none : Drop.destination_mismatch;
   }
 }
