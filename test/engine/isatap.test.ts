@@ -1,4 +1,5 @@
 /** An ISATAP host through the packet thread: what is held and counted, what it learns and tells, and what errors do to it. */
+
 import { expect, test } from 'vitest';
 import { Counters, Direction, drops, packets } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
@@ -8,19 +9,8 @@ import { type HostFacts, NO_FINDINGS, type NodeSpec } from '../../src/engine/spe
 import type { Learned } from '../../src/role/role.js';
 import { formatPrefix6 } from '../../src/wire/address.js';
 import { hopLimit6 } from '../../src/wire/ipv6.js';
-import {
-  advertisement,
-  answerTo,
-  echo,
-  global,
-  HOST,
-  PEER,
-  prefixOption,
-  ROUTER,
-  routeOption,
-  seeded,
-  WEB,
-} from '../role/isatap-campus.js';
+import { seeded } from '../chance.js';
+import { advertisement, answerTo, echo, global, HOST, PEER, prefixOption, ROUTER, routeOption, WEB } from '../role/isatap-campus.js';
 import { icmp4Error, ipv4, toHex } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
 import { MemoryPorts } from './memory-ports.js';

@@ -2,6 +2,7 @@
  * A customer edge that lives by a DHCPv4 lease, in virtual time: the packet thread, its news resolved into the next
  * snapshot as the service does it, a server by hand, and what the LAN hears.
  */
+
 import { expect, test } from 'vitest';
 import { Counters, Direction, drops } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
@@ -13,7 +14,8 @@ import type { Lease } from '../../src/role/dhcp-client.js';
 import { formatIpv4, formatPrefix6, parseIpv4 } from '../../src/wire/address.js';
 import { type DhcpMessage, DhcpType, readDhcp4 } from '../../src/wire/dhcp4.js';
 import { type RouterAdvertisement, readRouterAdvertisement } from '../../src/wire/ndisc.js';
-import { MAC, type Reply, replyPacket, SERVER, seeded } from '../role/dhcp-exchange.js';
+import { seeded } from '../chance.js';
+import { MAC, type Reply, replyPacket, SERVER } from '../role/dhcp-exchange.js';
 import { nodeOf } from '../vectors/node.js';
 import { frameOf, MemoryPort, MemoryPorts } from './memory-ports.js';
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { BACKOFF_SPREAD, INFORM_INTERVAL, MAX_START_DELAY, MIN_INTERVAL } from '../../src/role/dhcp-client.js';
 import { formatIpv4, formatPrefix6, parsePrefix6 } from '../../src/wire/address.js';
 import { DhcpType } from '../../src/wire/dhcp4.js';
+import { seeded } from '../chance.js';
 import { ACK, INFORM_ACK, INFORM_XID, OFFER, XID } from '../wire/dnsmasq.js';
 import { dissect, tsharkMissing } from '../wire/tshark.js';
 import { toHex } from '../wire/vectors.js';
@@ -17,7 +18,6 @@ import {
   SERVER,
   type Sent,
   scripted,
-  seeded,
 } from './dhcp-exchange.js';
 
 const { discover, offer, request, ack, nak, release, inform } = DhcpType;

@@ -29,17 +29,6 @@ export function middling(): Random {
   };
 }
 
-/** Chance from a seed: a linear congruence, the upper bits of it. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return (into) => {
-    for (let i = 0; i < into.length; i++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      into[i] = state >>> 24;
-    }
-  };
-}
-
 /** Chance that says these words, in order, and then nothing but zeros. */
 export function scripted(...words: number[]): Random {
   return (into) => into.set(word(words.shift() ?? 0));

@@ -2,6 +2,7 @@
  * The lab of RFC 5214's vectors for tests of its roles: a host, its peers, its routers, and somebody who does with a
  * role what role.ts asks, in virtual time. Messages of others are put together without the project's own code.
  */
+
 import { expect } from 'vitest';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
@@ -10,6 +11,7 @@ import { EndpointPolicy } from '../../src/policy/special-addresses.js';
 import { IsatapHost, type IsatapHostOptions } from '../../src/role/isatap-host.js';
 import { type Learned, NO_HERITAGE, Outer, type Role, TransmitTo } from '../../src/role/role.js';
 import { formatIpv4, formatIpv6, parseIpv4 } from '../../src/wire/address.js';
+import { seeded } from '../chance.js';
 import { address, be16, be32, echoRequest, icmp6, toHex } from '../vectors/compose.js';
 
 export const ip = (text: string) => parseIpv4(text) ?? expect.fail(text);
@@ -30,17 +32,6 @@ const hex4 = (ipv4: string) =>
 export const isatap = (prefix: string, ipv4: string) => formatIpv6(address(`${prefix}:0:5efe:${hex4(ipv4)}`));
 export const linkLocal = (ipv4: string) => isatap('fe80:0:0:0', ipv4);
 export const global = (ipv4: string) => isatap(SITE, ipv4);
-
-/** Chance from a seed: a linear congruence, the upper bits of it. */
-export function seeded(seed: number): (into: Uint8Array) => void {
-  let state = seed >>> 0;
-  return (into) => {
-    for (let i = 0; i < into.length; i++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      into[i] = state >>> 24;
-    }
-  };
-}
 
 /** Options of a prefix, RFC 4861 section 4.6.2. */
 export interface PrefixOption {

@@ -1,4 +1,5 @@
 /** ISATAP routers against RFC 5214, RFC 4861 and RFC 6324, in virtual time. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
@@ -10,6 +11,7 @@ import { IsatapRouter, type IsatapRouterOptions } from '../../src/role/isatap-ro
 import { NO_HERITAGE, TransmitTo } from '../../src/role/role.js';
 import { MAX_WAITING } from '../../src/role/solicited-advertisements.js';
 import { formatIpv4, formatIpv6 } from '../../src/wire/address.js';
+import { seeded } from '../chance.js';
 import { address, be32, toHex } from '../vectors/compose.js';
 import { referenceChecksum } from '../wire/octet-arrays.js';
 import { dissect, tsharkMissing } from '../wire/tshark.js';
@@ -32,7 +34,6 @@ import {
   routerSolicitation,
   SECOND,
   SITE,
-  seeded,
   WEB,
 } from './isatap-campus.js';
 

@@ -16,23 +16,13 @@ import {
 import type { AdvertisedLan } from '../../src/role/role.js';
 import { formatPrefix6, type Prefix6, parseIpv6, parsePrefix6 } from '../../src/wire/address.js';
 import { type RouterAdvertisement, readRouterAdvertisement } from '../../src/wire/ndisc.js';
+import { seeded } from '../chance.js';
 import { dissect, tsharkMissing } from '../wire/tshark.js';
 
 const prefix = (text: string): Prefix6 => parsePrefix6(text) ?? expect.fail(text);
 const LAN = { interface: 'lan0', linkLocal: parseIpv6('fe80::1') ?? new Uint8Array(16) };
 const OLD = prefix('2002:c000:22a:1::/64');
 const NEW = prefix('2002:c633:6407:1::/64');
-
-/** Chance from a seed: a linear congruence, the upper bits of it. */
-function seeded(seed: number): (into: Uint8Array) => void {
-  let state = seed >>> 0;
-  return (into) => {
-    for (let i = 0; i < into.length; i++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      into[i] = state >>> 24;
-    }
-  };
-}
 
 interface Sent {
   readonly at: number;

@@ -1,4 +1,5 @@
 /** What of neighbours is kept: RFC 4861 section 7.3 by a model on maps, and the bounds that a flood must not break. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
@@ -8,8 +9,9 @@ import { Verdict } from '../../src/core/verdict.js';
 import { MAX_HELD, MAX_PER_NEIGHBOR } from '../../src/role/held-packets.js';
 import { IN_USE, MAX_NEIGHBORS, MAX_UNCONFIRMED, NeighborCache, Rank, RETRY_DELAY } from '../../src/role/neighbor-cache.js';
 import { TransmitTo } from '../../src/role/role.js';
+import { seeded } from '../chance.js';
 import { address, udp6 } from '../vectors/compose.js';
-import { global, HOST, ip, linkLocal, seeded } from './isatap-campus.js';
+import { global, HOST, ip, linkLocal } from './isatap-campus.js';
 
 const ROOM = 1280;
 const OFF = 5;

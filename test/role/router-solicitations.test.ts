@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Endpoint } from '../../src/core/endpoint.js';
 import { MAX_REFRESH, MAX_SOLICITATIONS, MIN_INTERVAL, RouterSolicitations } from '../../src/role/router-solicitations.js';
-import { seeded } from './isatap-campus.js';
+import { seeded } from '../chance.js';
 
 const MEMBERS = [1, 2, 3];
 
