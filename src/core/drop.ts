@@ -35,6 +35,9 @@ export const Drop = {
   malformed_dhcp: 25,
   malformed_option_212: 26,
   neighbor_unreachable: 27,
+  not_relayed: 28,
+  unauthenticated: 29,
+  foreign_server: 30,
 } as const;
 
 /** The name of a reason, as metrics and status print it. */
@@ -77,7 +80,13 @@ const MEANINGS: Record<DropName, readonly [meaning: string, rfc: string]> = {
   malformed_nd: ['A neighbor discovery message is malformed, or was not sent on the link.', 'RFC 4861 6.1.1'],
   malformed_dhcp: ['A DHCPv4 message is malformed, or answers nothing that was asked.', 'RFC 2131 4.1'],
   malformed_option_212: ['The 6rd option of a DHCPv4 lease is invalid, and ignored.', 'RFC 5969 7.1.1'],
-  neighbor_unreachable: ['The next hop in the tunnel does not answer neighbor solicitations.', 'RFC 4861 7.2.2'],
+  neighbor_unreachable: [
+    'The next hop in the tunnel does not answer: neighbor solicitations, or a Teredo peer bubbles and the connectivity test.',
+    'RFC 4861 7.2.2, RFC 4380 5.2.4',
+  ],
+  not_relayed: ['A Teredo server passes on bubbles and ICMPv6, for its own clients, and nothing else.', 'RFC 4380 5.3.1'],
+  unauthenticated: ['The Teredo authentication is missing, or its value is not what the key makes of the message.', 'RFC 4380 5.2.2'],
+  foreign_server: ['The router advertisement is not from the Teredo server that was asked, or not for its prefix.', 'RFC 4380 5.2.1'],
 };
 
 /** Every reason in order of its code. */

@@ -27,6 +27,8 @@ export class Frame {
   end: number;
   /** Outer endpoint this packet goes to, or came from. */
   readonly remote = new Endpoint();
+  /** By which of the tunnel's sockets it goes, or came; 0 where there is but one. */
+  socket = 0;
   /** What `Port.send` made of it: `Drop.none`, or why it was refused. */
   fate = 0;
 

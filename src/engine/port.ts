@@ -4,11 +4,13 @@
  * `linux/` implements it with TUN queues and sockets, `sim/` with queues in memory; one compliance
  * suite holds both to this contract. A port carries one kind of packet:
  *
- *   ipv6         whole IPv6 packets: a TUN queue (`remote` is unused)
+ *   ipv6         whole IPv6 packets: a TUN queue, or, to send only, the IPv6 stack itself (`remote` is unused)
  *   protocol-41  whole IPv4 packets of protocol 41, reassembled. Received: `remote.addr` is the
  *                outer source. Sent: the outer header is complete, `remote.addr` is where it goes;
  *                the port fragments what is larger than the link unless DF is set, and chooses the
  *                identification and the header checksum
+ *   udp          payloads of UDP; `remote` is where it came from, or goes. What comes with a wrong checksum
+ *                does not come. Sent with DF clear
  *   icmp4        whole IPv4 packets of protocol 1, received only: errors (types 3, 11, 12)
  *   lan          whole IPv6 packets on a LAN link. Received: router solicitations only.
  *                Sent: multicast only
@@ -18,7 +20,7 @@
 import type { Batch, Frame } from '../core/frame.js';
 
 /** What a port carries. */
-export type PortKind = 'ipv6' | 'protocol-41' | 'icmp4' | 'lan' | 'dhcp4';
+export type PortKind = 'ipv6' | 'protocol-41' | 'udp' | 'icmp4' | 'lan' | 'dhcp4';
 
 /** One socket or TUN queue. Never blocks, never throws on what the network does. */
 export interface Port {
@@ -34,4 +36,11 @@ export interface Port {
    * Fewer than n means that the socket or queue is full; the caller keeps or drops the rest.
    */
   send(frames: readonly Frame[], n: number): number;
+}
+
+/** A socket of UDP. */
+export interface UdpPort extends Port {
+  readonly kind: 'udp';
+  /** The port that it is bound to, 1..65535. */
+  readonly localPort: number;
 }

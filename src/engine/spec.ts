@@ -7,6 +7,7 @@
 import type { Millis } from '../core/clock.js';
 import type { Lease } from '../role/dhcp-client.js';
 import type { Learned } from '../role/role.js';
+import type { TeredoKey, TeredoServers } from '../role/teredo-node.js';
 import type { Prefix4, Prefix6 } from '../wire/address.js';
 
 /** One node. */
@@ -98,8 +99,8 @@ export interface TunnelCommon {
   readonly name: string;
   /** Place in the counter rows, 0..MAX_TUNNELS-1; kept over reloads. */
   readonly slot: number;
-  /** Name of the TUN device. */
-  readonly interface: string;
+  /** Name of the TUN device; null: it has none, what leaves it goes to the IPv6 stack of the host. */
+  readonly interface: string | null;
   /** IPv4 addresses on which it decapsulates; the first is the outer source. Empty: the tunnel is down. */
   readonly local: readonly number[];
   /** Those of `local` that the host does not have: the daemon puts them on the TUN device, so that they leave with it. */
@@ -175,8 +176,36 @@ export interface IsatapSpec extends TunnelCommon {
   readonly routerLifetime: number;
 }
 
+/** A UDP socket that a tunnel wants. */
+export interface SocketSpec {
+  /** IPv4 address that it is bound to. */
+  readonly local: number;
+  /** 0: any. */
+  readonly port: number;
+}
+
+/** Teredo, RFC 4380. */
+export interface TeredoSpec extends TunnelCommon {
+  readonly type: 'teredo';
+  readonly role: 'client' | 'server' | 'relay';
+  /** The first four octets of every address, a signed 32-bit number: 2001:0. */
+  readonly prefix: number;
+  /** UDP port of the service; 0: any, in a client. */
+  readonly port: number;
+  /** Client: the most wanted first. */
+  readonly servers: readonly TeredoServers[];
+  /** Server: its other IPv4 address; null in other roles. */
+  readonly secondary: number | null;
+  /** Keys: of the clients a server takes (none: of everybody), or the client's own. */
+  readonly keys: readonly TeredoKey[];
+  /** Client: milliseconds between two words with the server, RFC 4380 section 5.2. */
+  readonly refreshInterval: Millis;
+  /** Most peers that a client or relay keeps state of. */
+  readonly maxPeers: number;
+}
+
 /** Every kind of tunnel. */
-export type TunnelSpec = SixToFourSpec | SixRdSpec | IsatapSpec;
+export type TunnelSpec = SixToFourSpec | SixRdSpec | IsatapSpec | TeredoSpec;
 
 /** True when two snapshots, or parts of them, say the same: compared by value, octets included. */
 export function sameSpec(a: unknown, b: unknown): boolean {

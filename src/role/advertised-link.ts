@@ -40,7 +40,7 @@ interface Prefix {
 export const PREFERENCE: Record<RouterPreference, number> = { high: 0, medium: 1, low: 2 };
 
 /** Nothing has been heard yet. */
-export const NOTHING_LEARNED: Learned = { routers: [], prefixes: [], routes: [], mtu: 0 };
+export const NOTHING_LEARNED: Learned = { routers: [], prefixes: [], routes: [], mtu: 0, teredo: null };
 
 /** See the head of the file. Routers are told apart by a number of the caller's: their endpoints. */
 export class AdvertisedLink {
@@ -128,6 +128,7 @@ export class AdvertisedLink {
       }),
       routes: this.#routes.map(({ route }) => route),
       mtu: this.#mtu,
+      teredo: null,
     };
   }
 

@@ -35,6 +35,7 @@ const HOP_LIMIT = 64;
 /** See the head of the file. It speaks for the customer edge's LANs, too. */
 export class BorderRelayWatch implements Speaker {
   readonly learned = null;
+  readonly peers = 0;
   readonly #lans: Speaker;
   readonly #relays: readonly number[];
   readonly #address: Uint8Array;

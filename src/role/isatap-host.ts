@@ -53,6 +53,7 @@ export interface IsatapHostOptions extends IsatapNode {
   readonly speaks: boolean;
   /** What that thread has learned; null as long as that is nothing. */
   readonly learned: Learned | null;
+  readonly peers = 0;
   /** Of the role before this one. */
   readonly before: Heritage;
 }

@@ -52,6 +52,7 @@ export class IsatapRouter implements Role, Speaker {
   readonly errorSource: Uint8Array;
   readonly carrierErrorSource: Uint8Array;
   readonly learned = null;
+  readonly peers = 0;
   readonly speaker: Speaker = this;
   readonly #link: IsatapLink;
   readonly #waiting: SolicitedAdvertisements;

@@ -12,12 +12,17 @@ import type { Frame } from '../core/frame.js';
 import type { Prefix6 } from '../wire/address.js';
 import type { RouterPreference } from '../wire/ndisc.js';
 
-/** The outer endpoints of a packet: filled by `encapsulate`, read by `decapsulate`. Reused. */
+/** What carries a packet: filled by `encapsulate`, read by `decapsulate`. Reused. */
 export class Outer {
   /** This node's end. */
   readonly local = new Endpoint();
   /** The other end. */
   readonly remote = new Endpoint();
+  /** By which of the tunnel's sockets, where it has sockets of its own. */
+  socket = 0;
+  /** `decapsulate`: all that the carrier brought, `b[payload..payloadEnd)`. In UDP there may be headers in front of the inner packet, and trailers behind it. */
+  payload = 0;
+  payloadEnd = 0;
 }
 
 /** Where a transmission that the tunnel or its role originates goes. */
@@ -25,7 +30,7 @@ export const TransmitTo = {
   nowhere: 0,
   /** Into the tunnel device, as if it had arrived. */
   ipv6: 1,
-  /** Through the carrier. From a role: an inner packet of its own, `out.remote` saying to which endpoint. */
+  /** Through the carrier, `out.remote` saying to which endpoint. From a role: an inner packet of its own; in UDP the whole payload, `out.socket` saying by which socket. */
   carrier: 2,
   /** From a role: a packet that it had answered with `Verdict.hold`, to be judged again. */
   released: 3,
@@ -78,6 +83,36 @@ export interface LearnedRoute {
   readonly until: Millis;
 }
 
+/** A UDP endpoint, for people: an unsigned 32-bit number and a port. */
+export interface EndpointText {
+  readonly addr: number;
+  readonly port: number;
+}
+
+/** How far a Teredo client is, RFC 4380 section 5.2.1. */
+export type QualificationState = 'qualifying' | 'qualified' | 'off-line';
+
+/** What a Teredo client can tell of the NAT in front of it; RFC 5991 section 3.2 merges cone and restricted. */
+export type TeredoNat = 'none' | 'cone or restricted' | 'symmetric';
+
+/** What a Teredo client has found out, RFC 4380 section 5.2. */
+export interface Qualification {
+  readonly state: QualificationState;
+  /** Its Teredo address, sixteen octets; null until it is qualified. */
+  readonly address: Uint8Array | null;
+  /** IPv4 address of the server that it uses or asks; null: none yet. */
+  readonly server: number | null;
+  /** What its server sees. */
+  readonly mapped: EndpointText | null;
+  /** Its own end of the service port. */
+  readonly localPort: number;
+  readonly nat: TeredoNat | null;
+  /** Seconds between two words with the server that keep the mapping alive. */
+  readonly refreshSeconds: number;
+  /** The last reason why it did not work, a sentence for people; null: none yet. */
+  readonly failure: string | null;
+}
+
 /** What a host has learned from the routers in its tunnel: immutable, a new object whenever something changed. */
 export interface Learned {
   /** Default routers, the one in use first. */
@@ -86,6 +121,8 @@ export interface Learned {
   readonly routes: readonly LearnedRoute[];
   /** Octets; 0: no router named one. */
   readonly mtu: number;
+  /** Of a Teredo client, whose router is its server; null in other tunnels. */
+  readonly teredo: Qualification | null;
 }
 
 /** What outlives a role: handed to the one that follows on the same tunnel. */
@@ -108,6 +145,8 @@ export interface Speaker {
   heritage(now: Millis): Heritage;
   /** What was learned so far: the same object until it changes. null: nothing is ever learned. */
   readonly learned: Learned | null;
+  /** Peers that it keeps state of; 0 in a role that keeps none. */
+  readonly peers: number;
   /** An ICMPv4 error about a packet of this tunnel says that nobody may be at `ep` any more. It may be forged: a reason to ask, no more. */
   suspect(ep: Endpoint): void;
   /** The tunnel stops, except on the LANs named: whoever was told of it is to be told that it is gone. */
@@ -145,6 +184,7 @@ export interface Role {
 /** The speaker of a role that only judges. */
 export const SILENT: Speaker = {
   learned: null,
+  peers: 0,
   fromLan: () => Drop.destination_mismatch,
   heritage: () => NO_HERITAGE,
   suspect: () => {},

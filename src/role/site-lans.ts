@@ -30,6 +30,7 @@ export interface SiteLansOptions {
 /** See the head of the file. */
 export class SiteLans implements Speaker {
   readonly learned = null;
+  readonly peers = 0;
   readonly #lans: readonly LanAdvertiser[];
   readonly #names: readonly string[];
 
