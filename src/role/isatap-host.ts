@@ -53,7 +53,6 @@ export interface IsatapHostOptions extends IsatapNode {
   readonly speaks: boolean;
   /** What that thread has learned; null as long as that is nothing. */
   readonly learned: Learned | null;
-  readonly peers = 0;
   /** Of the role before this one. */
   readonly before: Heritage;
 }
@@ -66,6 +65,7 @@ export class IsatapHost implements Role, Speaker {
   errorSource: Uint8Array;
   carrierErrorSource: Uint8Array;
   readonly speaker: Speaker = this;
+  readonly peers = 0;
   learned: Learned | null;
   readonly #link: IsatapLink;
   /** The potential router list, as `Endpoint.bits`. */
