@@ -1,0 +1,443 @@
+/**
+ * Teredo qualification and maintenance, RFC 4380 sections 5.2.1, 5.2.2 and 5.2.5, without the cone phase (RFC 5991
+ * section 3.2), and with symmetric NATs (RFC 6081 section 5.2).
+ *
+ *   primary --answer--> secondary --answer--> settled --no word from the server for a refresh interval--> primary
+ *      |                    |                    ^-------------------- answer, same mapping -----------------'
+ *      '---- no answer -----'---> the next server's primary ---> resting, when all have failed ---> the best one's primary
+ *
+ * Each address of a server is solicited up to three times, 4 s apart. A client that maintains its mapping stays qualified
+ * meanwhile; when the server sees it elsewhere, it has the new address at once, and asks the secondary again what NAT it
+ * is behind. Servers that answered are preferred to those that were never asked, and these to those that did not answer.
+ *
+ * Whoever answers has to know the nonce of the last solicitation, and the key if there is one.
+ */
+import type { Millis } from '../core/clock.js';
+import { DROPS, Drop } from '../core/drop.js';
+import { Endpoint } from '../core/endpoint.js';
+import type { Frame } from '../core/frame.js';
+import { Verdict } from '../core/verdict.js';
+import { drawTeredoFlags, Teredo, teredoFlags, teredoLinkLocal } from '../mapping/teredo.js';
+import { formatIpv4 } from '../wire/address.js';
+import { ADDRESS_LEN } from '../wire/ipv6.js';
+import { type AdvertisedPrefix, ALL_ROUTERS, readRouterAdvertisement, writeRouterSolicitation } from '../wire/ndisc.js';
+import { i32, same } from '../wire/octets.js';
+import {
+  HMAC_LEN,
+  isAuthentic,
+  NONCE_LEN,
+  readOrigin,
+  readTeredo,
+  sign,
+  TEREDO_PORT,
+  TeredoMessage,
+  writeAuthentication,
+  writeNonceHeader,
+} from '../wire/teredo.js';
+import { chanceWithin } from './chance.js';
+import { type Outer, type Qualification, type TeredoNat, TransmitTo } from './role.js';
+import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
+
+/** How long an answer is waited for: T of RFC 4380 section 5.2.1. */
+export const ANSWER_TIMEOUT: Millis = 4_000;
+/** How often an address of a server is solicited before it counts as silent: N of RFC 4380 section 5.2.1. */
+export const MAX_SOLICITATIONS = 3;
+/** Least time between the end of one round in which all servers failed and the next one. */
+export const MIN_REST: Millis = 60_000;
+/** Most time between two such rounds. */
+export const MAX_REST: Millis = 600_000;
+/** A server that is heard without being asked spares solicitations for this many intervals at most: its packets may be forged. */
+export const MAX_UNASKED = 4;
+
+/** The part of the refresh interval after which a silent server is solicited, RFC 4380 section 5.2.5. */
+const REFRESH_FROM = 0.75;
+const REFRESH_TO = 1;
+/** Rests vary by this factor, so that clients that lost a server together part. */
+const SPREAD = 1.1;
+/** Rests grow no more after this many doublings; by then they are `MAX_REST` long. */
+const MAX_DOUBLINGS = 4;
+/** Of the prefix that a server advertises. */
+const PREFIX_LEN = 64;
+
+/** What is awaited: the end of a rest, an answer from either address of the server, or that the refresh interval is over. */
+const Phase = { resting: 0, primary: 1, secondary: 2, settled: 3 } as const;
+
+/** How a client qualifies. */
+export interface QualifierOptions {
+  readonly node: TeredoNode;
+  /** In order of preference; those whose addresses the node's policy refuses are left out. */
+  readonly servers: readonly TeredoServers[];
+  /** None, or one: then solicitations are signed with it, and only signed answers are taken. */
+  readonly keys: readonly TeredoKey[];
+  /** RFC 4380 section 5.2: 30 s unless configured. */
+  readonly refreshInterval: Millis;
+  /** Of the client before this one: its server is asked first, and an address whose mapping has stayed keeps its flags. */
+  readonly before: Qualification | null;
+}
+
+interface Server {
+  readonly primary: Endpoint;
+  readonly secondary: Endpoint;
+  /** How often it has failed since it last qualified the client; 0: never asked; -1: it has not failed. */
+  failures: number;
+}
+
+/** See the head of the file. */
+export class TeredoQualifier {
+  /** The Teredo address, sixteen octets, changed in place; zeros while there is none. */
+  readonly address = new Uint8Array(ADDRESS_LEN);
+  readonly #node: TeredoNode;
+  readonly #servers: readonly Server[];
+  readonly #key: TeredoKey | null;
+  readonly #refreshInterval: Millis;
+  #state: Qualification;
+  #isQualified = false;
+  #phase: number = Phase.resting;
+  /** Those that this round has not asked yet. */
+  #round: Server[] = [];
+  #server: Server | null = null;
+  /** Which address of it was solicited last, as `Endpoint.bits`. */
+  #asked = 0;
+  /** How often, in a row. */
+  #solicitations = 0;
+  #isPending = false;
+  /** Why what came from there was refused last, a drop reason. */
+  #objection: number = Drop.none;
+  /** The answer that was judged last says that a new key is needed. */
+  #isRefusal = false;
+  /** How many rounds have failed in a row. */
+  #rests = 0;
+  #next: Millis = 0;
+  /** When the server was last heard, and when it last answered. */
+  #heard: Millis = 0;
+  #answered: Millis = 0;
+  /** How long it may be silent this time. */
+  #patience: Millis = 0;
+  #nat: TeredoNat | null = null;
+  #failure: string | null = null;
+  /** What the primary address sees; port 0: nothing yet. */
+  readonly #mapped = new Endpoint();
+  readonly #origin = new Endpoint();
+  readonly #local = new Endpoint();
+  /** Source of solicitations, sixteen octets. */
+  readonly #linkLocal = new Uint8Array(ADDRESS_LEN);
+  /** The last Teredo address there was. */
+  readonly #last = new Uint8Array(ADDRESS_LEN);
+  readonly #nonce = new Uint8Array(NONCE_LEN);
+  readonly #message = new TeredoMessage();
+  readonly #room = new Uint8Array(HMAC_LEN);
+
+  constructor(options: QualifierOptions, now: Millis) {
+    const { node, servers, keys, before } = options;
+    this.#node = node;
+    this.#key = keys[0] ?? null;
+    this.#refreshInterval = options.refreshInterval;
+    this.#servers = servers
+      .map(({ primary, secondary }) => ({
+        primary: endpointOf(primary),
+        secondary: endpointOf(secondary),
+        failures: primary === before?.server ? -1 : 0,
+      }))
+      .filter(({ primary, secondary }) => !node.endpoints.refuses(primary) && !node.endpoints.refuses(secondary));
+    if (before?.address?.length === ADDRESS_LEN) this.#last.set(before.address);
+    this.#state = this.#snapshot();
+    this.restart(now);
+  }
+
+  /** What was found out so far: the same object until it changes. */
+  get state(): Qualification {
+    return this.#state;
+  }
+
+  /** Whether `address` is one. */
+  get isQualified(): boolean {
+    return this.#isQualified;
+  }
+
+  /** The primary address of the server that is used or asked, as `Endpoint.bits`; 0: none. */
+  server(): number {
+    return this.#server === null ? 0 : this.#server.primary.bits;
+  }
+
+  /** True when a packet came from either address of the server that is used or asked. */
+  isFromServer(outer: Outer): boolean {
+    const server = this.#server;
+    const { bits, port } = outer.remote;
+    return server !== null && port === TEREDO_PORT && (bits === server.primary.bits || bits === server.secondary.bits);
+  }
+
+  /** The link changed: what was found out about the NAT may be wrong by now. Starts over, with the server that was good last. */
+  restart(now: Millis): void {
+    const { local, ports } = this.#node;
+    this.#local.bits = local[0] ?? 0;
+    this.#local.port = ports[0] ?? 0;
+    teredoLinkLocal(0).addressFor(this.#local, this.#linkLocal, 0);
+    this.#rests = 0;
+    this.#disqualify();
+    this.#beginRound(now);
+    this.#publish();
+  }
+
+  /**
+   * Takes a router advertisement, the inner packet at `b[off..)`, with the headers in front of it. `Verdict.consumed`, or
+   * why it was refused: `foreign_server`, `unauthenticated`, `nonce_mismatch`, `malformed_nd`, `destination_mismatch`,
+   * `malformed_teredo` (it does not say what the server sees), `special_ipv4` (nobody can be reached there). Allocates.
+   */
+  take(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    if (outer.remote.bits !== this.#asked || !this.isFromServer(outer)) return Drop.foreign_server;
+    const verdict = this.#judge(b, off, outer);
+    if (verdict !== Drop.none) {
+      this.#objection = verdict;
+      return verdict;
+    }
+    this.#accept(now);
+    this.#publish();
+    return Verdict.consumed;
+  }
+
+  /** Any packet came from the server: the mapping is alive. */
+  heardServer(now: Millis): void {
+    this.#heard = now;
+  }
+
+  /** Call at or after `nextTimeout()`; calling early does nothing. */
+  handleTimeout(now: Millis): void {
+    if (now < this.#next) return;
+    if (this.#phase === Phase.resting) this.#beginRound(now);
+    else if (this.#phase === Phase.settled) this.#maintain(now);
+    else if (this.#solicitations < MAX_SOLICITATIONS) this.#solicit(now);
+    else this.#fail(this.#silence(), now);
+    this.#publish();
+  }
+
+  /** When `handleTimeout` is due, never `Infinity`. */
+  nextTimeout(): Millis {
+    return this.#next;
+  }
+
+  /** Writes the solicitation that is due, a whole UDP payload, into `out`: `TransmitTo.carrier`, or `nowhere` when none is. */
+  poll(out: Frame, _now: Millis): number {
+    if (!this.#isPending) return TransmitTo.nowhere;
+    this.#isPending = false;
+    out.clear();
+    const { b, off } = out;
+    const key = this.#key;
+    const { hmac } = this.#node;
+    const packet =
+      key === null
+        ? writeNonceHeader(b, off, this.#nonce, 0)
+        : writeAuthentication(b, off, key.identifier, 0, key.identifier.length, this.#nonce, 0, 0);
+    out.end = writeRouterSolicitation(b, packet, this.#linkLocal, ALL_ROUTERS);
+    if (key !== null) sign(b, off, out.end, hmac, key.secret);
+    out.remote.bits = this.#asked;
+    out.remote.port = TEREDO_PORT;
+    out.socket = 0;
+    return TransmitTo.carrier;
+  }
+
+  /** RFC 4380 sections 5.2.1 and 5.2.2. Leaves the parts in `#message`, and what the server sees in `#origin`, unless it refuses the key. */
+  #judge(b: Uint8Array, off: number, outer: Outer): number {
+    const message = this.#message;
+    const malformed = readTeredo(b, outer.payload, outer.payloadEnd, message);
+    if (malformed !== Drop.none) return malformed;
+    if (!this.#isSigned(b, message)) return Drop.unauthenticated;
+    if (!this.#isAwaiting || !same(b, message.nonce, this.#nonce, 0, NONCE_LEN)) return Drop.nonce_mismatch;
+    const ra = readRouterAdvertisement(b, off, message.packetEnd);
+    if (ra === null) return Drop.malformed_nd;
+    if (!same(ra.destination, 0, this.#linkLocal, 0, ADDRESS_LEN)) return Drop.destination_mismatch;
+    this.#isRefusal = b[message.confirmation] !== 0;
+    if (this.#isRefusal) return Drop.none;
+    if (ra.prefixes.length !== 1) return Drop.malformed_nd;
+    if (!this.#isPrefix(ra.prefixes[0])) return Drop.foreign_server;
+    if (message.origin < 0) return Drop.malformed_teredo;
+    readOrigin(b, message.origin, this.#origin);
+    if (this.#origin.port === 0) return Drop.malformed_teredo;
+    return this.#node.endpoints.refuses(this.#origin) ? Drop.special_ipv4 : Drop.none;
+  }
+
+  get #isAwaiting(): boolean {
+    return this.#phase === Phase.primary || this.#phase === Phase.secondary;
+  }
+
+  /** True when the message has a nonce and, where there is a key, is signed with it. The value does not cover the identifier. */
+  #isSigned(b: Uint8Array, message: TeredoMessage): boolean {
+    const key = this.#key;
+    if (message.nonce < 0 || key === null) return message.nonce >= 0;
+    const { identifier, secret } = key;
+    if (message.value - message.identifier !== identifier.length) return false;
+    return same(b, message.identifier, identifier, 0, identifier.length) && isAuthentic(b, message, this.#node.hmac, secret, this.#room);
+  }
+
+  /** True for the prefix of the server's clients: its primary address, whichever of the two was asked. */
+  #isPrefix({ prefix }: AdvertisedPrefix): boolean {
+    return prefix.len === PREFIX_LEN && i32(prefix.addr, 0) === this.#node.prefix && i32(prefix.addr, 4) === this.server();
+  }
+
+  /** The server that was asked has answered. */
+  #accept(now: Millis): void {
+    const server = this.#server;
+    if (server === null) return;
+    this.#heard = this.#answered = now;
+    this.#isPending = false;
+    if (this.#isRefusal) this.#fail('does not take the key (any more)', now);
+    else if (this.#phase === Phase.primary) this.#acceptPrimary(server, now);
+    else this.#qualify(server, now);
+  }
+
+  #acceptPrimary(server: Server, now: Millis): void {
+    const hasStayed = equals(this.#origin, this.#mapped);
+    this.#mapped.bits = this.#origin.bits;
+    this.#mapped.port = this.#origin.port;
+    if (this.#isQualified && hasStayed) this.#settle(now);
+    else this.#ask(Phase.secondary, server.secondary, now);
+    if (this.#isQualified && !hasStayed) this.#makeAddress(server);
+  }
+
+  /** Both addresses have answered. A symmetric NAT gives one mapping each: the address carries the one that the server's bubbles come by. */
+  #qualify(server: Server, now: Millis): void {
+    const isSame = equals(this.#origin, this.#mapped);
+    const isOutside = equals(this.#mapped, this.#local);
+    this.#nat = !isSame ? 'symmetric' : isOutside ? 'none' : 'cone or restricted';
+    server.failures = -1;
+    this.#rests = 0;
+    this.#isQualified = true;
+    this.#makeAddress(server);
+    this.#settle(now);
+  }
+
+  /** Flags stay as long as the mapping, RFC 5991 section 3.1: who knows them is known to the peers by them. */
+  #makeAddress({ primary }: Server): void {
+    const { prefix, random } = this.#node;
+    const write = (flags: number) => new Teredo(primary.bits, flags, prefix).addressFor(this.#mapped, this.address, 0);
+    write(teredoFlags(this.#last, 0));
+    if (!same(this.address, 0, this.#last, 0, ADDRESS_LEN)) write(drawTeredoFlags(random));
+    this.#last.set(this.address);
+  }
+
+  /** Nothing is asked until the server has been silent for a while. */
+  #settle(now: Millis): void {
+    this.#phase = Phase.settled;
+    this.#patience = this.#refreshInterval * chanceWithin(this.#node.random, REFRESH_FROM, REFRESH_TO);
+    this.#next = now + this.#patience;
+  }
+
+  /** RFC 4380 section 5.2.5: the server is asked when it has been silent, and now and then anyway. */
+  #maintain(now: Millis): void {
+    const due = Math.min(this.#heard + this.#patience, this.#answered + MAX_UNASKED * this.#patience);
+    if (now < due) this.#next = due;
+    else if (this.#server !== null) this.#ask(Phase.primary, this.#server.primary, now);
+  }
+
+  #ask(phase: number, { bits }: Endpoint, now: Millis): void {
+    this.#phase = phase;
+    this.#asked = bits;
+    this.#solicitations = 0;
+    this.#objection = Drop.none;
+    this.#solicit(now);
+  }
+
+  #solicit(now: Millis): void {
+    this.#node.random(this.#nonce);
+    this.#solicitations++;
+    this.#isPending = true;
+    this.#next = now + ANSWER_TIMEOUT;
+  }
+
+  /** All servers are there to be asked, the best one first. */
+  #beginRound(now: Millis): void {
+    const isUp = this.#node.local.length > 0;
+    this.#round = isUp ? this.#servers.toSorted((a, b) => a.failures - b.failures) : [];
+    if (!isUp) this.#failure = 'the tunnel has no IPv4 address';
+    else if (this.#servers.length === 0) this.#failure = 'no server is configured that has two global IPv4 addresses';
+    this.#askNext(now);
+  }
+
+  #askNext(now: Millis): void {
+    const server = this.#round.shift();
+    if (server === undefined) {
+      this.#rest(now);
+      return;
+    }
+    this.#server = server;
+    this.#ask(Phase.primary, server.primary, now);
+  }
+
+  /** All servers have failed: they are left alone for longer each time. */
+  #rest(now: Millis): void {
+    this.#phase = Phase.resting;
+    const rest = MIN_REST * 2 ** this.#rests * chanceWithin(this.#node.random, 1, SPREAD);
+    this.#rests = Math.min(this.#rests + 1, MAX_DOUBLINGS);
+    this.#next = now + Math.min(rest, MAX_REST);
+  }
+
+  /** The server in use is of no use, `why` being the rest of a sentence about it. One that had qualified the client may do so again, in its turn. */
+  #fail(why: string, now: Millis): void {
+    const server = this.#server;
+    if (server === null) return;
+    server.failures = Math.max(server.failures, 0) + 1;
+    this.#failure = `server ${formatIpv4(server.primary.addr)} ${why}`;
+    const wasQualified = this.#isQualified;
+    this.#disqualify();
+    if (wasQualified) this.#beginRound(now);
+    else this.#askNext(now);
+  }
+
+  /** What there is to say of a server whose answer is awaited no longer. */
+  #silence(): string {
+    const server = this.#server;
+    const where = this.#phase === Phase.primary || server === null ? '' : ` at its second address ${formatIpv4(server.secondary.addr)}`;
+    const refused = DROPS.find(({ code }) => code === this.#objection);
+    return refused === undefined ? `did not answer${where}` : `gave answers that were refused${where}: ${refused.name}`;
+  }
+
+  #disqualify(): void {
+    this.#isQualified = false;
+    this.#isPending = false;
+    this.#mapped.bits = this.#mapped.port = 0;
+    this.#nat = null;
+    this.address.fill(0);
+  }
+
+  #publish(): void {
+    const state = this.#snapshot();
+    if (!saysTheSame(state, this.#state)) this.#state = state;
+  }
+
+  #snapshot(): Qualification {
+    const server = this.#server;
+    const { bits, port } = this.#mapped;
+    return {
+      state: this.#isQualified ? 'qualified' : this.#phase === Phase.resting ? 'off-line' : 'qualifying',
+      address: this.#isQualified ? this.address.slice() : null,
+      server: server === null ? null : server.primary.addr,
+      mapped: port === 0 ? null : { addr: bits >>> 0, port },
+      localPort: this.#local.port,
+      nat: this.#nat,
+      refreshSeconds: this.#refreshInterval / 1000,
+      failure: this.#failure,
+    };
+  }
+}
+
+function saysTheSame(a: Qualification, b: Qualification): boolean {
+  return (
+    a.state === b.state &&
+    a.server === b.server &&
+    a.mapped?.addr === b.mapped?.addr &&
+    a.mapped?.port === b.mapped?.port &&
+    a.localPort === b.localPort &&
+    a.nat === b.nat &&
+    a.failure === b.failure &&
+    (a.address === b.address || (a.address !== null && b.address !== null && same(a.address, 0, b.address, 0, ADDRESS_LEN)))
+  );
+}
+
+function endpointOf(addr: number): Endpoint {
+  const ep = new Endpoint();
+  ep.addr = addr;
+  return ep;
+}
+
+function equals(a: Endpoint, b: Endpoint): boolean {
+  return a.bits === b.bits && a.port === b.port;
+}
