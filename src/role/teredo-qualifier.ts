@@ -17,26 +17,15 @@ import { DROPS, Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
-import { drawTeredoFlags, Teredo, teredoFlags, teredoLinkLocal } from '../mapping/teredo.js';
+import { drawTeredoFlags, Teredo, teredoFlags } from '../mapping/teredo.js';
 import { formatIpv4 } from '../wire/address.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
-import { type AdvertisedPrefix, ALL_ROUTERS, readRouterAdvertisement, writeRouterSolicitation } from '../wire/ndisc.js';
-import { i32, same } from '../wire/octets.js';
-import {
-  HMAC_LEN,
-  isAuthentic,
-  NONCE_LEN,
-  readOrigin,
-  readTeredo,
-  sign,
-  TEREDO_PORT,
-  TeredoMessage,
-  writeAuthentication,
-  writeNonceHeader,
-} from '../wire/teredo.js';
+import { same } from '../wire/octets.js';
+import { TEREDO_PORT } from '../wire/teredo.js';
 import { chanceWithin } from './chance.js';
 import { type Outer, type Qualification, type TeredoNat, TransmitTo } from './role.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
+import { TeredoSolicitation } from './teredo-solicitation.js';
 
 /** How long an answer is waited for: T of RFC 4380 section 5.2.1. */
 export const ANSWER_TIMEOUT: Millis = 4_000;
@@ -56,8 +45,6 @@ const REFRESH_TO = 1;
 const SPREAD = 1.1;
 /** Rests grow no more after this many doublings; by then they are `MAX_REST` long. */
 const MAX_DOUBLINGS = 4;
-/** Of the prefix that a server advertises. */
-const PREFIX_LEN = 64;
 
 /** What is awaited: the end of a rest, an answer from either address of the server, or that the refresh interval is over. */
 const Phase = { resting: 0, primary: 1, secondary: 2, settled: 3 } as const;
@@ -88,7 +75,6 @@ export class TeredoQualifier {
   readonly address = new Uint8Array(ADDRESS_LEN);
   readonly #node: TeredoNode;
   readonly #servers: readonly Server[];
-  readonly #key: TeredoKey | null;
   readonly #refreshInterval: Millis;
   #state: Qualification;
   #isQualified = false;
@@ -96,15 +82,13 @@ export class TeredoQualifier {
   /** Those that this round has not asked yet. */
   #round: Server[] = [];
   #server: Server | null = null;
-  /** Which address of it was solicited last, as `Endpoint.bits`. */
+  readonly #solicitation: TeredoSolicitation;
+  /** Which address of the server was asked last, as `Endpoint.bits`. */
   #asked = 0;
-  /** How often, in a row. */
-  #solicitations = 0;
-  #isPending = false;
+  /** How often it was, in a row. */
+  #asks = 0;
   /** Why what came from there was refused last, a drop reason. */
   #objection: number = Drop.none;
-  /** The answer that was judged last says that a new key is needed. */
-  #isRefusal = false;
   /** How many rounds have failed in a row. */
   #rests = 0;
   #next: Millis = 0;
@@ -117,20 +101,14 @@ export class TeredoQualifier {
   #failure: string | null = null;
   /** What the primary address sees; port 0: nothing yet. */
   readonly #mapped = new Endpoint();
-  readonly #origin = new Endpoint();
   readonly #local = new Endpoint();
-  /** Source of solicitations, sixteen octets. */
-  readonly #linkLocal = new Uint8Array(ADDRESS_LEN);
   /** The last Teredo address there was. */
   readonly #last = new Uint8Array(ADDRESS_LEN);
-  readonly #nonce = new Uint8Array(NONCE_LEN);
-  readonly #message = new TeredoMessage();
-  readonly #room = new Uint8Array(HMAC_LEN);
 
   constructor(options: QualifierOptions, now: Millis) {
     const { node, servers, keys, before } = options;
     this.#node = node;
-    this.#key = keys[0] ?? null;
+    this.#solicitation = new TeredoSolicitation(node, keys[0] ?? null);
     this.#refreshInterval = options.refreshInterval;
     this.#servers = servers
       .map(({ primary, secondary }) => ({
@@ -171,26 +149,25 @@ export class TeredoQualifier {
     const { local, ports } = this.#node;
     this.#local.bits = local[0] ?? 0;
     this.#local.port = ports[0] ?? 0;
-    teredoLinkLocal(0).addressFor(this.#local, this.#linkLocal, 0);
     this.#rests = 0;
     this.#disqualify();
     this.#beginRound(now);
     this.#publish();
   }
 
-  /**
-   * Takes a router advertisement, the inner packet at `b[off..)`, with the headers in front of it. `Verdict.consumed`, or
-   * why it was refused: `foreign_server`, `unauthenticated`, `nonce_mismatch`, `malformed_nd`, `destination_mismatch`,
-   * `malformed_teredo` (it does not say what the server sees), `special_ipv4` (nobody can be reached there). Allocates.
-   */
+  /** Takes a router advertisement, the inner packet at `b[off..)`: `Verdict.consumed`, or why it is no answer ({@link TeredoSolicitation.take}). */
   take(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
-    if (outer.remote.bits !== this.#asked || !this.isFromServer(outer)) return Drop.foreign_server;
-    const verdict = this.#judge(b, off, outer);
+    const server = this.#server;
+    if (server === null || !this.isFromServer(outer)) return Drop.foreign_server;
+    const verdict = this.#solicitation.take(b, off, outer, server.primary.bits);
     if (verdict !== Drop.none) {
-      this.#objection = verdict;
+      if (outer.remote.bits === this.#asked) this.#objection = verdict;
       return verdict;
     }
-    this.#accept(now);
+    this.#heard = this.#answered = now;
+    if (this.#solicitation.isKeyRefused) this.#fail('does not take the key (any more)', now);
+    else if (this.#phase === Phase.primary) this.#acceptPrimary(server, now);
+    else this.#qualify(server, now);
     this.#publish();
     return Verdict.consumed;
   }
@@ -205,7 +182,7 @@ export class TeredoQualifier {
     if (now < this.#next) return;
     if (this.#phase === Phase.resting) this.#beginRound(now);
     else if (this.#phase === Phase.settled) this.#maintain(now);
-    else if (this.#solicitations < MAX_SOLICITATIONS) this.#solicit(now);
+    else if (this.#asks < MAX_SOLICITATIONS) this.#solicit(now);
     else this.#fail(this.#silence(), now);
     this.#publish();
   }
@@ -217,77 +194,16 @@ export class TeredoQualifier {
 
   /** Writes the solicitation that is due, a whole UDP payload, into `out`: `TransmitTo.carrier`, or `nowhere` when none is. */
   poll(out: Frame, _now: Millis): number {
-    if (!this.#isPending) return TransmitTo.nowhere;
-    this.#isPending = false;
-    out.clear();
-    const { b, off } = out;
-    const key = this.#key;
-    const { hmac } = this.#node;
-    const packet =
-      key === null
-        ? writeNonceHeader(b, off, this.#nonce, 0)
-        : writeAuthentication(b, off, key.identifier, 0, key.identifier.length, this.#nonce, 0, 0);
-    out.end = writeRouterSolicitation(b, packet, this.#linkLocal, ALL_ROUTERS);
-    if (key !== null) sign(b, off, out.end, hmac, key.secret);
-    out.remote.bits = this.#asked;
-    out.remote.port = TEREDO_PORT;
+    if (!this.#solicitation.poll(out)) return TransmitTo.nowhere;
     out.socket = 0;
     return TransmitTo.carrier;
   }
 
-  /** RFC 4380 sections 5.2.1 and 5.2.2. Leaves the parts in `#message`, and what the server sees in `#origin`, unless it refuses the key. */
-  #judge(b: Uint8Array, off: number, outer: Outer): number {
-    const message = this.#message;
-    const malformed = readTeredo(b, outer.payload, outer.payloadEnd, message);
-    if (malformed !== Drop.none) return malformed;
-    if (!this.#isSigned(b, message)) return Drop.unauthenticated;
-    if (!this.#isAwaiting || !same(b, message.nonce, this.#nonce, 0, NONCE_LEN)) return Drop.nonce_mismatch;
-    const ra = readRouterAdvertisement(b, off, message.packetEnd);
-    if (ra === null) return Drop.malformed_nd;
-    if (!same(ra.destination, 0, this.#linkLocal, 0, ADDRESS_LEN)) return Drop.destination_mismatch;
-    this.#isRefusal = b[message.confirmation] !== 0;
-    if (this.#isRefusal) return Drop.none;
-    if (ra.prefixes.length !== 1) return Drop.malformed_nd;
-    if (!this.#isPrefix(ra.prefixes[0])) return Drop.foreign_server;
-    if (message.origin < 0) return Drop.malformed_teredo;
-    readOrigin(b, message.origin, this.#origin);
-    if (this.#origin.port === 0) return Drop.malformed_teredo;
-    return this.#node.endpoints.refuses(this.#origin) ? Drop.special_ipv4 : Drop.none;
-  }
-
-  get #isAwaiting(): boolean {
-    return this.#phase === Phase.primary || this.#phase === Phase.secondary;
-  }
-
-  /** True when the message has a nonce and, where there is a key, is signed with it. The value does not cover the identifier. */
-  #isSigned(b: Uint8Array, message: TeredoMessage): boolean {
-    const key = this.#key;
-    if (message.nonce < 0 || key === null) return message.nonce >= 0;
-    const { identifier, secret } = key;
-    if (message.value - message.identifier !== identifier.length) return false;
-    return same(b, message.identifier, identifier, 0, identifier.length) && isAuthentic(b, message, this.#node.hmac, secret, this.#room);
-  }
-
-  /** True for the prefix of the server's clients: its primary address, whichever of the two was asked. */
-  #isPrefix({ prefix }: AdvertisedPrefix): boolean {
-    return prefix.len === PREFIX_LEN && i32(prefix.addr, 0) === this.#node.prefix && i32(prefix.addr, 4) === this.server();
-  }
-
-  /** The server that was asked has answered. */
-  #accept(now: Millis): void {
-    const server = this.#server;
-    if (server === null) return;
-    this.#heard = this.#answered = now;
-    this.#isPending = false;
-    if (this.#isRefusal) this.#fail('does not take the key (any more)', now);
-    else if (this.#phase === Phase.primary) this.#acceptPrimary(server, now);
-    else this.#qualify(server, now);
-  }
-
+  /** What the primary address sees is the mapping. */
   #acceptPrimary(server: Server, now: Millis): void {
-    const hasStayed = equals(this.#origin, this.#mapped);
-    this.#mapped.bits = this.#origin.bits;
-    this.#mapped.port = this.#origin.port;
+    const hasStayed = equals(this.#solicitation.origin, this.#mapped);
+    this.#mapped.bits = this.#solicitation.origin.bits;
+    this.#mapped.port = this.#solicitation.origin.port;
     if (this.#isQualified && hasStayed) this.#settle(now);
     else this.#ask(Phase.secondary, server.secondary, now);
     if (this.#isQualified && !hasStayed) this.#makeAddress(server);
@@ -295,7 +211,7 @@ export class TeredoQualifier {
 
   /** Both addresses have answered. A symmetric NAT gives one mapping each: the address carries the one that the server's bubbles come by. */
   #qualify(server: Server, now: Millis): void {
-    const isSame = equals(this.#origin, this.#mapped);
+    const isSame = equals(this.#solicitation.origin, this.#mapped);
     const isOutside = equals(this.#mapped, this.#local);
     this.#nat = !isSame ? 'symmetric' : isOutside ? 'none' : 'cone or restricted';
     server.failures = -1;
@@ -331,15 +247,14 @@ export class TeredoQualifier {
   #ask(phase: number, { bits }: Endpoint, now: Millis): void {
     this.#phase = phase;
     this.#asked = bits;
-    this.#solicitations = 0;
+    this.#asks = 0;
     this.#objection = Drop.none;
     this.#solicit(now);
   }
 
   #solicit(now: Millis): void {
-    this.#node.random(this.#nonce);
-    this.#solicitations++;
-    this.#isPending = true;
+    this.#solicitation.ask(this.#local, this.#asked);
+    this.#asks++;
     this.#next = now + ANSWER_TIMEOUT;
   }
 
@@ -392,7 +307,7 @@ export class TeredoQualifier {
 
   #disqualify(): void {
     this.#isQualified = false;
-    this.#isPending = false;
+    this.#solicitation.forget();
     this.#mapped.bits = this.#mapped.port = 0;
     this.#nat = null;
     this.address.fill(0);
