@@ -8,8 +8,11 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Drop } from '../src/core/drop.js';
 import { type Frame, HEADROOM } from '../src/core/frame.js';
-import type { Port, PortKind } from '../src/engine/port.js';
+import type { Port, PortKind, UdpPort } from '../src/engine/port.js';
 import { checksum } from '../src/wire/checksum.js';
+
+/** A port, by its kind; an outlet is of kind ipv6 and sends only. */
+export type Subject = PortKind | 'outlet';
 
 /** A port, the far end of its link, and what the suite has to know of the world around. */
 export interface PortBench {
@@ -21,7 +24,7 @@ export interface PortBench {
   /** IPv4 address of the port's end, and of the far end. */
   readonly here: number;
   readonly there: number;
-  /** An IPv4 address that the port's end has no route to. */
+  /** An IPv4 address that the port's end has no route to; an outlet has one to 2001:db8:1::/48, and to nothing else of IPv6. */
   readonly nowhere: number;
   /** Sends a whole packet from the far end; one larger than the link in fragments. */
   inject(packet: Uint8Array): void;
@@ -42,26 +45,47 @@ const DIRT = 0xa5;
 
 const IPV6_LEN = 40;
 const IPV4_LEN = 20;
+const UDP_LEN = 8;
 const ICMP6 = 58;
 const NONE = 59;
+/** The port of UDP at the far end; what comes from there comes from this and those above. */
+const FAR_PORT = 40_000;
+/** Third group of an IPv6 destination that an outlet has a route to, and of one that it has none to. */
+const ROUTED = 1;
+const UNROUTED = 2;
 
 /** How packets of one kind look, as the wire has them. Written out here: the code under test has no part in it. */
 interface Traffic {
   /** Sizes that the kind has, octets. */
   readonly least: number;
   readonly most: (bench: PortBench) => number;
-  /** A packet of `octets` octets for the port to receive, and one for it to send. */
-  readonly inbound: (bench: PortBench, octets: number, seed: number) => Uint8Array;
+  /** Octets of headers that the host takes off, and puts in front: the port has no part in them. 0 where there is no such. */
+  readonly hostHeaders?: number;
+  /** A packet of `octets` octets as it comes over the link to the port, and one as it leaves; null: there is none. */
+  readonly inbound: ((bench: PortBench, octets: number, seed: number) => Uint8Array) | null;
   readonly outbound: ((bench: PortBench, octets: number, seed: number) => Uint8Array) | null;
 }
 
-const TRAFFIC: Record<PortKind, Traffic> = {
+const TRAFFIC: Record<Subject, Traffic> = {
   ipv6: { least: IPV6_LEN, most: (bench) => bench.mtu, inbound: plainIpv6, outbound: plainIpv6 },
+  outlet: {
+    least: IPV6_LEN,
+    most: (bench) => bench.mtu,
+    inbound: null,
+    outbound: (_bench, octets, seed) => routedIpv6(ROUTED, octets, seed),
+  },
   'protocol-41': {
     least: IPV4_LEN + IPV6_LEN,
     most: (bench) => bench.mtu,
     inbound: (bench, octets, seed) => ipv4(41, bench.there, bench.here, octets, seed),
     outbound: (bench, octets, seed) => ipv4(41, bench.here, bench.there, octets, seed),
+  },
+  udp: {
+    least: IPV4_LEN + UDP_LEN,
+    most: (bench) => bench.mtu,
+    hostHeaders: IPV4_LEN + UDP_LEN,
+    inbound: (bench, octets, seed) => datagram([FAR_PORT + seed, portOf(bench)], bench.there, bench.here, octets, seed),
+    outbound: (bench, octets, seed) => datagram([portOf(bench), FAR_PORT], bench.here, bench.there, octets, seed),
   },
   icmp4: {
     least: 48,
@@ -109,6 +133,17 @@ function ipv6(nextHeader: number, first: number, octets: number, seed: number): 
   return b;
 }
 
+/** From nobody of this host to 2001:db8:GROUP::2. */
+function routedIpv6(group: number, octets: number, seed: number): Uint8Array {
+  const b = ipv6(NONE, seed & 0xff, octets, seed);
+  b.set([0x20, 0x01, 0x0d, 0xb8, 0, group, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2], 24);
+  return b;
+}
+
+function portOf({ port }: PortBench): number {
+  return (port as UdpPort).localPort;
+}
+
 function ipv4(protocol: number, from: number, to: number, octets: number, seed: number, flags = 0): Uint8Array {
   const b = noise(octets, seed);
   b.set([0x45, 0, octets >>> 8, octets & 0xff, 0, 0, flags, 0, 64, protocol, 0, 0]);
@@ -123,6 +158,31 @@ function udp4(ports: readonly [source: number, destination: number], from: numbe
   const len = octets - IPV4_LEN;
   b.set([0, ports[0], 0, ports[1], len >>> 8, len & 0xff, 0, 0], IPV4_LEN);
   return b;
+}
+
+/** With a checksum. */
+function datagram(
+  ports: readonly [source: number, destination: number],
+  from: number,
+  to: number,
+  octets: number,
+  seed: number,
+): Uint8Array {
+  const b = udp4([0, 0], from, to, octets, seed);
+  b.set([ports[0] >>> 8, ports[0], ports[1] >>> 8, ports[1]], IPV4_LEN);
+  const sum = udpChecksum(b) || 0xffff;
+  b.set([sum >>> 8, sum], IPV4_LEN + 6);
+  return b;
+}
+
+/** What the checksum field of a datagram has to be, with 0 in its place; 0 where it is right already. RFC 768: addresses, 17 and length before the datagram. */
+function udpChecksum(packet: Uint8Array): number {
+  const len = packet.length - IPV4_LEN;
+  const b = new Uint8Array(12 + len);
+  b.set(packet.subarray(12, 20));
+  b.set([0, 17, len >>> 8, len & 0xff], 8);
+  b.set(packet.subarray(IPV4_LEN), 12);
+  return checksum(b, 0, b.length);
 }
 
 function icmp4(type: number, from: number, to: number, octets: number, seed: number): Uint8Array {
@@ -140,13 +200,18 @@ function putChecksum(b: Uint8Array, at: number, from: number, end: number): void
 }
 
 /** What of a packet has to arrive: all but the identification, which whoever sends it chooses, and the checksum over that, which has to be right. */
-function essence(kind: PortKind, packet: Uint8Array): string {
+function essence(kind: Subject, packet: Uint8Array): string {
   const b = packet.slice();
-  if (kind === 'protocol-41' || kind === 'icmp4' || kind === 'dhcp4') {
+  if (kind === 'protocol-41' || kind === 'icmp4' || kind === 'dhcp4' || kind === 'udp') {
     expect(checksum(b, 0, IPV4_LEN), 'header checksum').toBe(0);
     b.fill(0, 4, 6);
     b.fill(0, 10, 12);
   }
+  if (kind === 'udp') expect([udpChecksum(b), b[IPV4_LEN + 6] | b[IPV4_LEN + 7]], 'UDP checksum').toEqual([0, expect.toSatisfy(Boolean)]);
+  return hex(b);
+}
+
+function hex(b: Uint8Array): string {
   return Buffer.from(b).toString('hex');
 }
 
@@ -164,14 +229,20 @@ function load(frames: readonly Frame[], packets: readonly Uint8Array[], to: numb
     frame.b.set(packet, frame.off);
     frame.end = frame.off + packet.length;
     frame.remote.addr = to;
+    frame.remote.port = FAR_PORT;
     frame.fate = DIRT;
   });
 }
 
 /** Declares the suite for a port of `kind`. `make` builds a fresh bench a test; `skip` says why it cannot, null when it can. */
-export function portCompliance(name: string, kind: PortKind, make: () => PortBench | Promise<PortBench>, skip: string | null = null): void {
+export function portCompliance(name: string, kind: Subject, make: () => PortBench | Promise<PortBench>, skip: string | null = null): void {
   const traffic = TRAFFIC[kind];
-  const { inbound, outbound } = traffic;
+  const { inbound, outbound, hostHeaders = 0 } = traffic;
+  /** What of a packet on the link the port has. */
+  const within = (packet: Uint8Array): Uint8Array => packet.subarray(hostHeaders);
+  /** What has to be received of it, and what has been. */
+  const expected = (packet: Uint8Array): string => (hostHeaders === 0 ? essence(kind, packet) : hex(within(packet)));
+  const got = (received: Uint8Array): string => (hostHeaders === 0 ? essence(kind, received) : hex(received));
 
   describe(`${name} keeps the contract of a port of kind ${kind}`, () => {
     if (skip !== null) {
@@ -221,8 +292,8 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
 
     test('it says what it is, and has frames to receive into', async () => {
       const { port } = await bench();
-      expect(port.kind).toBe(kind);
-      expect(port.batch.length).toBeGreaterThan(0);
+      expect(port.kind).toBe(kind === 'outlet' ? 'ipv6' : kind);
+      expect(port.batch.length > 0).toBe(inbound !== null);
     });
 
     test('where nothing waits, nothing is received', async () => {
@@ -230,47 +301,49 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
       expect([port.receive(), port.receive()]).toEqual([0, 0]);
     });
 
-    test('what arrives is received octet for octet, in order, with all of its headroom', async () => {
-      const made = await bench();
-      await fc.assert(
-        fc.asyncProperty(sizes(made), async (lengths) => {
-          const packets = lengths.map((octets, i) => inbound(made, octets, i));
-          packets.forEach(made.inject);
-          const received = await receive(made, packets.length);
-          expect(received.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
-        }),
-        { numRuns: 20, seed: 41 },
-      );
-    });
+    if (inbound !== null) {
+      test('what arrives is received octet for octet, in order, with all of its headroom', async () => {
+        const made = await bench();
+        await fc.assert(
+          fc.asyncProperty(sizes(made), async (lengths) => {
+            const packets = lengths.map((octets, i) => inbound(made, octets, i));
+            packets.forEach(made.inject);
+            const received = await receive(made, packets.length);
+            expect(received.map(got)).toEqual(packets.map(expected));
+          }),
+          { numRuns: 20, seed: 41 },
+        );
+      });
 
-    test('more than a batch takes several calls, and nothing is lost between them', async () => {
-      const made = await bench();
-      const packets = Array.from({ length: Math.min(MANY, 2 * made.port.batch.length + 1) }, (_, i) => inbound(made, traffic.least, i));
-      packets.forEach(made.inject);
-      const received = await receive(made, packets.length);
-      expect(received.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
-      expect(made.port.receive()).toBe(0);
-    });
+      test('more than a batch takes several calls, and nothing is lost between them', async () => {
+        const made = await bench();
+        const packets = Array.from({ length: Math.min(MANY, 2 * made.port.batch.length + 1) }, (_, i) => inbound(made, traffic.least, i));
+        packets.forEach(made.inject);
+        const received = await receive(made, packets.length);
+        expect(received.map(got)).toEqual(packets.map(expected));
+        expect(made.port.receive()).toBe(0);
+      });
 
-    test('a received frame keeps its octets until the next call, whatever arrives', async () => {
-      const made = await bench();
-      const first = inbound(made, traffic.least + 8, 1);
-      made.inject(first);
-      let got = 0;
-      for (let i = 0; i < PATIENCE && got === 0; i++) {
+      test('a received frame keeps its octets until the next call, whatever arrives', async () => {
+        const made = await bench();
+        const first = inbound(made, traffic.least + 8, 1);
+        made.inject(first);
+        let n = 0;
+        for (let i = 0; i < PATIENCE && n === 0; i++) {
+          await made.step();
+          n = made.port.receive();
+        }
+        expect(n).toBe(1);
+        for (let i = 2; i < 12; i++) made.inject(inbound(made, traffic.least + 16, i));
         await made.step();
-        got = made.port.receive();
-      }
-      expect(got).toBe(1);
-      for (let i = 2; i < 12; i++) made.inject(inbound(made, traffic.least + 16, i));
-      await made.step();
-      expect(essence(kind, octetsOf(made.port.batch[0]))).toBe(essence(kind, first));
-    });
+        expect(got(octetsOf(made.port.batch[0]))).toBe(expected(first));
+      });
+    }
 
     if (outbound === null) {
       test('it takes nothing to send', async () => {
         const made = await bench();
-        load(made.frames, [inbound(made, traffic.least, 1)], made.there);
+        load(made.frames, [new Uint8Array(traffic.least)], made.there);
         expect(made.port.send(made.frames, 1)).toBe(0);
       });
     } else {
@@ -279,7 +352,7 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
         await fc.assert(
           fc.asyncProperty(sizes(made), fc.integer({ min: 0, max: HEADROOM }), async (lengths, pushed) => {
             const packets = lengths.slice(0, made.frames.length).map((octets, i) => outbound(made, octets, i));
-            load(made.frames, packets, made.there, pushed);
+            load(made.frames, packets.map(within), made.there, pushed);
             expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
             expect(made.frames.slice(0, packets.length).every((frame) => frame.fate === Drop.none)).toBe(true);
             const arrived = await collected(made, packets.length);
@@ -293,7 +366,7 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
         const made = await bench();
         expect(made.frames.length).toBeGreaterThan(made.port.batch.length);
         const packets = made.frames.map((_, i) => outbound(made, traffic.least, i));
-        load(made.frames, packets, made.there);
+        load(made.frames, packets.map(within), made.there);
         expect(made.port.send(made.frames, packets.length)).toBe(packets.length);
         const arrived = await collected(made, packets.length);
         expect(arrived.map((packet) => essence(kind, packet))).toEqual(packets.map((packet) => essence(kind, packet)));
@@ -333,7 +406,7 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
       });
     }
 
-    if (kind === 'protocol-41' || kind === 'icmp4') {
+    if (inbound !== null && (kind === 'protocol-41' || kind === 'icmp4' || kind === 'udp')) {
       test('`remote.addr` is the outer source', async () => {
         const made = await bench();
         made.inject(inbound(made, traffic.least, 1));
@@ -342,23 +415,38 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
       });
     }
 
-    if (kind === 'protocol-41') {
+    if (inbound !== null && outbound !== null && (kind === 'protocol-41' || kind === 'udp')) {
       test('what is larger than the link arrives whole, both ways', async () => {
         const made = await bench();
         const lengths = [made.mtu + 1, made.mtu + 20, 2 * made.mtu, 100];
-        const inwards = lengths.map((octets, i) => ipv4(41, made.there, made.here, octets, i));
+        const inwards = lengths.map((octets, i) => inbound(made, octets, i));
         inwards.forEach(made.inject);
         const received = await receive(made, inwards.length);
-        expect(received.map((packet) => essence(kind, packet))).toEqual(inwards.map((packet) => essence(kind, packet)));
+        expect(received.map(got)).toEqual(inwards.map(expected));
 
-        const outwards = lengths.map((octets, i) => ipv4(41, made.here, made.there, octets, i));
-        load(made.frames, outwards, made.there);
+        const outwards = lengths.map((octets, i) => outbound(made, octets, i));
+        load(made.frames, outwards.map(within), made.there);
         expect(made.port.send(made.frames, outwards.length)).toBe(outwards.length);
         expect(made.frames.slice(0, outwards.length).map((frame) => frame.fate)).toEqual(outwards.map(() => Drop.none));
         const arrived = await collected(made, outwards.length);
         expect(arrived.map((packet) => essence(kind, packet))).toEqual(outwards.map((packet) => essence(kind, packet)));
       });
 
+      test('where there is no route, large or small, the frame is refused with no_route, and those beside it arrive', async () => {
+        const made = await bench();
+        const lost = outbound({ ...made, there: made.nowhere }, 100, 1);
+        const largeLost = outbound({ ...made, there: made.nowhere }, made.mtu + 100, 2);
+        const sent = outbound(made, 100, 3);
+        load(made.frames, [sent, lost, largeLost, sent].map(within), made.there);
+        made.frames[1].remote.addr = made.nowhere;
+        made.frames[2].remote.addr = made.nowhere;
+        expect(made.port.send(made.frames, 4)).toBe(4);
+        expect(made.frames.slice(0, 4).map((frame) => frame.fate)).toEqual([Drop.none, Drop.no_route, Drop.no_route, Drop.none]);
+        expect((await collected(made, 2)).map((packet) => essence(kind, packet))).toEqual([essence(kind, sent), essence(kind, sent)]);
+      });
+    }
+
+    if (kind === 'protocol-41') {
       test('what is larger than the link and must not be fragmented is too_big, and those beside it arrive', async () => {
         const made = await bench();
         const before = made.frames.map((_, i) => ipv4(41, made.here, made.there, 100, i));
@@ -381,18 +469,69 @@ export function portCompliance(name: string, kind: PortKind, make: () => PortBen
         await made.step();
         expect(made.collect()).toEqual([]);
       });
+    }
 
-      test('where there is no route, large or small, the frame is refused with no_route, and those beside it arrive', async () => {
+    if (kind === 'udp') {
+      test('`remote` is the source of each datagram, address and port, among others of its batch', async () => {
         const made = await bench();
-        const lost = ipv4(41, made.here, made.nowhere, 100, 1);
-        const largeLost = ipv4(41, made.here, made.nowhere, made.mtu + 100, 2);
-        const sent = ipv4(41, made.here, made.there, 100, 3);
-        load(made.frames, [sent, lost, largeLost, sent], made.there);
-        made.frames[1].remote.addr = made.nowhere;
-        made.frames[2].remote.addr = made.nowhere;
-        expect(made.port.send(made.frames, 4)).toBe(4);
-        expect(made.frames.slice(0, 4).map((frame) => frame.fate)).toEqual([Drop.none, Drop.no_route, Drop.no_route, Drop.none]);
-        expect((await collected(made, 2)).map((packet) => essence(kind, packet))).toEqual([essence(kind, sent), essence(kind, sent)]);
+        const ports = [1, 0xffff, 3544, 3544, 40_000];
+        for (const [i, port] of ports.entries()) made.inject(datagram([port, portOf(made)], made.there, made.here, 100, i));
+        const seen: unknown[] = [];
+        for (let i = 0; i < PATIENCE && seen.length < ports.length; i++) {
+          for (const { remote } of made.port.batch.slice(0, made.port.receive())) seen.push([remote.addr, remote.port]);
+          await made.step();
+        }
+        expect(seen).toEqual(ports.map((port) => [made.there, port]));
+      });
+
+      test('it is bound to a port, and what comes for another is not its', async () => {
+        const made = await bench();
+        const port = portOf(made);
+        expect([Number.isInteger(port), port > 0, port < 0x10000]).toEqual([true, true, true]);
+        made.inject(datagram([FAR_PORT, port ^ 1], made.there, made.here, 100, 1));
+        made.inject(datagram([FAR_PORT, port], made.there, made.here, 101, 2));
+        expect((await receive(made, 1)).map((payload) => payload.length)).toEqual([101 - hostHeaders]);
+        await made.step();
+        expect(made.port.receive()).toBe(0);
+      });
+
+      test('a datagram with a wrong checksum does not come; one with none does, and an empty one', async () => {
+        const made = await bench();
+        const wrong = datagram([FAR_PORT, portOf(made)], made.there, made.here, 100, 1);
+        wrong[99] ^= 1;
+        const none = datagram([FAR_PORT, portOf(made)], made.there, made.here, 101, 2);
+        none.fill(0, IPV4_LEN + 6, IPV4_LEN + 8);
+        const empty = datagram([FAR_PORT, portOf(made)], made.there, made.here, hostHeaders, 3);
+        for (const packet of [wrong, none, wrong, empty]) made.inject(packet);
+        expect((await receive(made, 2)).map(hex)).toEqual([hex(within(none)), '']);
+        await made.step();
+        expect(made.port.receive()).toBe(0);
+      });
+    }
+
+    if (kind === 'outlet') {
+      test('an outlet never receives', async () => {
+        const made = await bench();
+        load(made.frames, [routedIpv6(ROUTED, 100, 1)], 0);
+        expect([made.port.send(made.frames, 1), made.port.receive()]).toEqual([1, 0]);
+        await collected(made, 1);
+        expect(made.port.receive()).toBe(0);
+      });
+
+      test('what goes nowhere, is no packet or is larger than the link has the fate of its kind, and those beside it arrive', async () => {
+        const made = await bench();
+        const sent = [routedIpv6(ROUTED, 40, 1), routedIpv6(ROUTED, made.mtu, 2)];
+        const refused = [routedIpv6(UNROUTED, 100, 3), new Uint8Array(0), routedIpv6(ROUTED, made.mtu + 1, 4)];
+        load(made.frames, [sent[0], ...refused, sent[1]], 0);
+        expect(made.port.send(made.frames, 5)).toBe(5);
+        expect(made.frames.slice(0, 5).map((frame) => frame.fate)).toEqual([
+          Drop.none,
+          Drop.no_route,
+          Drop.truncated,
+          Drop.too_big,
+          Drop.none,
+        ]);
+        expect((await collected(made, 2)).map(hex)).toEqual(sent.map(hex));
       });
     }
 

@@ -13,11 +13,12 @@ import type { Batch, Frame } from '../core/frame.js';
 import type { Port } from '../engine/port.js';
 import { DHCP_CLIENT_PORT } from '../wire/dhcp4.js';
 import { Protocol } from '../wire/ipv4.js';
-import { put16, put32 } from '../wire/octets.js';
+import { put32 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
 import { fateOf } from './fate.js';
 import { attachFilter, Bpf, type Instruction, REFUSE, VERDICTS } from './filter.js';
-import { AF, bind, close, int32, must, SO, SOCK, SOL, SystemError, setsockopt, socket } from './libc.js';
+import { inetAddress, SIN, SOCKADDR_IN_LEN } from './inet-address.js';
+import { AF, bind, close, IPPROTO_RAW, int32, must, SO, SOCK, SOL, SystemError, setsockopt, socket } from './libc.js';
 import {
   bindToLink,
   boundIndex,
@@ -29,13 +30,6 @@ import {
   MAC_LEN,
 } from './link-address.js';
 import { type Addressing, Receiver, Sender } from './mmsg.js';
-
-/** Sends packets with their header, and hears nothing. */
-const IPPROTO_RAW = 255;
-
-/** struct sockaddr_in: the family in the machine's order, then port and address as on the wire. */
-const SOCKADDR_IN_LEN = 16;
-const SIN = { PORT: 2, ADDR: 4 } as const;
 
 /** Offsets in an IPv4 and a UDP header. */
 const FRAGMENT_AT = 6;
@@ -106,10 +100,7 @@ function openKeeper(name: string): number {
     attachFilter(fd, [REFUSE]);
     bindToDevice(fd, name);
     must(setsockopt(fd, SOL.SOCKET, SO.REUSEADDR, int32(1), 4), 'setsockopt', `socket ${fd}, SO_REUSEADDR`);
-    const address = new Uint8Array(SOCKADDR_IN_LEN);
-    new DataView(address.buffer).setUint16(0, AF.INET, true);
-    put16(address, SIN.PORT, DHCP_CLIENT_PORT);
-    must(bind(fd, address, SOCKADDR_IN_LEN), 'bind', `UDP port ${DHCP_CLIENT_PORT} of ${name}`);
+    must(bind(fd, inetAddress(0, DHCP_CLIENT_PORT), SOCKADDR_IN_LEN), 'bind', `UDP port ${DHCP_CLIENT_PORT} of ${name}`);
     return fd;
   } catch (error) {
     close(fd);

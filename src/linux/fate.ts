@@ -19,6 +19,7 @@ export function fateOf(error: number, call: string, fd: number): number {
       return Drop.truncated;
     case Errno.ENETUNREACH:
     case Errno.EHOSTUNREACH:
+    case Errno.EADDRNOTAVAIL: // the host has no address of the family
       return Drop.no_route;
     case Errno.EIO: // a TUN device that is not up
     case Errno.EBADFD: // a TUN device that was deleted

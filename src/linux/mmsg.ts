@@ -5,8 +5,8 @@
  *                   48 flags  56 octets received                                 (64 octets)
  *   struct iovec    0 base*  8 length                                            (16 octets)
  *
- * The arrays are laid out once. Per packet a receiver writes nothing and reads one word, a sender
- * writes three words and a socket address.
+ * The arrays are laid out once. Per packet a receiver writes one word and reads one, a sender writes
+ * three words and a socket address.
  */
 import { Drop } from '../core/drop.js';
 import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
@@ -27,6 +27,8 @@ const IOVECS = 24;
 const CONTROL = 32;
 const CONTROL_LEN = 40;
 const RECEIVED = 56;
+/** 32-bit words from one message to the next. */
+const WORDS = MESSAGE_LEN >>> 2;
 
 /** Writes `offset` of the arena as an address at `at`. Cold. */
 function putAddress(arena: Arena, at: number, offset: number): void {
@@ -67,22 +69,34 @@ export class Receiver {
   readonly #words: Uint32Array;
   /** Address of the messages. */
   readonly #messages: number;
-  /** Index in `words` of what was received, message 0. */
+  /** Index in `words` of what was received, message 0, and of the octets in its source. */
   readonly #received: number;
+  readonly #nameLen: number;
+  readonly #addressLen: number;
+  readonly #addresses: number;
 
-  constructor(arena: Arena, fd: number, batch: Batch) {
+  /** `addressLen`: octets in the socket address of a source, at most 32; 0 where nobody asks for sources. */
+  constructor(arena: Arena, fd: number, batch: Batch, addressLen = 0) {
     this.#fd = fd;
+    this.#addressLen = addressLen;
     this.#batch = batch;
     this.#words = arena.words;
     const messages = arena.alloc(batch.length * MESSAGE_LEN);
     const iovecs = arena.alloc(batch.length * IOVEC_LEN);
+    this.#addresses = arena.alloc(batch.length * ADDRESS_ROOM);
     batch.forEach((frame, i) => {
       const at = frame.slot + HEADROOM;
-      layMessage(arena, messages + i * MESSAGE_LEN, iovecs + i * IOVEC_LEN, 0, 0);
+      layMessage(arena, messages + i * MESSAGE_LEN, iovecs + i * IOVEC_LEN, this.addressAt(i), addressLen);
       pointIovec(arena, iovecs + i * IOVEC_LEN, at, frame.limit - at);
     });
     this.#messages = arena.base + messages;
     this.#received = (messages + RECEIVED) >>> 2;
+    this.#nameLen = (messages + NAME_LEN) >>> 2;
+  }
+
+  /** Offset in the arena of the source of packet `i`, as a socket address. */
+  addressAt(i: number): number {
+    return this.#addresses + i * ADDRESS_ROOM;
   }
 
   /** Fills frames with what waits; returns how many. */
@@ -96,7 +110,8 @@ export class Receiver {
     for (let i = 0; i < n; i++) {
       const frame = batch[i];
       frame.off = frame.slot + HEADROOM;
-      frame.end = frame.off + this.#words[this.#received + i * (MESSAGE_LEN >>> 2)];
+      frame.end = frame.off + this.#words[this.#received + i * WORDS];
+      this.#words[this.#nameLen + i * WORDS] = this.#addressLen; // it says how much room there is, and comes back as what was used
     }
     return n;
   }

@@ -16,20 +16,10 @@ import { copy, put32 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
 import { fateOf } from './fate.js';
 import { ACCEPT, attachFilter, Bpf, type Instruction, REFUSE, VERDICTS } from './filter.js';
-import { AF, close, Errno, errno, int32, MSG, must, readInto, SO, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
+import { SIN, SOCKADDR_IN_LEN } from './inet-address.js';
+import { AF, close, Errno, errno, IP, int32, MSG, must, PMTUDISC_OMIT, readInto, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
 import { type Addressing, IOVEC_LEN, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
-
-const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10, TRANSPARENT: 19 } as const;
-/** DF is ours to set, packets are cut to fit the device alone, and ICMP errors, which anybody can forge, teach the kernel nothing. */
-const PMTUDISC_OMIT = 5;
-
-/** Octets that may wait in the socket to be received: some 10 ms of small packets at a million a second. */
-const RECEIVE_BUFFER = 8 << 20;
-/**
- * The same to be sent: as many as there can be. What waits here waits for neighbours that do not answer, up to
- * 208 KiB each; a lower bound of ours would let packets for a hundred such keep everybody else's.
- */
-const SEND_BUFFER = 0x3fffffff;
+import { enlargeBuffers } from './socket-buffer.js';
 
 /** Which of several packet threads a socket is for. */
 export interface WorkerShare {
@@ -71,17 +61,6 @@ function emptySocket(fd: number): void {
   for (let i = 0; i < MOST_EARLY && readInto(fd, scratch, 1) >= 0; i++);
 }
 
-/** Asks for buffers beyond the limits of the host where we may, else up to them. */
-function enlargeBuffers(fd: number): void {
-  for (const [forced, plain, octets] of [
-    [SO.RCVBUFFORCE, SO.RCVBUF, RECEIVE_BUFFER],
-    [SO.SNDBUFFORCE, SO.SNDBUF, SEND_BUFFER],
-  ]) {
-    if (setsockopt(fd, SOL.SOCKET, forced, int32(octets), 4) === 0) continue;
-    must(setsockopt(fd, SOL.SOCKET, plain, int32(octets), 4), 'setsockopt', `socket ${fd}, buffer of ${octets} octets`);
-  }
-}
-
 /** Offsets in the inner header. */
 const NEXT_HEADER = 6;
 const HOP_LIMIT = 7;
@@ -112,10 +91,6 @@ function shareFilter({ worker, workers, key }: WorkerShare): readonly Instructio
     ...VERDICTS,
   ];
 }
-
-/** struct sockaddr_in: the family in the machine's order, then port and address as on the wire. */
-const SOCKADDR_IN_LEN = 16;
-const SIN_ADDR = 4;
 
 /** Sends and receives protocol 41. */
 export class Protocol41Port implements Port {
@@ -193,7 +168,7 @@ class Ipv4Addressing implements Addressing {
   }
 
   writeAddress(at: number, frame: Frame): void {
-    put32(this.#arena.b, at + SIN_ADDR, frame.remote.addr);
+    put32(this.#arena.b, at + SIN.ADDR, frame.remote.addr);
   }
 
   refused({ b, off, end, remote }: Frame, error: number): number {
@@ -208,7 +183,7 @@ class Ipv4Addressing implements Addressing {
     const data = this.#control + CMSG_HEADER;
     const header = headerLen4(b, off);
     pointIovec(this.#arena, this.#iovec, off + header, end - off - header);
-    put32(b, this.#address + SIN_ADDR, to);
+    put32(b, this.#address + SIN.ADDR, to);
     copy(b, off + IPV4_SRC, b, data + PKTINFO_AT + SPEC_DST, 4);
     view.setInt32(data + TTL_AT, ttl4(b, off), true);
     view.setInt32(data + TOS_AT, tos4(b, off), true);

@@ -94,6 +94,19 @@ export function ip(command: string): string {
   return execFileSync('ip', command.split(' '), { encoding: 'utf8' });
 }
 
+/** Gives an interface IPv6 and a route to `prefix`, but no address, so that it is silent; the host has but ::1. `neighbour` is on the link. */
+export function routeIpv6(name: string, prefix: string, neighbour: string): void {
+  ip(`link set dev ${name} addrgenmode none`);
+  for (const each of ['lo', name]) writeFileSync(`/proc/sys/net/ipv6/conf/${each}/disable_ipv6`, '0');
+  ip(`route add ${prefix} dev ${name}`);
+  ip(`neighbour add ${neighbour} lladdr 02:00:00:00:00:01 dev ${name} nud permanent`);
+}
+
+/** Has checksums written before packets leave `name`: on a cable of the kernel's own nobody else would. */
+export function completeChecksums(name: string): void {
+  execFileSync('ethtool', ['-K', name, 'tx', 'off'], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
 /** Two namespaces and a cable between them: tlxa in the first, tlxb in the second, up. */
 export class Cable {
   readonly a = new Namespace();

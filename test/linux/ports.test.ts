@@ -5,13 +5,15 @@ import { closeDhcp4, Dhcp4Port, openDhcp4 } from '../../src/linux/dhcp4.js';
 import { Icmp4Port, openIcmp4 } from '../../src/linux/icmp4.js';
 import { LanPort, openLan } from '../../src/linux/lan.js';
 import { close } from '../../src/linux/libc.js';
+import { Outlet6Port, openOutlet6 } from '../../src/linux/outlet6.js';
 import { Poller } from '../../src/linux/poll.js';
 import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
 import { openTun, TunPort, WriteLoop } from '../../src/linux/tun.js';
+import { openUdp, UdpSocketPort } from '../../src/linux/udp.js';
 import { parseIpv4 } from '../../src/wire/address.js';
 import { type PortBench, portCompliance } from '../port-compliance.js';
 import { type FarEnd, IPv4Host, IPv6Link } from './far-end.js';
-import { Cable, ip, Namespace, withoutNamespaces } from './namespace.js';
+import { Cable, completeChecksums, ip, Namespace, routeIpv6, withoutNamespaces } from './namespace.js';
 
 const BATCH = 16;
 const SPARE = 150;
@@ -93,6 +95,17 @@ const protocol41 = (): PortBench =>
     () => new IPv4Host(41, { withHeader: false }),
   );
 
+/** The far end's kernel, where nobody has the port, answers each datagram with an ICMP error. */
+const udp = (): PortBench =>
+  wired(
+    () => {
+      completeChecksums('tlxa');
+      return openUdp(addr(HERE), 3544, { ttl: 64 });
+    },
+    (arena, fd) => new UdpSocketPort(arena, fd, BATCH, ROOM),
+    () => new IPv4Host(17, { withHeader: false }),
+  );
+
 const icmp4 = (): PortBench =>
   wired(
     openIcmp4,
@@ -106,6 +119,17 @@ const lan = (): PortBench =>
     () => openLan('tlxa'),
     (arena, fd) => new LanPort(arena, fd, BATCH, ROOM),
     () => new IPv6Link('tlxb', ALL_ROUTERS_MAC),
+  );
+
+/** A host with a route to the far end. */
+const outlet = (): PortBench =>
+  wired(
+    () => {
+      routeIpv6('tlxa', '2001:db8:1::/48', '2001:db8:1::2');
+      return openOutlet6();
+    },
+    (arena, fd) => new Outlet6Port(arena, fd, BATCH),
+    () => new IPv6Link('tlxb', null),
   );
 
 /** The far end is a server on the same link; answers are of a kind that its kernel has no socket for. */
@@ -128,6 +152,8 @@ const skip = withoutNamespaces();
 portCompliance('a TUN queue', 'ipv6', () => tun(tunPort), skip);
 portCompliance('a TUN queue without io_uring', 'ipv6', () => tun(tunPortWithoutRing), skip);
 portCompliance('a raw socket of protocol 41', 'protocol-41', protocol41, skip);
+portCompliance('a UDP socket', 'udp', udp, skip);
+portCompliance('the IPv6 stack', 'outlet', outlet, skip);
 portCompliance('a raw ICMP socket', 'icmp4', icmp4, skip);
 portCompliance('a packet socket on a LAN', 'lan', lan, skip);
 portCompliance('the sockets of a DHCPv4 client', 'dhcp4', dhcp4, skip);
