@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +23,17 @@ const PROGRAMS = {
     capsh: 'libcap2-bin',
     dnsmasq: 'dnsmasq-base',
     radvdump: 'radvdump',
+    miredo: 'miredo',
+    'miredo-server': 'miredo-server',
+  },
+};
+/** What keeps services from starting when their package is installed, and at boot: tests run those programs in networks of their own. */
+const ASLEEP = {
+  // A Teredo client that would look for its server on the Internet; the server of miredo-server starts only where it is told to.
+  miredo: () => {
+    const [unit, defaults] = ['/etc/systemd/system/miredo.service', '/etc/default/miredo'];
+    if (existsSync('/etc/systemd/system') && !existsSync(unit)) symlinkSync('/dev/null', unit); // systemctl mask
+    if (!existsSync(defaults)) writeFileSync(defaults, 'START_MIREDO=false\n');
   },
 };
 
@@ -82,7 +93,9 @@ function debianPackages(programs) {
   }
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   if (listsAreOld()) step('Debian package lists', 'apt-get', ['update', '-qq'], { env });
-  step(`Debian packages ${missing.join(' ')}`, 'apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
+  for (const name of missing) ASLEEP[name]?.();
+  const options = ['-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Options::=--force-confold'];
+  step(`Debian packages ${missing.join(' ')}`, 'apt-get', ['install', ...options, ...missing], { env });
 }
 
 function listsAreOld() {
