@@ -1,0 +1,245 @@
+/**
+ * The peers of a Teredo client or relay, RFC 4380 section 5.2: by their whole IPv6 address, where they are reached,
+ * whether that is trusted, when something last came and went, and how often they were asked by bubbles.
+ *
+ * A peer is a number, the same from `take` to `remove`. What is known of it stands in columns, typed arrays that grow
+ * in steps: a caller reads a column anew after each `take`. The table has places for `capacity` peers, and finds them
+ * by a hash that nobody can foresee.
+ *
+ * When it is full, a new peer takes the place of one that is not in use: neither usable (trusted, and heard within
+ * `SILENCE`) nor just being asked. A hand goes round the places, so it is the one that has stood the longest, and
+ * a flood of newcomers drives out each other. With nobody to give way in `STEPS` places there is no place.
+ */
+import type { Millis } from '../core/clock.js';
+import type { Random } from '../core/random.js';
+import { ADDRESS_LEN } from '../wire/ipv6.js';
+import { copy, i32 } from '../wire/octets.js';
+import { HalfSipHash } from './half-sip-hash.js';
+
+/** Flag: what comes from its endpoint is from it. */
+export const PEER_TRUSTED = 0x01;
+/** Flag: its role is asking it, and holds packets or timers for it: it is not driven out. A role has few of these, and soon ends it. The other six bits are the role's. */
+export const PEER_ASKED = 0x02;
+
+/** A peer that was not heard for so long is asked again, RFC 4380 section 5.2.4. */
+export const SILENCE: Millis = 30_000;
+/** Least time between a transmission to a peer and a bubble to it, RFC 4380 section 5.2.6. */
+export const BUBBLE_SPACING: Millis = 2_000;
+/** Bubbles that a peer leaves without a direct answer, ... */
+export const MAX_BUBBLES = 4;
+/** ... within this time, before it gets no more: RFC 4380 section 5.2.6. */
+export const BUBBLE_WINDOW: Millis = 300_000;
+
+/** Places of a new table. */
+const FIRST_PLACES = 256;
+/** Places that are looked at for one to give way. */
+const STEPS = 64;
+const NOBODY = -1;
+
+/** See the head of the file. */
+export class TeredoPeers {
+  readonly capacity: number;
+  readonly #hash: HalfSipHash;
+  #count = 0;
+  /** Places that were ever taken: all of them are, or are in the chain of free ones. */
+  #used = 0;
+  /** The first free place among those used; each leads to the next by `#remoteBits`. */
+  #free = NOBODY;
+  /** The place that is looked at next for one to give way. */
+  #hand = 0;
+  /** By hash: 1 + the peer, or 0. At least half of it is 0; who finds its slot taken goes to the next. */
+  #slots = new Int32Array();
+  #octets = new Uint8Array();
+  #remoteBits = new Int32Array();
+  #remotePort = new Uint16Array();
+  #socket = new Uint8Array();
+  #flags = new Uint8Array();
+  #lastReceived = new Float64Array();
+  #lastSent = new Float64Array();
+  /** When the last `MAX_BUBBLES` bubbles went, the oldest first. */
+  #bubbles = new Float64Array();
+
+  /** `capacity`: most peers, at least 1. */
+  constructor(capacity: number, random: Random) {
+    this.capacity = capacity;
+    this.#hash = new HalfSipHash(random);
+    this.#grow(Math.min(capacity, FIRST_PLACES));
+  }
+
+  /** Peers there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Addresses of the peers, see {@link address}. */
+  get octets(): Uint8Array {
+    return this.#octets;
+  }
+
+  /** IPv4 addresses that they are reached at, as `Endpoint.bits`. 0 in a new peer. */
+  get remoteBits(): Int32Array {
+    return this.#remoteBits;
+  }
+
+  /** UDP ports that they are reached at. 0 in a new peer. */
+  get remotePort(): Uint16Array {
+    return this.#remotePort;
+  }
+
+  /** Numbers of the tunnel's sockets by which they are reached. 0 in a new peer. */
+  get socket(): Uint8Array {
+    return this.#socket;
+  }
+
+  /** `PEER_TRUSTED`, `PEER_ASKED` and six bits more. 0 in a new peer. */
+  get flags(): Uint8Array {
+    return this.#flags;
+  }
+
+  /** When something last came from their endpoints, RFC 4380 section 5.2: last reception. */
+  get lastReceived(): Float64Array {
+    return this.#lastReceived;
+  }
+
+  /** When data or a bubble last went to them: last transmission. */
+  get lastSent(): Float64Array {
+    return this.#lastSent;
+  }
+
+  /** Where in `octets` the address of the peer is. */
+  address(peer: number): number {
+    return peer * ADDRESS_LEN;
+  }
+
+  /** The peer with the address at `b[off..)`; -1: there is none. */
+  find(b: Uint8Array, off: number): number {
+    return this.#slots[this.#slotOf(b, off)] - 1;
+  }
+
+  /** The same, made if there is none: not trusted, nothing heard or sent for `SILENCE` (RFC 4380 section 5.2.3). -1: there is no place. */
+  take(b: Uint8Array, off: number, now: Millis): number {
+    const known = this.find(b, off);
+    if (known !== NOBODY) return known;
+    const peer = this.#place(now);
+    if (peer === NOBODY) return NOBODY;
+    this.#count++;
+    copy(b, off, this.#octets, peer * ADDRESS_LEN, ADDRESS_LEN);
+    this.#slots[this.#slotOf(b, off)] = peer + 1;
+    this.#remoteBits[peer] = this.#remotePort[peer] = this.#socket[peer] = this.#flags[peer] = 0;
+    this.#lastReceived[peer] = this.#lastSent[peer] = now - SILENCE;
+    for (let i = 0; i < MAX_BUBBLES; i++) this.#bubbles[peer * MAX_BUBBLES + i] = Number.NEGATIVE_INFINITY;
+    return peer;
+  }
+
+  /** Forgets a peer. Its number may be another's by the next `take`. */
+  remove(peer: number): void {
+    this.#unlink(peer);
+    this.#flags[peer] = 0;
+    this.#remoteBits[peer] = this.#free;
+    this.#free = peer;
+  }
+
+  /** Whether data may go straight to the endpoint of the peer: it is trusted, and was heard within `SILENCE`. */
+  isUsable(peer: number, now: Millis): boolean {
+    return (this.#flags[peer] & PEER_TRUSTED) !== 0 && now - this.#lastReceived[peer] < SILENCE;
+  }
+
+  /**
+   * Whether a bubble, or a pair of a direct and an indirect one, may go to the peer: nothing went there within
+   * `BUBBLE_SPACING`, and fewer than `MAX_BUBBLES` within `BUBBLE_WINDOW` are without a direct answer.
+   */
+  mayBubble(peer: number, now: Millis): boolean {
+    if (now - this.#lastSent[peer] < BUBBLE_SPACING) return false;
+    const oldest = this.#bubbles[peer * MAX_BUBBLES];
+    return now - oldest >= BUBBLE_WINDOW || oldest <= this.#lastReceived[peer];
+  }
+
+  /** A bubble or a pair of them goes to the peer: also its last transmission. */
+  bubbled(peer: number, now: Millis): void {
+    const first = peer * MAX_BUBBLES;
+    this.#bubbles.copyWithin(first, first + 1, first + MAX_BUBBLES);
+    this.#bubbles[first + MAX_BUBBLES - 1] = now;
+    this.#lastSent[peer] = now;
+  }
+
+  /** A place that is free, becomes free, or is new; -1: none. */
+  #place(now: Millis): number {
+    const free = this.#free;
+    if (free !== NOBODY) {
+      this.#free = this.#remoteBits[free];
+      return free;
+    }
+    if (this.#used === this.capacity) return this.#driveOut(now);
+    if (this.#used === this.#flags.length) this.#grow(Math.min(this.capacity, 2 * this.#used));
+    return this.#used++;
+  }
+
+  /** The place of the first peer, from the hand on, that is not in use, free now; -1: none within `STEPS`. All places are taken. */
+  #driveOut(now: Millis): number {
+    for (let step = Math.min(STEPS, this.capacity); step > 0; step--) {
+      const peer = this.#hand;
+      this.#hand = peer + 1 === this.capacity ? 0 : peer + 1;
+      if ((this.#flags[peer] & PEER_ASKED) !== 0 || this.isUsable(peer, now)) continue;
+      this.#unlink(peer);
+      return peer;
+    }
+    return NOBODY;
+  }
+
+  /** The slot of the address at `b[off..)`, or the empty one where it would be. */
+  #slotOf(b: Uint8Array, off: number): number {
+    const slots = this.#slots;
+    const octets = this.#octets;
+    const mask = slots.length - 1;
+    const w0 = i32(b, off);
+    const w1 = i32(b, off + 4);
+    const w2 = i32(b, off + 8);
+    const w3 = i32(b, off + 12);
+    let slot = this.#hash.of(b, off) & mask;
+    for (;;) {
+      const at = (slots[slot] - 1) * ADDRESS_LEN;
+      if (at < 0) return slot;
+      if (i32(octets, at + 12) === w3 && i32(octets, at + 8) === w2 && i32(octets, at + 4) === w1 && i32(octets, at) === w0) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  /** Takes a peer out of the slots, and moves up those behind it that were pushed away by it: no slot is lost. */
+  #unlink(peer: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let hole = this.#slotOf(this.#octets, peer * ADDRESS_LEN);
+    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = this.#hash.of(this.#octets, (slots[slot] - 1) * ADDRESS_LEN) & mask;
+      // Between hole and slot, going round: it stands where it belongs.
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      slots[hole] = slots[slot];
+      hole = slot;
+    }
+    slots[hole] = 0;
+    this.#count--;
+  }
+
+  /** Makes room for `places` peers; all that are there were used without a gap. */
+  #grow(places: number): void {
+    this.#octets = grown(this.#octets, new Uint8Array(places * ADDRESS_LEN));
+    this.#remoteBits = grown(this.#remoteBits, new Int32Array(places));
+    this.#remotePort = grown(this.#remotePort, new Uint16Array(places));
+    this.#socket = grown(this.#socket, new Uint8Array(places));
+    this.#flags = grown(this.#flags, new Uint8Array(places));
+    this.#lastReceived = grown(this.#lastReceived, new Float64Array(places));
+    this.#lastSent = grown(this.#lastSent, new Float64Array(places));
+    this.#bubbles = grown(this.#bubbles, new Float64Array(places * MAX_BUBBLES));
+    const known = this.#slots;
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * places)));
+    for (let i = 0; i < known.length; i++) {
+      if (known[i] !== 0) this.#slots[this.#slotOf(this.#octets, (known[i] - 1) * ADDRESS_LEN)] = known[i];
+    }
+  }
+}
+
+/** `into`, beginning with what is in `from`. */
+function grown<T extends Uint8Array | Uint16Array | Int32Array | Float64Array>(from: T, into: T): T {
+  into.set(from);
+  return into;
+}
