@@ -1,4 +1,7 @@
-/** Packets that a socket had no room for: the kernel drops them before anybody here sees them. */
+/**
+ * Packets that a socket had no room for: the kernel drops them before anybody here sees them. With them it counts
+ * datagrams that wait in a socket of UDP before their checksum, which is wrong, is looked at: those above some 70 octets.
+ */
 import { getsockopt, int32, must, SO, SOL } from './libc.js';
 
 /** 32-bit words of SO_MEMINFO, linux/sock_diag.h, and which of them counts drops. */
