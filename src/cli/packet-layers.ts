@@ -12,9 +12,10 @@ import { u16, u32 } from '../wire/octets.js';
 import { type CapturedPacket, EtherType } from '../wire/pcap.js';
 import { type DhcpFields, dhcpLayer, dhcpWords } from './dhcp-layer.js';
 import { type DiscoveryFields, discoveryFields, discoveryWords } from './discovery-layer.js';
+import { type TeredoFields, teredoPart, teredoWords } from './teredo-layer.js';
 
 /** One header; keys stay as they are, they are read by programs. */
-export interface Layer extends DiscoveryFields, DhcpFields {
+export interface Layer extends DiscoveryFields, DhcpFields, TeredoFields {
   readonly protocol: string;
   /** Addresses; of an IPv6 one that carries an IPv4 endpoint, that too. */
   readonly source?: string;
@@ -99,6 +100,7 @@ function layerText(layer: Layer): string {
     ...(mtu === undefined ? [] : [`mtu ${mtu}`]),
     ...discoveryWords(layer),
     ...dhcpWords(layer),
+    ...teredoWords(layer),
     ...(fragmentOffset === undefined ? [] : [`fragment at ${fragmentOffset}`]),
     ...(layer.malformed === true ? ['malformed'] : []),
     ...(layer.about === undefined ? [] : [`about [${layersText(layer.about)}]`]),
@@ -137,7 +139,14 @@ class LayerReader {
     const upper = off + headerLen4(b, off);
     const upperEnd = whole ? off + totalLen4(b, off) : end;
     const dhcp = dhcpLayer(b, off, upperEnd);
-    return [layer, ...this.#upper(off, upper, upperEnd, protocol4(b, off), depth - 1), ...(dhcp === null ? [] : [dhcp])];
+    const teredo = depth > 1 ? teredoPart(b, off, upperEnd) : null;
+    return [
+      layer,
+      ...this.#upper(off, upper, upperEnd, protocol4(b, off), depth - 1),
+      ...(dhcp === null ? [] : [dhcp]),
+      ...(teredo === null ? [] : [teredo.layer]),
+      ...(teredo?.packet ? this.ipv6(teredo.packet.off, teredo.packet.end, depth - 1) : []),
+    ];
   }
 
   ipv6(off: number, end: number, depth: number): Layer[] {

@@ -145,7 +145,8 @@ test('what routers advertise and what a DHCPv4 server leases is what tshark read
     expect([name, ours.filter((value) => value !== undefined).map(String)]).toEqual([name, read]);
     compared.push(name);
   }
-  expect(compared).toEqual(['router advertisement', 'ACK']);
+  // Six of Teredo servers, one of an ISATAP router.
+  expect(compared).toEqual([...Array(7).fill('router advertisement'), 'ACK']);
 });
 
 test('a DHCPv4 message is told in a line, with the 6rd option as a customer edge takes it', async () => {
