@@ -1,210 +1,35 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Drop } from '../../src/core/drop.js';
-import { makeBatch } from '../../src/core/frame.js';
-import type { Random } from '../../src/core/random.js';
 import { Verdict } from '../../src/core/verdict.js';
-import { TEREDO_PREFIX } from '../../src/mapping/teredo.js';
-import { OwnAddresses } from '../../src/policy/own-addresses.js';
-import { EndpointPolicy } from '../../src/policy/special-addresses.js';
-import { Outer, type Qualification, TransmitTo } from '../../src/role/role.js';
-import type { TeredoNode, TeredoServers } from '../../src/role/teredo-node.js';
-import { ANSWER_TIMEOUT, MAX_REST, MAX_SOLICITATIONS, MAX_UNASKED, MIN_REST, TeredoQualifier } from '../../src/role/teredo-qualifier.js';
-import { formatIpv4, formatIpv6, parseIpv4, parsePrefix4 } from '../../src/wire/address.js';
+import type { TeredoServers } from '../../src/role/teredo-node.js';
+import { ANSWER_TIMEOUT, MAX_REST, MAX_SOLICITATIONS, MAX_UNASKED, MIN_REST } from '../../src/role/teredo-qualifier.js';
+import { formatIpv4 } from '../../src/wire/address.js';
 import { seeded } from '../chance.js';
-import { hmac, KEY, NONCE, payloadOf } from '../wire/teredo-frames.js';
-import { hex, toHex, vectors } from '../wire/vectors.js';
-import { type Answer, answerTo, type Key, readQuestion, writeAnswer } from './teredo-fake-server.js';
-
-const addr = (text: string): number => parseIpv4(text) ?? 0;
-const serverAt = (primary: string, secondary: string): TeredoServers => ({ primary: addr(primary), secondary: addr(secondary) });
-
-const PRIMARY = '65.54.227.120';
-const SECONDARY = '65.54.227.121';
-const SERVER = serverAt(PRIMARY, SECONDARY);
-const OTHER = serverAt('203.0.113.120', '203.0.113.121');
-const THIRD = serverAt('198.51.100.118', '198.51.100.119');
-const LOCAL = { addr: addr('192.168.1.10'), port: 40000 };
-const MAPPED = '192.0.2.45:40000';
-const SECRET: Key = { identifier: toHex(new TextEncoder().encode(vectors.teredo_hmac.client_id_ascii)), secret: toHex(KEY) };
-const KEYS = [{ identifier: hex(SECRET.identifier), secret: KEY }];
-const REFRESH = 30_000;
-
-/** Chance whose nonces are that of the vectors. */
-const chance: Random = (into) => {
-  if (into.length === NONCE.length / 2) into.set(hex(NONCE));
-  else seeded(4380)(into);
-};
-
-interface Setup {
-  readonly servers?: readonly TeredoServers[];
-  readonly keys?: typeof KEYS;
-  readonly local?: { readonly addr: number; readonly port: number } | null;
-  readonly random?: Random;
-  readonly before?: Qualification | null;
-  readonly now?: number;
-}
-
-/** What was sent, when and where to. */
-interface Sent {
-  readonly at: number;
-  readonly to: string;
-  readonly payload: string;
-}
-
-/** What a server does about a solicitation: an answer, or nothing. */
-type Network = (sent: Sent, answer: (origin: string, change?: Partial<Answer>) => Answer) => Answer | null;
-
-const SILENCE: Network = () => null;
-/** All servers see the client at one endpoint. */
-const sees =
-  (origin: string): Network =>
-  (_, answer) =>
-    answer(origin);
-
-/** A qualifier with a clock and a network that answers within `roundTrip`. */
-class Bench {
-  readonly qualifier: TeredoQualifier;
-  readonly sent: Sent[] = [];
-  readonly verdicts: number[] = [];
-  readonly key: Key | null;
-  readonly roundTrip = 10;
-  readonly #out = makeBatch(1, 512)[0];
-  readonly #servers: readonly TeredoServers[];
-  now: number;
-
-  constructor(setup: Setup = {}) {
-    const { servers = [SERVER], keys = [], local = LOCAL, random = seeded(4380), before = null, now = 0 } = setup;
-    this.now = now;
-    this.#servers = servers;
-    this.key = keys.length === 0 ? null : SECRET;
-    const node: TeredoNode = {
-      local: local === null ? [] : [local.addr | 0],
-      ports: local === null ? [] : [local.port],
-      prefix: TEREDO_PREFIX,
-      own: new OwnAddresses(local === null ? [] : [local.addr]),
-      endpoints: new EndpointPolicy(['192.0.2.0/24', '203.0.113.0/24', '198.51.100.0/24'].map((text) => prefix(text))),
-      identity: null,
-      mtu: 1280,
-      hmac,
-      random,
-    };
-    this.qualifier = new TeredoQualifier({ node, servers, keys, refreshInterval: REFRESH, before }, now);
-  }
-
-  /** Takes what is to be sent, now. */
-  drain(): Sent[] {
-    const sent: Sent[] = [];
-    const out = this.#out;
-    out.b.fill(0xa5);
-    for (let i = 0; this.qualifier.poll(out, this.now) !== TransmitTo.nowhere; i++) {
-      expect(i).toBe(0);
-      expect([out.remote.port, out.socket]).toEqual([3544, 0]);
-      expect(this.qualifier.isFromServer(Object.assign(new Outer(), { remote: out.remote }))).toBe(true);
-      sent.push({ at: this.now, to: formatIpv4(out.remote.addr), payload: toHex(out.b.slice(out.off, out.end)) });
-    }
-    this.sent.push(...sent);
-    return sent;
-  }
-
-  /** The right answer to what was sent, by the server that has the address. */
-  answer({ payload, to }: Sent, origin: string, change: Partial<Answer> = {}): Answer {
-    const server = this.#servers.find(({ primary, secondary }) => primary === addr(to) || secondary === addr(to));
-    return { ...answerTo(readQuestion(payload, this.key), formatIpv4(server?.primary ?? 0), origin, this.key), ...change };
-  }
-
-  /** An answer arrives. */
-  receive(answer: Answer, from: string, port = 3544): number {
-    const { payload, packet } = writeAnswer(answer);
-    return this.receivePayload(payload, packet, from, port);
-  }
-
-  receivePayload(payload: Uint8Array, packet: number, from: string, port = 3544): number {
-    const b = new Uint8Array(400).fill(0xa5);
-    b.set(payload, 7);
-    const outer = new Outer();
-    outer.remote.addr = addr(from);
-    outer.remote.port = port;
-    outer.payload = 7;
-    outer.payloadEnd = 7 + payload.length;
-    const verdict = this.qualifier.take(b, 7 + packet, outer, this.now);
-    this.verdicts.push(verdict);
-    return verdict;
-  }
-
-  /** Lets time pass. */
-  run(until: number, network: Network): this {
-    const { qualifier } = this;
-    let arrivals: { at: number; answer: Answer; from: string }[] = [];
-    for (let i = 0; ; i++) {
-      expect(i).toBeLessThan(2_000);
-      for (const sent of this.drain()) {
-        const answer = network(sent, (origin, change) => this.answer(sent, origin, change));
-        if (answer !== null) arrivals.push({ at: this.now + this.roundTrip, answer, from: sent.to });
-      }
-      const next = Math.min(qualifier.nextTimeout(), ...arrivals.map(({ at }) => at));
-      if (next > until) break;
-      this.now = Math.max(this.now, next);
-      for (const { answer, from } of arrivals.filter(({ at }) => at <= this.now)) this.receive(answer, from);
-      arrivals = arrivals.filter(({ at }) => at > this.now);
-      qualifier.handleTimeout(this.now);
-    }
-    this.now = until;
-    return this;
-  }
-
-  /** When which address was solicited. */
-  get timeline(): (readonly [number, string])[] {
-    return this.sent.map(({ at, to }) => [at, to] as const);
-  }
-
-  get address(): string {
-    return formatIpv6(this.qualifier.address);
-  }
-}
-
-function prefix(text: string) {
-  const parsed = parsePrefix4(text);
-  if (parsed === null) throw new Error(text);
-  return parsed;
-}
-
-/** A client that was qualified at once, and has asked nothing since. */
-function qualified(setup: Setup = {}, network = sees(MAPPED)): Bench {
-  const bench = new Bench(setup);
-  bench.run(bench.now + 2 * bench.roundTrip, network);
-  expect(bench.qualifier.isQualified).toBe(true);
-  bench.sent.length = 0;
-  return bench;
-}
+import { payloadOf } from '../wire/teredo-frames.js';
+import { toHex } from '../wire/vectors.js';
+import {
+  addr,
+  Bench,
+  chance,
+  KEYS,
+  LOCAL,
+  MAPPED,
+  type Network,
+  OTHER,
+  PRIMARY,
+  qualified,
+  REFRESH,
+  SECONDARY,
+  SERVER,
+  SILENCE,
+  sees,
+  serverAt,
+  THIRD,
+} from './teredo-bench.js';
+import { type Answer, readQuestion } from './teredo-fake-server.js';
 
 /** The flags as RFC 5991 section 3.1 lets them be. */
 const withoutFlags = (address: Uint8Array | null) => (address === null ? null : toHex(address).replace(/^(.{16}).{4}/, '$1....'));
-
-describe('what is asked', () => {
-  test('TRDO-CL-05, 06, 21: the first question is frame 2 of the capture, octet by octet, at once, from port 0 of the tunnel', () => {
-    const bench = new Bench({ random: chance });
-    expect(bench.drain()).toEqual([{ at: 0, to: PRIMARY, payload: toHex(payloadOf('teredo_rs_auth_nonce')) }]);
-  });
-
-  test('TRDO-CL-02, 23, 24: with a key it is frame 4', () => {
-    const bench = new Bench({ random: chance, keys: KEYS });
-    expect(bench.drain().map(({ payload }) => payload)).toEqual([toHex(payloadOf('teredo_rs_auth_hmac'))]);
-  });
-
-  test('TRDO-CL-03: its source carries the service port, whichever that is', () => {
-    const bench = new Bench({ local: { addr: LOCAL.addr, port: 0x1234 } });
-    expect(readQuestion(bench.drain()[0].payload, null).source).toBe('fe800000000000000000edcb3f57fef5');
-    expect(bench.qualifier.state.localPort).toBe(0x1234);
-  });
-
-  test('TRDO-CL-20: every question has a nonce of its own', () => {
-    const bench = new Bench().run(600_000, SILENCE);
-    const nonces = bench.sent.map(({ payload }) => readQuestion(payload, null).nonce);
-    expect(nonces.length).toBeGreaterThan(10);
-    expect(new Set(nonces).size).toBe(nonces.length);
-  });
-});
 
 describe('timelines', () => {
   test('TRDO-CL-06, 07, 08: the primary is asked at 0, 4 and 8 s and never with the cone flag; at 12 s the client is off-line', () => {
@@ -367,150 +192,6 @@ describe('what the address is made of', () => {
   });
 });
 
-describe('what is no answer', () => {
-  const PREFIX = '200100004136e378';
-  const refused: [row: string, change: Partial<Answer>, reason: number][] = [
-    ['TRDO-CL-09: no origin', { origin: null }, Drop.malformed_teredo],
-    ['an origin without port', { origin: '192.0.2.45:0' }, Drop.malformed_teredo],
-    ['an origin in a private network', { origin: '10.0.0.1:4000' }, Drop.special_ipv4],
-    ['TRDO-CL-09: no prefix', { prefixes: [] }, Drop.malformed_nd],
-    ['TRDO-CL-09: two prefixes', { prefixes: Array(2).fill([PREFIX, '40']) }, Drop.malformed_nd],
-    ['TRDO-CL-09: to another link-local address', { destination: 'fe80000000000000000063bf3f57fef6' }, Drop.destination_mismatch],
-    ['TRDO-CL-09: to all nodes', { destination: 'ff020000000000000000000000000001' }, Drop.destination_mismatch],
-    ["TRDO-CL-10: another server's prefix", { prefixes: [['200100004136e379', '40']] }, Drop.foreign_server],
-    ['TRDO-CL-10: another prefix', { prefixes: [['3ffe831f4136e378', '40']] }, Drop.foreign_server],
-    ['TRDO-CL-10: another length of it', { prefixes: [[PREFIX, '20']] }, Drop.foreign_server],
-    ['TRDO-CL-11: from a global address', { source: '20010db8000000000000000000000001' }, Drop.malformed_nd],
-    ['TRDO-CL-11: hop limit 254', { hopLimit: 'fe' }, Drop.malformed_nd],
-    ['TRDO-CL-11: code 1', { code: '01' }, Drop.malformed_nd],
-    ['TRDO-CL-11: a wrong checksum', { skew: 1 }, Drop.malformed_nd],
-    ['TRDO-CL-20: another nonce', { nonce: 'fedcba9876543210' }, Drop.nonce_mismatch],
-    ['TRDO-CL-25: no authentication', { nonce: null }, Drop.unauthenticated],
-  ];
-
-  test.each(refused)('%s', (_, change, reason) => {
-    for (const [phase, origins] of [
-      [PRIMARY, []],
-      [SECONDARY, [MAPPED]],
-    ] as const) {
-      const bench = new Bench();
-      for (const origin of origins) bench.receive(bench.answer(bench.drain()[0], origin), PRIMARY);
-      const [sent] = bench.drain();
-      expect(sent.to).toBe(phase);
-      const { state } = bench.qualifier;
-      expect(bench.receive(bench.answer(sent, MAPPED, change), phase)).toBe(reason);
-      expect(bench.qualifier.state).toBe(state);
-      // The question stands.
-      expect(bench.receive(bench.answer(sent, MAPPED), phase)).toBe(Verdict.consumed);
-    }
-  });
-
-  test('a server of which nothing else came is off-line with the reason', () => {
-    const bench = new Bench().run(12_000, (_, answer) => answer('10.0.0.1:4000'));
-    expect(bench.qualifier.state).toMatchObject({
-      state: 'off-line',
-      failure: `server ${PRIMARY} gave answers that were refused: special_ipv4`,
-    });
-  });
-
-  test('the primary address answers for itself only, and from port 3544', () => {
-    const bench = new Bench();
-    const [sent] = bench.drain();
-    const answer = bench.answer(sent, MAPPED);
-    for (const from of [SECONDARY, '203.0.113.1']) expect(bench.receive(answer, from)).toBe(Drop.foreign_server);
-    expect(bench.receive(answer, PRIMARY, 3545)).toBe(Drop.foreign_server);
-    expect(bench.receive(answer, PRIMARY)).toBe(Verdict.consumed);
-    expect(bench.receive(answer, PRIMARY)).toBe(Drop.foreign_server);
-    expect(bench.drain().map(({ to }) => to)).toEqual([SECONDARY]);
-    expect(bench.receive(answer, SECONDARY)).toBe(Drop.nonce_mismatch);
-  });
-
-  test('an answer to the question before, or a second one, is none', () => {
-    const bench = new Bench();
-    const [first] = bench.drain();
-    bench.now = ANSWER_TIMEOUT;
-    bench.qualifier.handleTimeout(bench.now);
-    expect(bench.receive(bench.answer(first, MAPPED), PRIMARY)).toBe(Drop.nonce_mismatch);
-    const { qualifier, sent } = bench.run(5_000, sees(MAPPED));
-    const { state } = qualifier;
-    expect(bench.receive(bench.answer(sent[sent.length - 1], '192.0.2.45:1'), SECONDARY)).toBe(Drop.nonce_mismatch);
-    expect(qualifier.state).toBe(state);
-  });
-
-  test('one that is cut at any octet, or answers a client that is off-line', () => {
-    const bench = new Bench();
-    const { payload, packet } = writeAnswer(bench.answer(bench.drain()[0], MAPPED));
-    for (let len = 0; len < payload.length; len++)
-      expect([Drop.truncated, Drop.malformed_teredo]).toContain(bench.receivePayload(payload.slice(0, len), packet, PRIMARY));
-    bench.run(12_000, SILENCE);
-    expect(bench.receivePayload(payload, packet, PRIMARY)).toBe(Drop.nonce_mismatch);
-    expect(bench.qualifier.state.state).toBe('off-line');
-  });
-
-  test('RFC 6980: nothing that is behind an extension header', () => {
-    const bench = new Bench();
-    const answer = bench.answer(bench.drain()[0], MAPPED);
-    const { payload, packet } = writeAnswer(answer);
-    const b = Uint8Array.of(...payload.slice(0, packet + 40), 58, 0, 1, 4, 0, 0, 0, 0, ...payload.slice(packet + 40));
-    b[packet + 6] = 60;
-    b[packet + 5] += 8;
-    expect(bench.receivePayload(b, packet, PRIMARY)).toBe(Drop.malformed_nd);
-  });
-});
-
-describe('with a key', () => {
-  test('TRDO-CL-23, 25: frame 7 is taken; frame 5, without authentication, and frame 6, with a nonce only, are not', () => {
-    const bench = new Bench({ random: chance, keys: KEYS });
-    bench.drain();
-    expect(bench.receivePayload(payloadOf('teredo_ra_origin'), 8, PRIMARY)).toBe(Drop.unauthenticated);
-    expect(bench.receivePayload(payloadOf('teredo_ra_auth_origin'), 21, PRIMARY)).toBe(Drop.unauthenticated);
-    expect(bench.receivePayload(payloadOf('teredo_ra_auth_hmac_origin'), 49, PRIMARY)).toBe(Verdict.consumed);
-    expect(bench.qualifier.state.mapped).toEqual({ addr: addr('192.0.2.45'), port: 40000 });
-  });
-
-  test('TRDO-CL-23: no octet that is signed can be another one', () => {
-    const bench = new Bench({ random: chance, keys: KEYS });
-    bench.drain();
-    const payload = payloadOf('teredo_ra_auth_hmac_origin');
-    for (let i = 12; i < payload.length; i++) {
-      const forged = payload.slice();
-      forged[i] ^= 1;
-      const verdict = bench.receivePayload(forged, 49, PRIMARY);
-      expect([Drop.unauthenticated, Drop.malformed_teredo, Drop.truncated], `octet ${i}`).toContain(verdict);
-    }
-  });
-
-  test('TRDO-CL-24: the identifier, which is not signed, has to be the own one', () => {
-    const bench = new Bench({ random: chance, keys: KEYS });
-    bench.drain();
-    const forged = payloadOf('teredo_ra_auth_hmac_origin').slice();
-    forged[4] ^= 1;
-    expect(bench.receivePayload(forged, 49, PRIMARY)).toBe(Drop.unauthenticated);
-  });
-
-  test('TRDO-CL-22: frame 8, that a new key is needed, ends it with this server, and says so', () => {
-    const bench = new Bench({ random: chance, keys: KEYS });
-    bench.drain();
-    expect(bench.receivePayload(payloadOf('teredo_ra_auth_hmac_conf1'), 49, PRIMARY)).toBe(Verdict.consumed);
-    expect(bench.drain()).toEqual([]);
-    expect(bench.qualifier.state).toMatchObject({ state: 'off-line', failure: `server ${PRIMARY} does not take the key (any more)` });
-  });
-
-  test('TRDO-CL-22: without a signature nobody can say that', () => {
-    const bench = new Bench({ random: chance, keys: KEYS });
-    const [sent] = bench.drain();
-    expect(bench.receive(bench.answer(sent, MAPPED, { key: null, confirmation: '01' }), PRIMARY)).toBe(Drop.unauthenticated);
-    expect(bench.qualifier.state.state).toBe('qualifying');
-  });
-
-  test('secure qualification and maintenance come to the same as without', () => {
-    const bench = qualified({ keys: KEYS }).run(300_000, sees(MAPPED));
-    expect(bench.qualifier.state).toMatchObject({ state: 'qualified', failure: null });
-    expect(bench.sent.length).toBeGreaterThanOrEqual(9);
-    expect(new Set(bench.verdicts)).toEqual(new Set([Verdict.consumed]));
-  });
-});
-
 describe('servers', () => {
   const only =
     (server: TeredoServers): Network =>
@@ -586,7 +267,7 @@ describe('servers', () => {
 const fate = fc.record({
   lost: fc.boolean(),
   copies: fc.integer({ min: 1, max: 3 }),
-  delay: fc.nat(9_000),
+  delay: fc.oneof(fc.nat(300), fc.nat(9_000)),
   port: fc.constantFrom(40000, 40000, 40001),
 });
 
@@ -622,7 +303,7 @@ test('whatever is lost, doubled or late: an address is what the server said last
         last = state;
       };
       look();
-      for (let i = 0; bench.now < 900_000; i++) {
+      for (let i = 0; bench.now < 240_000; i++) {
         expect(i).toBeLessThan(5_000);
         bench.now = Math.max(bench.now, Math.min(qualifier.nextTimeout(), ...inFlight.map(({ at }) => at)));
         for (const arrival of inFlight.splice(0)) {
@@ -640,21 +321,6 @@ test('whatever is lost, doubled or late: an address is what the server said last
       for (const { at, to } of bench.sent) times.set(to, [...(times.get(to) ?? []), at]);
       for (const at of times.values()) for (let i = 4; i < at.length; i++) expect(at[i] - at[i - 4]).toBeGreaterThanOrEqual(ANSWER_TIMEOUT);
     }),
-    { numRuns: 300, seed: 4380 },
-  );
-});
-
-test('no octets make it fail: whatever a server sends, the client goes on', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 160 }), fc.nat(160), fc.nat(), (noise, at, seed) => {
-      const bench = new Bench({ random: seeded(seed) });
-      const { payload, packet } = writeAnswer(bench.answer(bench.drain()[0], MAPPED));
-      payload.set(noise.slice(0, Math.max(0, payload.length - at)), Math.min(at, payload.length));
-      const verdict = bench.receivePayload(payload, packet, PRIMARY);
-      expect(verdict === Verdict.consumed || verdict < Verdict.forward).toBe(true);
-      bench.run(100_000, sees(MAPPED));
-      expect(bench.qualifier.isQualified).toBe(true);
-    }),
-    { numRuns: 300, seed: 4380 },
+    { numRuns: 150, seed: 4380 },
   );
 });
