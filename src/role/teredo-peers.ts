@@ -13,13 +13,13 @@
 import type { Millis } from '../core/clock.js';
 import type { Random } from '../core/random.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
-import { copy, i32 } from '../wire/octets.js';
+import { copy, same } from '../wire/octets.js';
 import { HalfSipHash } from './half-sip-hash.js';
 
 /** Flag: what comes from its endpoint is from it. */
 export const PEER_TRUSTED = 0x01;
 /** Flag: its role is asking it, and holds packets or timers for it: it is not driven out. A role has few of these, and soon ends it. The other six bits are the role's. */
-export const PEER_ASKED = 0x02;
+export const PEER_ASKED = 0x04;
 
 /** A peer that was not heard for so long is asked again, RFC 4380 section 5.2.4. */
 export const SILENCE: Millis = 30_000;
@@ -35,6 +35,8 @@ const FIRST_PLACES = 256;
 /** Places that are looked at for one to give way. */
 const STEPS = 64;
 const NOBODY = -1;
+/** Bits of a slot that say which peer; the others spare a look at the addresses of most that are not meant. */
+const PEER_BITS = 0xffffff;
 
 /** See the head of the file. */
 export class TeredoPeers {
@@ -47,7 +49,7 @@ export class TeredoPeers {
   #free = NOBODY;
   /** The place that is looked at next for one to give way. */
   #hand = 0;
-  /** By hash: 1 + the peer, or 0. At least half of it is 0; who finds its slot taken goes to the next. */
+  /** By hash: 1 + the peer, and above `PEER_BITS` the same bits of its hash; or 0. At least half of it is 0; who finds its slot taken goes to the next. */
   #slots = new Int32Array();
   #octets = new Uint8Array();
   #remoteBits = new Int32Array();
@@ -59,7 +61,7 @@ export class TeredoPeers {
   /** When the last `MAX_BUBBLES` bubbles went, the oldest first. */
   #bubbles = new Float64Array();
 
-  /** `capacity`: most peers, at least 1. */
+  /** `capacity`: most peers, 1 to 2^24 - 1. */
   constructor(capacity: number, random: Random) {
     this.capacity = capacity;
     this.#hash = new HalfSipHash(random);
@@ -113,18 +115,19 @@ export class TeredoPeers {
 
   /** The peer with the address at `b[off..)`; -1: there is none. */
   find(b: Uint8Array, off: number): number {
-    return this.#slots[this.#slotOf(b, off)] - 1;
+    return (this.#slots[this.#slotOf(b, off, this.#hash.of(b, off))] & PEER_BITS) - 1;
   }
 
   /** The same, made if there is none: not trusted, nothing heard or sent for `SILENCE` (RFC 4380 section 5.2.3). -1: there is no place. */
   take(b: Uint8Array, off: number, now: Millis): number {
-    const known = this.find(b, off);
-    if (known !== NOBODY) return known;
+    const hash = this.#hash.of(b, off);
+    const known = this.#slots[this.#slotOf(b, off, hash)];
+    if (known !== 0) return (known & PEER_BITS) - 1;
     const peer = this.#place(now);
     if (peer === NOBODY) return NOBODY;
     this.#count++;
     copy(b, off, this.#octets, peer * ADDRESS_LEN, ADDRESS_LEN);
-    this.#slots[this.#slotOf(b, off)] = peer + 1;
+    this.#slots[this.#slotOf(b, off, hash)] = (hash & ~PEER_BITS) | (peer + 1);
     this.#remoteBits[peer] = this.#remotePort[peer] = this.#socket[peer] = this.#flags[peer] = 0;
     this.#lastReceived[peer] = this.#lastSent[peer] = now - SILENCE;
     for (let i = 0; i < MAX_BUBBLES; i++) this.#bubbles[peer * MAX_BUBBLES + i] = Number.NEGATIVE_INFINITY;
@@ -186,20 +189,17 @@ export class TeredoPeers {
     return NOBODY;
   }
 
-  /** The slot of the address at `b[off..)`, or the empty one where it would be. */
-  #slotOf(b: Uint8Array, off: number): number {
+  /** The slot of the address at `b[off..)` with that hash, or the empty one where it would be. */
+  #slotOf(b: Uint8Array, off: number, hash: number): number {
     const slots = this.#slots;
     const octets = this.#octets;
     const mask = slots.length - 1;
-    const w0 = i32(b, off);
-    const w1 = i32(b, off + 4);
-    const w2 = i32(b, off + 8);
-    const w3 = i32(b, off + 12);
-    let slot = this.#hash.of(b, off) & mask;
+    let slot = hash & mask;
     for (;;) {
-      const at = (slots[slot] - 1) * ADDRESS_LEN;
-      if (at < 0) return slot;
-      if (i32(octets, at + 12) === w3 && i32(octets, at + 8) === w2 && i32(octets, at + 4) === w1 && i32(octets, at) === w0) return slot;
+      const taken = slots[slot];
+      if (taken === 0) return slot;
+      const isAlike = ((taken ^ hash) & ~PEER_BITS) === 0;
+      if (isAlike && same(octets, ((taken & PEER_BITS) - 1) * ADDRESS_LEN, b, off, ADDRESS_LEN)) return slot;
       slot = (slot + 1) & mask;
     }
   }
@@ -208,9 +208,10 @@ export class TeredoPeers {
   #unlink(peer: number): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let hole = this.#slotOf(this.#octets, peer * ADDRESS_LEN);
+    const at = peer * ADDRESS_LEN;
+    let hole = this.#slotOf(this.#octets, at, this.#hash.of(this.#octets, at));
     for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#hash.of(this.#octets, (slots[slot] - 1) * ADDRESS_LEN) & mask;
+      const home = this.#hash.of(this.#octets, ((slots[slot] & PEER_BITS) - 1) * ADDRESS_LEN) & mask;
       // Between hole and slot, going round: it stands where it belongs.
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
       slots[hole] = slots[slot];
@@ -233,7 +234,9 @@ export class TeredoPeers {
     const known = this.#slots;
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * places)));
     for (let i = 0; i < known.length; i++) {
-      if (known[i] !== 0) this.#slots[this.#slotOf(this.#octets, (known[i] - 1) * ADDRESS_LEN)] = known[i];
+      if (known[i] === 0) continue;
+      const at = ((known[i] & PEER_BITS) - 1) * ADDRESS_LEN;
+      this.#slots[this.#slotOf(this.#octets, at, this.#hash.of(this.#octets, at))] = known[i];
     }
   }
 }
