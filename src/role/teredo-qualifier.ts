@@ -8,7 +8,7 @@
  *
  * Each address of a server is solicited up to three times, 4 s apart. A client that maintains its mapping stays qualified
  * meanwhile; when the server sees it elsewhere, it has the new address at once, and asks the secondary again what NAT it
- * is behind. Servers that answered are preferred to those that were never asked, and these to those that did not answer.
+ * is behind. Servers are kept in the order in which they are asked: to the front comes who answered, to the end who did not.
  *
  * Whoever answers has to know the nonce of the last solicitation, and the key if there is one.
  */
@@ -65,8 +65,6 @@ export interface QualifierOptions {
 interface Server {
   readonly primary: Endpoint;
   readonly secondary: Endpoint;
-  /** How often it has failed since it last qualified the client; 0: never asked; -1: it has not failed. */
-  failures: number;
 }
 
 /** See the head of the file. */
@@ -74,7 +72,8 @@ export class TeredoQualifier {
   /** The Teredo address, sixteen octets, changed in place; zeros while there is none. */
   readonly address = new Uint8Array(ADDRESS_LEN);
   readonly #node: TeredoNode;
-  readonly #servers: readonly Server[];
+  /** The best one first. */
+  #servers: readonly Server[];
   readonly #refreshInterval: Millis;
   #state: Qualification;
   #isQualified = false;
@@ -111,12 +110,10 @@ export class TeredoQualifier {
     this.#solicitation = new TeredoSolicitation(node, keys[0] ?? null);
     this.#refreshInterval = options.refreshInterval;
     this.#servers = servers
-      .map(({ primary, secondary }) => ({
-        primary: endpointOf(primary),
-        secondary: endpointOf(secondary),
-        failures: primary === before?.server ? -1 : 0,
-      }))
+      .map(({ primary, secondary }) => ({ primary: endpointOf(primary), secondary: endpointOf(secondary) }))
       .filter(({ primary, secondary }) => !node.endpoints.refuses(primary) && !node.endpoints.refuses(secondary));
+    const good = this.#servers.find(({ primary }) => primary.addr === before?.server);
+    if (good !== undefined) this.#servers = [good, ...this.#others(good)];
     if (before?.address?.length === ADDRESS_LEN) this.#last.set(before.address);
     this.#state = this.#snapshot();
     this.restart(now);
@@ -214,7 +211,7 @@ export class TeredoQualifier {
     const isSame = equals(this.#solicitation.origin, this.#mapped);
     const isOutside = equals(this.#mapped, this.#local);
     this.#nat = !isSame ? 'symmetric' : isOutside ? 'none' : 'cone or restricted';
-    server.failures = -1;
+    this.#servers = [server, ...this.#others(server)];
     this.#rests = 0;
     this.#isQualified = true;
     this.#makeAddress(server);
@@ -258,10 +255,14 @@ export class TeredoQualifier {
     this.#next = now + ANSWER_TIMEOUT;
   }
 
+  #others(server: Server): Server[] {
+    return this.#servers.filter((other) => other !== server);
+  }
+
   /** All servers are there to be asked, the best one first. */
   #beginRound(now: Millis): void {
     const isUp = this.#node.local.length > 0;
-    this.#round = isUp ? this.#servers.toSorted((a, b) => a.failures - b.failures) : [];
+    this.#round = isUp ? [...this.#servers] : [];
     if (!isUp) this.#failure = 'the tunnel has no IPv4 address';
     else if (this.#servers.length === 0) this.#failure = 'no server is configured that has two global IPv4 addresses';
     this.#askNext(now);
@@ -289,7 +290,7 @@ export class TeredoQualifier {
   #fail(why: string, now: Millis): void {
     const server = this.#server;
     if (server === null) return;
-    server.failures = Math.max(server.failures, 0) + 1;
+    this.#servers = [...this.#others(server), server];
     this.#failure = `server ${formatIpv4(server.primary.addr)} ${why}`;
     const wasQualified = this.#isQualified;
     this.#disqualify();

@@ -230,6 +230,22 @@ describe('servers', () => {
     expect(bench.drain().map(({ to }) => to)).toEqual(['198.51.100.118']);
   });
 
+  test('of those that have failed the one that did so longest ago is asked first', () => {
+    const bench = qualified({ servers: [SERVER, OTHER] });
+    for (const server of [OTHER, SERVER, OTHER, SERVER]) {
+      const before = bench.sent.length;
+      bench.run(bench.qualifier.nextTimeout() + 11_999, SILENCE).run(bench.now + 100, sees(MAPPED));
+      expect(
+        bench.sent
+          .slice(before)
+          .map(({ to }) => addr(to))
+          .at(-1),
+      ).toBe(server.secondary);
+      expect(bench.sent.length).toBe(before + 5);
+      bench.run(bench.now + 70_000, sees(MAPPED));
+    }
+  });
+
   test('one that stopped answering is asked after those that were not tried, and never given up', () => {
     const bench = qualified({ servers });
     const begun = bench.qualifier.nextTimeout();
