@@ -38,7 +38,7 @@ function parseSubnet(text: string): Subnet | null {
 
 /** Every defect in one sentence; none: the topology can be built. */
 export function defectsOf(topology: Topology): string[] {
-  const { nodes, links, paths } = topology;
+  const { nodes, links, paths, matrix } = topology;
   const names = new Set(nodes.map(({ name }) => name));
   return [
     ...(NAME.test(topology.name) ? [] : [`topology "${topology.name}": ${expectedName}`]),
@@ -50,6 +50,9 @@ export function defectsOf(topology: Topology): string[] {
       ...[from, to].filter((end) => !names.has(end)).map((end) => `path ${from} to ${to}: there is no node "${end}"`),
       ...(from === to ? [`path ${from} to ${to}: it leads nowhere`] : []),
     ]),
+    ...[...(matrix?.from ?? []), ...(matrix?.to ?? [])]
+      .filter(({ node }) => !names.has(node))
+      .map(({ node }) => `matrix: there is no node "${node}"`),
   ];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Teredo, RFC 4380: four homes, each behind another type of NAT, a server that tells clients how they look
+ * Teredo, RFC 4380: homes behind NATs of four types, two of each, a server that tells clients how they look
  * from outside and introduces them to others, and a relay that takes their packets to the IPv6 web.
  */
 import { type ConeName, NAT_KINDS } from '../core/nat.js';
@@ -36,22 +36,25 @@ role  = "relay"
 local = "203.0.113.1"
 ${POLICY}`;
 
-/** A home: the name of its PC and the type of the NAT between that and the Internet. */
-interface Home {
-  readonly name: string;
+/** Two homes behind NATs of one type, each with its own, by the names of their PCs: the first begins, the second is looked for. */
+interface Homes {
+  readonly names: readonly [first: string, second: string];
   readonly kind: ConeName;
   readonly title: Words;
 }
 
-const HOMES: readonly Home[] = [
-  { name: 'kanda', kind: 'full-cone', title: { en: 'full cone', ja: 'フルコーン' } },
-  { name: 'ebisu', kind: 'restricted-cone', title: { en: 'restricted cone', ja: '制限付きコーン' } },
-  { name: 'tabata', kind: 'port-restricted-cone', title: { en: 'port restricted cone', ja: 'ポート制限付きコーン' } },
-  { name: 'mejiro', kind: 'symmetric', title: { en: 'symmetric', ja: 'シンメトリック' } },
+const HOMES: readonly Homes[] = [
+  { names: ['kanda', 'osaki'], kind: 'full-cone', title: { en: 'full cone', ja: 'フルコーン' } },
+  { names: ['ebisu', 'gotanda'], kind: 'restricted-cone', title: { en: 'restricted cone', ja: '制限付きコーン' } },
+  { names: ['tabata', 'sugamo'], kind: 'port-restricted-cone', title: { en: 'port restricted cone', ja: 'ポート制限付きコーン' } },
+  { names: ['mejiro', 'nippori'], kind: 'symmetric', title: { en: 'symmetric', ja: 'シンメトリック' } },
 ];
+/** Every PC of `homes`. */
+const PCS = HOMES.flatMap(({ names, kind, title }) => names.map((name) => ({ name, kind, title })));
+type Pc = (typeof PCS)[number];
 
-/** The PC of the `i`-th home, and the NAT in front of it. */
-function home({ name, kind, title }: Home, i: number): TopologyNode[] {
+/** The `i`-th PC, and the NAT in front of it. */
+function home({ name, kind, title }: Pc, i: number): TopologyNode[] {
   const lan = `192.168.${i + 1}`;
   return [
     {
@@ -75,9 +78,9 @@ function home({ name, kind, title }: Home, i: number): TopologyNode[] {
   ];
 }
 
-function toWeb({ name, title }: Home): TopologyPath {
+function toWeb({ names: [from], title }: Homes): TopologyPath {
   return {
-    from: name,
+    from,
     to: 'web',
     relayed: true,
     tunnel: 'teredo',
@@ -85,16 +88,26 @@ function toWeb({ name, title }: Home): TopologyPath {
   };
 }
 
+/**
+ * Whether no two PCs meet through these NATs, RFC 6081 section 3 figure 1: one shows every peer another port, at random,
+ * and the other lets nobody in but by the port that was sent to.
+ */
+function isImpossible(one: ConeName, other: ConeName): boolean {
+  const isHidden = (kind: ConeName): boolean => NAT_KINDS[kind].ports === 'random';
+  const isStrict = (kind: ConeName): boolean => NAT_KINDS[kind].filtering === 'address-and-port-dependent';
+  return (isHidden(one) && isStrict(other)) || (isStrict(one) && isHidden(other));
+}
+
 const PICTURE = `
-  kanda --- full cone ------.              server
-  ebisu --- restricted -----|           .-- mita
-  tabata -- port restricted |-- tokyo --|
-  mejiro -- symmetric ------'           '-- shinjuku --- core6 --- web
-                                             relay
-  private IPv4                   IPv4                    IPv6
+  kanda, osaki ---- full cone ------.              server
+  ebisu, gotanda -- restricted -----|           .-- mita --.
+  tabata, sugamo -- port restricted |-- tokyo --|          |-- core6 --- web
+  mejiro, nippori - symmetric ------'           '- shinjuku'
+                                                   relay
+  private IPv4                        IPv4                   IPv6
 `;
 
-/** Four homes, a server, a relay, a web server. */
+/** Eight homes, a server, a relay, a web server. */
 export const teredoInternet: Topology = {
   name: 'teredo',
   title: {
@@ -107,7 +120,7 @@ export const teredoInternet: Topology = {
     ja: '各家庭は NAT の内側にあり、プライベート IPv4 アドレスだけで IPv6 はありません。Teredo は IPv6 を UDP で運びます。2 つのアドレスを持つサーバが NAT の外側から見たアドレスとポートを PC に知らせ、PC の IPv6 アドレスはそれを含みます。サーバは通信相手の最初のパケットも取り次ぎ、これで NAT に通り道ができます。その後のパケットは直接、相手の PC または IPv6 インターネットの手前のリレーへ届きます。',
   },
   nodes: [
-    ...HOMES.flatMap(home),
+    ...PCS.flatMap(home),
     {
       name: 'tokyo',
       title: { en: 'IPv4 router, Tokyo', ja: 'IPv4 ルータ(東京)' },
@@ -159,7 +172,7 @@ export const teredoInternet: Topology = {
     webServer,
   ],
   links: [
-    ...HOMES.map(({ name }) => ({ name: `lan-${name}` })),
+    ...PCS.map(({ name }) => ({ name: `lan-${name}` })),
     { name: 'access', delay: 2 },
     { name: 'pop-mita', delay: 1 },
     { name: 'ix-shinjuku', delay: 1 },
@@ -170,13 +183,24 @@ export const teredoInternet: Topology = {
   paths: [
     ...HOMES.map(toWeb),
     {
-      from: 'kanda',
-      to: 'tabata',
+      from: 'ebisu',
+      to: 'sugamo',
       relayed: false,
       title: {
-        en: 'PC behind a full cone NAT to one behind a port restricted cone',
-        ja: 'フルコーン NAT の内側の PC からポート制限付きコーンの内側の PC へ',
+        en: 'PC behind a restricted cone NAT to one behind a port restricted cone',
+        ja: '制限付きコーン NAT の内側の PC からポート制限付きコーンの内側の PC へ',
       },
     },
   ],
+  matrix: {
+    title: {
+      en: 'first contact: milliseconds from the first echo to its answer, introductions included',
+      ja: '初回の接続: 最初の ping から応答までのミリ秒(取り次ぎを含む)',
+    },
+    from: HOMES.map(({ names: [node], title }) => ({ node, title })),
+    to: [...HOMES.map(({ names: [, node], title }) => ({ node, title })), { node: 'web', title: { en: 'the web', ja: 'ウェブ' } }],
+    impossible: HOMES.flatMap(({ names: [from], kind }) =>
+      HOMES.filter((other) => isImpossible(kind, other.kind)).map(({ names: [, to] }) => [from, to] as const),
+    ),
+  },
 };

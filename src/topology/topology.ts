@@ -84,6 +84,23 @@ export interface TopologyPath {
   readonly tunnel?: TunnelName;
 }
 
+/** Nodes that meet for the first time, each of some with each of others, as far as what lies between lets them. */
+export interface TopologyMatrix {
+  readonly title: Words;
+  /** Who begins: the rows. */
+  readonly from: readonly MatrixEnd[];
+  /** With whom: the columns. */
+  readonly to: readonly MatrixEnd[];
+  /** Pairs of nodes that cannot reach each other: to fail is right. */
+  readonly impossible: readonly (readonly [from: string, to: string])[];
+}
+
+/** A node in a matrix, and what it stands for. */
+export interface MatrixEnd {
+  readonly node: string;
+  readonly title: Words;
+}
+
 /** A way into IPv6. */
 export type TunnelName = '6to4' | '6rd' | 'isatap' | 'teredo' | 'native';
 
@@ -98,4 +115,5 @@ export interface Topology {
   readonly nodes: readonly TopologyNode[];
   readonly links: readonly TopologyLink[];
   readonly paths: readonly TopologyPath[];
+  readonly matrix?: TopologyMatrix;
 }
