@@ -1,0 +1,136 @@
+/**
+ * What a client keeps of each peer beside the entry in the table, RFC 4380 section 5.2 and RFC 6081 sections 5.2.1,
+ * 5.4.1: nonces, ports, and how far it is with asking. Columns by the index of the entry; made once.
+ */
+import type { Millis } from '../core/clock.js';
+import type { Random } from '../core/random.js';
+import { NONCE_LEN } from '../wire/teredo.js';
+import { TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
+import { PEER_ASKED, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
+
+/** Flags of a peer's entry. */
+export const PeerFlag = {
+  /** Packets go to its endpoint: it takes them from there. */
+  trusted: PEER_TRUSTED,
+  /** It is being asked whether it is there. */
+  asked: PEER_ASKED,
+  /** Packets come from its endpoint: it has shown that it is there. Implied by `trusted`. */
+  heard: 0x04,
+  /** It was told the nonce of an indirect bubble, and has not shown it yet. */
+  told: 0x08,
+  /** It has told a nonce, to be shown to it. */
+  tells: 0x10,
+  /** It is asked by solicitations first, for it was there before: RFC 6081 section 5.7. */
+  solicited: 0x20,
+} as const;
+
+/** Peers that are asked at a time. */
+export const MAX_ASKED = 256;
+/** Index of nobody. */
+export const NOBODY = -1;
+const NONCES_LEN = 2 * TRAILER_NONCE_LEN + NONCE_LEN;
+
+/** See the head of the file. */
+export class TeredoClientPeers {
+  readonly table: TeredoPeers;
+  /** Of the indirect bubble, of the peer's last one, and of the connectivity test, of each peer: see the `...Nonce` methods. */
+  readonly nonces: Uint8Array;
+  /** The own random port that is for it: number of the socket; 0: none. */
+  readonly randomSocket: Uint8Array;
+  /** Its random port; 0: none is known. */
+  readonly randomPort: Uint16Array;
+  /** How often it was asked this time. */
+  readonly tries: Uint8Array;
+  /** When it is to be asked again, or given up. */
+  readonly due: Float64Array;
+  /** How many of its indirect bubbles were answered since it was heard, or since that time. */
+  readonly answers: Uint8Array;
+  readonly answersSince: Float64Array;
+  /** Those that are asked, in no order. */
+  readonly asked = new Int32Array(MAX_ASKED);
+  askedCount = 0;
+  /** Where in `asked` each is. */
+  readonly #place: Int32Array;
+  #next: Millis = Number.POSITIVE_INFINITY;
+
+  constructor(capacity: number, random: Random) {
+    this.table = new TeredoPeers(capacity, random);
+    this.nonces = new Uint8Array(NONCES_LEN * capacity);
+    this.randomSocket = new Uint8Array(capacity);
+    this.randomPort = new Uint16Array(capacity);
+    this.tries = new Uint8Array(capacity);
+    this.due = new Float64Array(capacity);
+    this.answers = new Uint8Array(capacity);
+    this.answersSince = new Float64Array(capacity);
+    this.#place = new Int32Array(capacity).fill(NOBODY);
+  }
+
+  /** Offset in `nonces` of the nonce that the peer was told by the last indirect bubble to it. */
+  toldNonce(peer: number): number {
+    return peer * NONCES_LEN;
+  }
+
+  /** Offset of the nonce that the peer has told. */
+  tellsNonce(peer: number): number {
+    return peer * NONCES_LEN + TRAILER_NONCE_LEN;
+  }
+
+  /** Offset of the nonce of the connectivity test. */
+  pingNonce(peer: number): number {
+    return peer * NONCES_LEN + 2 * TRAILER_NONCE_LEN;
+  }
+
+  has(peer: number, flag: number): boolean {
+    return (this.table.flags[peer] & flag) !== 0;
+  }
+
+  set(peer: number, flag: number): void {
+    this.table.flags[peer] |= flag;
+  }
+
+  clear(peer: number, flag: number): void {
+    this.table.flags[peer] &= ~flag;
+  }
+
+  /** Of an entry that is used for another peer now. */
+  reset(peer: number): void {
+    this.randomSocket[peer] = this.randomPort[peer] = this.tries[peer] = this.answers[peer] = 0;
+    this.answersSince[peer] = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The peer is to be asked at `due`; false when too many are. */
+  ask(peer: number, due: Millis): boolean {
+    if (this.#place[peer] === NOBODY) {
+      if (this.askedCount === MAX_ASKED) return false;
+      this.#place[peer] = this.askedCount;
+      this.asked[this.askedCount++] = peer;
+      this.tries[peer] = 0;
+      this.set(peer, PeerFlag.asked);
+    }
+    this.due[peer] = due;
+    this.#next = Math.min(this.#next, due);
+    return true;
+  }
+
+  /** The peer is asked no longer. */
+  endAsking(peer: number): void {
+    const place = this.#place[peer];
+    if (place === NOBODY) return;
+    const last = this.asked[--this.askedCount];
+    this.asked[place] = last;
+    this.#place[last] = place;
+    this.#place[peer] = NOBODY;
+    this.clear(peer, PeerFlag.asked | PeerFlag.solicited);
+  }
+
+  /** When the first of them is to be asked, or earlier. */
+  nextTimeout(): Millis {
+    return this.#next;
+  }
+
+  /** Looks anew who comes first. */
+  settle(): void {
+    this.#next = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.askedCount; i++) this.#next = Math.min(this.#next, this.due[this.asked[i]]);
+  }
+}

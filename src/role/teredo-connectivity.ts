@@ -1,0 +1,495 @@
+/**
+ * How a Teredo client comes to reach its peers: RFC 4380 sections 5.2.4, 5.2.6, 5.2.9, RFC 6081 sections 5.2, 5.4 to 5.7.
+ *
+ *   native host    echo requests by way of the server: the relay that brings the reply is where the host is reached
+ *   Teredo client  direct bubbles open the own NAT for the peer, indirect ones, by its server, ask it to do the same
+ *
+ * Either is tried at 0, 2, 4 and 6 s and given up at 8 s; packets wait that long. A bubble pair is one event of the limits
+ * of section 5.2.6. Answers are not counted among them, since who asks has counted: each indirect bubble is answered
+ * once, with a pair if the peer is not reached yet, and no more than four of a peer in 300 s that is not heard itself.
+ *
+ * Behind symmetric NATs a peer shows that it is the one that was asked by the nonce of the indirect bubble, and wherever
+ * it does so from, it is reached (section 5.2). Data does not go before this client's nonce was shown where the peer
+ * could not know it otherwise.
+ */
+import type { Millis } from '../core/clock.js';
+import { Drop } from '../core/drop.js';
+import { Endpoint } from '../core/endpoint.js';
+import type { Frame } from '../core/frame.js';
+import { Verdict } from '../core/verdict.js';
+import { Teredo, teredoServer } from '../mapping/teredo.js';
+import { RateLimit } from '../policy/rate-limit.js';
+import { Icmp6 } from '../wire/icmp6.js';
+import { IPV6_DST, IPV6_LEN, IPV6_SRC, NextHeader, nextHeader6, totalLen6 } from '../wire/ipv6.js';
+import { copy, same } from '../wire/octets.js';
+import { NONCE_LEN } from '../wire/teredo.js';
+import { Discovery, readAlternate, type TeredoTrailers, TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
+import { HeldPackets } from './held-packets.js';
+import { type Outer, TransmitTo } from './role.js';
+import { ECHO_HEADER_LEN, NO_DISCOVERY, PING_LEN, TeredoBubbles } from './teredo-bubbles.js';
+import { NOBODY, PeerFlag, TeredoClientPeers } from './teredo-client-peers.js';
+import { EchoStep } from './teredo-echo-test.js';
+import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
+import { BUBBLE_SPACING } from './teredo-peers.js';
+import type { TeredoQualifier } from './teredo-qualifier.js';
+import { MAX_REFRESHES, type RandomPort, RandomPorts, REFRESH_INTERVAL } from './teredo-random-ports.js';
+
+/** How often a peer is asked before it is given up, RFC 4380 section 5.2.4: first, and three repeats. */
+export const MAX_TRIES = 4;
+/** Time between two of them, and after the last one. */
+export const TRY_INTERVAL: Millis = 2_000;
+/** Of these tries, those that spare the peer's server when it was there before: RFC 6081 section 5.7.2. */
+const SOLICITATIONS = 3;
+/** How many indirect bubbles of one peer are answered in `ANSWER_PERIOD`, if it is not heard itself. */
+export const MAX_ANSWERS = 4;
+/** RFC 4380 section 5.2.6. */
+export const ANSWER_PERIOD: Millis = 300_000;
+/** Strangers who may make this client keep state, or ask somebody, in a second. Less than all can be asked by them alone. */
+export const STRANGERS = 20;
+/** Bubbles in a second that answer relays, which no state is kept of. */
+const RELAY_ANSWERS = 1_000;
+
+/** See the head of the file. */
+export class TeredoConnectivity {
+  /** Others after `forget`. */
+  peers: TeredoClientPeers;
+  readonly #node: TeredoNode;
+  readonly #servers: readonly TeredoServers[];
+  readonly #qualifier: TeredoQualifier;
+  readonly #mapping: Teredo;
+  readonly #held: HeldPackets;
+  readonly #bubbles: TeredoBubbles;
+  readonly #ports: RandomPorts;
+  readonly #strangers = new RateLimit(STRANGERS);
+  readonly #relayAnswers = new RateLimit(RELAY_ANSWERS);
+  readonly #embedded = new Endpoint();
+  readonly #server = new Endpoint();
+  readonly #alternate = new Endpoint();
+  readonly #pingNonce = new Uint8Array(NONCE_LEN);
+
+  constructor(node: TeredoNode, servers: readonly TeredoServers[], key: TeredoKey | null, maxPeers: number, qualifier: TeredoQualifier) {
+    this.#node = node;
+    this.#servers = servers;
+    this.#qualifier = qualifier;
+    this.#mapping = new Teredo(0, 0, node.prefix);
+    this.#held = new HeldPackets(node.mtu);
+    this.#ports = new RandomPorts(node, key);
+    this.#bubbles = new TeredoBubbles(node, qualifier, this.#ports);
+    this.peers = new TeredoClientPeers(maxPeers, node.random);
+  }
+
+  /** Whether the address at `b[off..)` is a Teredo one. */
+  isTeredo(b: Uint8Array, off: number): boolean {
+    return this.#mapping.has(b, off);
+  }
+
+  /** Whether the Teredo address at `b[off..)` carries the endpoint `ep`. */
+  isEmbedded(b: Uint8Array, off: number, { bits, port }: Endpoint): boolean {
+    this.#mapping.endpointOf(b, off, this.#embedded);
+    return this.#embedded.bits === bits && this.#embedded.port === port;
+  }
+
+  /** Why no packet or bubble may go to the Teredo address at `b[off..)`, RFC 4380 section 5.2.4; `Drop.none` if it may. */
+  refusal(b: Uint8Array, off: number): number {
+    const { endpoints } = this.#node;
+    this.#mapping.endpointOf(b, off, this.#embedded);
+    this.#server.addr = teredoServer(b, off);
+    const isSpecial = this.#embedded.port === 0 || endpoints.refuses(this.#embedded) || endpoints.refuses(this.#server);
+    return isSpecial ? Drop.special_ipv4 : Drop.none;
+  }
+
+  /** Keeps a copy of the packet at `b[off..)` until its destination is reached, and asks for that. `Verdict.hold` or a drop reason. */
+  hold(b: Uint8Array, off: number, now: Millis): number {
+    const len = totalLen6(b, off);
+    // What is too large to be held is too large to be sent, which is found out later.
+    if (!this.#held.takes(len)) return Drop.none;
+    const peer = this.#meet(b, off + IPV6_DST, now);
+    if (peer === NOBODY) return Drop.queue_full;
+    if (!this.peers.has(peer, PeerFlag.asked)) {
+      const verdict = this.#ask(peer, now);
+      if (verdict !== Drop.none) return verdict;
+    }
+    return this.#held.keep(peer, b, off, len) ? Verdict.hold : Drop.queue_full;
+  }
+
+  /**
+   * An indirect bubble, the inner packet at `b[off..)`, that the server has from `origin`. `Verdict.consumed` or a drop reason.
+   * RFC 4380 section 5.2.6: the answer is a direct one.
+   */
+  hearIndirect(b: Uint8Array, off: number, origin: Endpoint, trailers: TeredoTrailers, now: Millis): number {
+    if (!this.isTeredo(b, off + IPV6_SRC)) return this.#answerRelay(b, off, origin, now);
+    const refusal = this.refusal(b, off + IPV6_SRC);
+    if (refusal !== Drop.none) return refusal;
+    if (trailers.alternateCount < 0) return Drop.malformed_teredo;
+    const { peers } = this;
+    if (peers.table.find(b, off + IPV6_SRC) === NOBODY && !this.#strangers.take(now)) return Drop.rate_limit;
+    const peer = this.#meet(b, off + IPV6_SRC, now);
+    if (peer === NOBODY) return Drop.queue_full;
+    this.#learn(peer, b, trailers, now);
+    if (!this.#mayAnswer(peer, now)) return Drop.rate_limit;
+    for (let i = 0; i < trailers.alternateCount; i++) {
+      readAlternate(b, trailers.alternates, i, this.#alternate);
+      if (!this.#node.own.has(this.#alternate))
+        this.#bubbles.direct(this.peers, peer, 0, this.#alternate.bits, this.#alternate.port, NO_DISCOVERY);
+    }
+    this.#answer(peer, now);
+    return Verdict.consumed;
+  }
+
+  /** A packet from the peer has shown, by its endpoints or by a nonce, that this peer is at the remote end of `outer`. */
+  hear(peer: number, outer: Outer, isBubble: boolean, now: Millis): void {
+    const { peers } = this;
+    const { table } = peers;
+    const { bits, port } = outer.remote;
+    const isElsewhere = table.remoteBits[peer] !== bits || table.remotePort[peer] !== port || table.socket[peer] !== outer.socket;
+    const wasReached = table.isUsable(peer, now) && !isElsewhere;
+    table.remoteBits[peer] = bits;
+    table.remotePort[peer] = port;
+    table.socket[peer] = outer.socket;
+    table.lastReceived[peer] = now;
+    peers.answers[peer] = 0;
+    peers.set(peer, PeerFlag.heard);
+    // RFC 6081 section 5.4.4.5.
+    if (outer.socket === 0) this.#giveRandomPort(peer, now);
+    if (!wasReached) this.#open(peer, isBubble);
+    else if (peers.has(peer, PeerFlag.asked)) this.#settle(peer, TransmitTo.released);
+  }
+
+  /** RFC 6081 section 5.2.4.4: whether the nonce at `b[nonce..)` is the one that the peer was told. It is good for one time. */
+  takesNonce(peer: number, b: Uint8Array, nonce: number): boolean {
+    const { peers } = this;
+    if (!peers.has(peer, PeerFlag.told)) return false;
+    if (!same(b, nonce, peers.nonces, peers.toldNonce(peer), TRAILER_NONCE_LEN)) return false;
+    peers.clear(peer, PeerFlag.told);
+    return true;
+  }
+
+  /** RFC 4380 section 5.2.9: whether the packet at `b[off..end)` is the echo reply that is awaited from the peer. */
+  isPong(peer: number, b: Uint8Array, off: number, end: number): boolean {
+    const { peers } = this;
+    if (!peers.has(peer, PeerFlag.asked) || nextHeader6(b, off) !== NextHeader.icmp6 || end - off < IPV6_LEN + PING_LEN) return false;
+    const icmp = off + IPV6_LEN;
+    return b[icmp] === Icmp6.echoReply && same(b, icmp + ECHO_HEADER_LEN, peers.nonces, peers.pingNonce(peer), NONCE_LEN);
+  }
+
+  /** Something came that a peer, whose address is at `b[off..)`, may have sent: it is asked, if strangers do not make this client ask too often. */
+  ask(b: Uint8Array, off: number, now: Millis): void {
+    if (!this.#strangers.take(now)) return;
+    const peer = this.#meet(b, off, now);
+    if (peer !== NOBODY && !this.peers.has(peer, PeerFlag.asked)) this.#ask(peer, now);
+  }
+
+  /** The peer whose Teredo address is at `b[off..)`, a new one if strangers are not too many; else a negative drop reason. */
+  admit(b: Uint8Array, off: number, now: Millis): number {
+    const known = this.peers.table.find(b, off);
+    if (known !== NOBODY) return known;
+    if (!this.#strangers.take(now)) return -Drop.rate_limit;
+    const peer = this.#meet(b, off, now);
+    return peer === NOBODY ? -Drop.queue_full : peer;
+  }
+
+  /** Answers a solicitation of the peer, RFC 6081 section 5.7.4.2. */
+  advertise(peer: number, now: Millis): void {
+    if (this.#relayAnswers.take(now)) this.#bubbles.toPeer(this.peers, peer, Discovery.advertisement);
+  }
+
+  /** Takes a router advertisement that came to a random port: of its echo test. */
+  takeEcho(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const port = this.#ports.at(outer.socket);
+    const verdict = port.echoTest.take(b, off, outer);
+    if (verdict !== Drop.none) return verdict;
+    if (port.echoTest.due === Number.POSITIVE_INFINITY) this.#endEchoTest(port, port.echoTest.prediction, now);
+    return Verdict.consumed;
+  }
+
+  /** All that was known of peers was about another address of this client, and what waits has it as its source. */
+  forget(now: Millis): void {
+    this.#held.settleAll(TransmitTo.undeliverable);
+    for (const port of this.#ports.all) if (port.peer !== NOBODY) this.#ports.give(port, now);
+    this.peers = new TeredoClientPeers(this.peers.table.capacity, this.#node.random);
+  }
+
+  /** Gives up what waits. */
+  giveUp(): void {
+    this.#held.settleAll(TransmitTo.undeliverable);
+  }
+
+  handleTimeout(now: Millis): void {
+    if (now >= this.peers.nextTimeout()) this.#askAgain(now);
+    for (const port of this.#ports.all) {
+      if (now >= port.echoTest.due && port.echoTest.isOver(port.local, now)) this.#endEchoTest(port, 0, now);
+      if (now >= port.due) this.#lookAt(port, now);
+    }
+  }
+
+  nextTimeout(): Millis {
+    return Math.min(this.peers.nextTimeout(), this.#ports.nextTimeout());
+  }
+
+  /** Writes what is to be sent next: `TransmitTo.carrier`; a packet that waits no longer: `released` or `undeliverable`; or `nowhere`. */
+  poll(out: Frame): number {
+    if (this.#bubbles.poll(out)) return TransmitTo.carrier;
+    for (const port of this.#ports.all) if (this.#pollEcho(port, out)) return TransmitTo.carrier;
+    return this.#held.poll(out);
+  }
+
+  /** The entry of the address at `b[off..)`, a new one if there is none; `NOBODY` when there is no room. */
+  #meet(b: Uint8Array, off: number, now: Millis): number {
+    const { table } = this.peers;
+    const known = table.find(b, off);
+    if (known !== NOBODY) return known;
+    const peer = table.take(b, off, now);
+    if (peer === NOBODY) return NOBODY;
+    // Of whoever had the entry before.
+    this.#giveRandomPort(peer, now);
+    this.peers.reset(peer);
+    return peer;
+  }
+
+  #isTeredoPeer(peer: number): boolean {
+    const { table } = this.peers;
+    return this.#mapping.has(table.octets, table.address(peer));
+  }
+
+  /** Begins to ask a peer, as soon as the limits allow. */
+  #ask(peer: number, now: Millis): number {
+    const { peers } = this;
+    const { table } = peers;
+    const isTeredo = this.#isTeredoPeer(peer);
+    const earliest = isTeredo ? Math.max(now, table.lastSent[peer] + BUBBLE_SPACING) : now;
+    if (isTeredo && !table.mayBubble(peer, earliest)) return Drop.neighbor_unreachable;
+    if (!peers.ask(peer, earliest)) return Drop.queue_full;
+    if (!isTeredo) this.#drawPing(peer);
+    else if (peers.has(peer, PeerFlag.trusted)) peers.set(peer, PeerFlag.solicited);
+    if (earliest <= now) this.#try(peer, now);
+    return Drop.none;
+  }
+
+  #askAgain(now: Millis): void {
+    const { peers } = this;
+    // From the last one on: one that is given up is replaced by one that was looked at.
+    for (let i = peers.askedCount - 1; i >= 0; i--) if (now >= peers.due[peers.asked[i]]) this.#try(peers.asked[i], now);
+    peers.settle();
+  }
+
+  #try(peer: number, now: Millis): void {
+    const { peers } = this;
+    const isTeredo = this.#isTeredoPeer(peer);
+    if (peers.tries[peer] === MAX_TRIES || (isTeredo && !peers.table.mayBubble(peer, now))) {
+      this.#giveUp(peer, now);
+      return;
+    }
+    peers.tries[peer]++;
+    peers.ask(peer, now + TRY_INTERVAL);
+    if (!isTeredo) this.#bubbles.ping(peers, peer);
+    else this.#bubble(peer, now);
+  }
+
+  #bubble(peer: number, now: Millis): void {
+    const { peers } = this;
+    peers.table.bubbled(peer, now);
+    if (peers.has(peer, PeerFlag.solicited)) this.#solicit(peer, now);
+    else this.#pair(peer, now);
+  }
+
+  #giveUp(peer: number, now: Millis): void {
+    const { peers } = this;
+    this.#settle(peer, TransmitTo.undeliverable);
+    this.#giveRandomPort(peer, now);
+    peers.clear(peer, PeerFlag.trusted | PeerFlag.heard | PeerFlag.told);
+    // The entry of a client is kept for the limits of its bubbles.
+    if (!this.#isTeredoPeer(peer)) peers.table.remove(peer);
+  }
+
+  /** The peer is asked no longer, and what waits for it goes its way. */
+  #settle(peer: number, fate: number): void {
+    this.peers.endAsking(peer);
+    this.#held.settle(peer, fate);
+  }
+
+  #drawPing(peer: number): void {
+    const { peers } = this;
+    this.#node.random(this.#pingNonce);
+    copy(this.#pingNonce, 0, peers.nonces, peers.pingNonce(peer), NONCE_LEN);
+  }
+
+  /** RFC 6081 section 5.7.4.1: the peer that was there is asked itself; the last time its server helps. */
+  #solicit(peer: number, now: Millis): void {
+    const { peers } = this;
+    this.#bubbles.toPeer(this.peers, peer, Discovery.solicitation);
+    if (peers.tries[peer] < SOLICITATIONS) return;
+    peers.clear(peer, PeerFlag.solicited | PeerFlag.trusted | PeerFlag.heard);
+    this.#indirect(peer, now);
+  }
+
+  /** A direct bubble and an indirect one. */
+  #pair(peer: number, now: Millis): void {
+    if (this.#isPortPreserving && this.peers.randomSocket[peer] === 0) this.#takeRandomPort(peer, now);
+    this.#direct(peer);
+    this.#indirect(peer, now);
+  }
+
+  /** An indirect bubble; behind a NAT that gives ports in sequence once it is known which port the peer is to send to. */
+  #indirect(peer: number, now: Millis): void {
+    if (!this.#isSymmetric || this.#isPortPreserving || !this.#beginEchoTest(peer, now)) this.#bubbles.indirect(this.peers, peer);
+  }
+
+  /** Sends direct bubbles: to where the peer is, if that is known, else to where it may be. */
+  #direct(peer: number): void {
+    const { peers } = this;
+    if (peers.has(peer, PeerFlag.heard)) this.#bubbles.toPeer(peers, peer, NO_DISCOVERY);
+    else this.#directToEmbedded(peer);
+  }
+
+  #directToEmbedded(peer: number): void {
+    const { peers } = this;
+    this.#readEmbedded(peer);
+    const { bits, port } = this.#embedded;
+    this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
+    // A random port is opened for what the peer says, not before: its first destination is the one that can be foretold.
+    const socket = peers.randomSocket[peer];
+    const randomPort = peers.randomPort[peer] === 0 ? port : peers.randomPort[peer];
+    if (!peers.has(peer, PeerFlag.tells) || (socket === 0 && randomPort === port)) return;
+    this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
+  }
+
+  #answer(peer: number, now: Millis): void {
+    const { peers } = this;
+    const isRepeated = ++peers.answers[peer] > 1;
+    const isReached = peers.table.isUsable(peer, now);
+    if (peers.has(peer, PeerFlag.heard) && !peers.has(peer, PeerFlag.trusted)) this.#open(peer, true);
+    else if (peers.has(peer, PeerFlag.asked) || (isReached && !isRepeated)) this.#direct(peer);
+    else {
+      // It asks again: it is not where it was.
+      if (isReached) peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
+      this.#pair(peer, now);
+    }
+  }
+
+  #answerRelay(b: Uint8Array, off: number, origin: Endpoint, now: Millis): number {
+    if (!this.#relayAnswers.take(now)) return Drop.rate_limit;
+    this.#bubbles.toRelay(b, off + IPV6_SRC, origin.bits, origin.port);
+    return Verdict.consumed;
+  }
+
+  #mayAnswer(peer: number, now: Millis): boolean {
+    const { peers } = this;
+    if (now - peers.answersSince[peer] >= ANSWER_PERIOD) {
+      peers.answers[peer] = 0;
+      peers.answersSince[peer] = now;
+    }
+    return peers.answers[peer] < MAX_ANSWERS;
+  }
+
+  /** What the trailers of an indirect bubble say, RFC 6081 sections 5.2.4.3 and 5.4.4.4. */
+  #learn(peer: number, b: Uint8Array, { nonce, randomPort }: TeredoTrailers, now: Millis): void {
+    const { peers } = this;
+    if (nonce < 0) peers.clear(peer, PeerFlag.tells);
+    else {
+      peers.set(peer, PeerFlag.tells);
+      copy(b, nonce, peers.nonces, peers.tellsNonce(peer), TRAILER_NONCE_LEN);
+    }
+    if (randomPort === 0 || randomPort === peers.randomPort[peer] || peers.table.isUsable(peer, now)) return;
+    // The own random port has had the other one as its first destination.
+    if (peers.randomPort[peer] !== 0) this.#giveRandomPort(peer, now);
+    peers.randomPort[peer] = randomPort;
+  }
+
+  /** The peer is heard: once it hears this client, too, what waits is sent. */
+  #open(peer: number, isBubble: boolean): void {
+    const { peers } = this;
+    const isProofDue = this.#isProofDue(peer);
+    // Its nonce is on its way, in an indirect bubble.
+    if (isProofDue && !peers.has(peer, PeerFlag.tells)) {
+      peers.clear(peer, PeerFlag.trusted);
+      return;
+    }
+    peers.set(peer, PeerFlag.trusted);
+    if (isProofDue || (isBubble && !peers.has(peer, PeerFlag.asked))) this.#bubbles.toPeer(this.peers, peer, NO_DISCOVERY);
+    this.#settle(peer, TransmitTo.released);
+  }
+
+  /** True when the peer does not see what it gets from here come from where this client's address says. */
+  #isProofDue(peer: number): boolean {
+    if (!this.#isTeredoPeer(peer)) return false;
+    const { table } = this.peers;
+    this.#readEmbedded(peer);
+    return this.#isSymmetric || table.socket[peer] !== 0 || table.remoteBits[peer] !== this.#embedded.bits;
+  }
+
+  get #isSymmetric(): boolean {
+    return this.#qualifier.state.nat === 'symmetric';
+  }
+
+  /** RFC 6081 section 5.4.3. */
+  get #isPortPreserving(): boolean {
+    const { nat, mapped, localPort } = this.#qualifier.state;
+    return nat === 'symmetric' && mapped?.port === localPort;
+  }
+
+  #readEmbedded(peer: number): void {
+    const { table } = this.peers;
+    this.#mapping.endpointOf(table.octets, table.address(peer), this.#embedded);
+  }
+
+  #takeRandomPort(peer: number, now: Millis): RandomPort | null {
+    const port = this.#ports.take(peer, now);
+    if (port === null) return null;
+    this.peers.randomSocket[peer] = port.socket;
+    port.advertised = port.local.port;
+    return port;
+  }
+
+  #giveRandomPort(peer: number, now: Millis): void {
+    const socket = this.peers.randomSocket[peer];
+    if (socket === 0) return;
+    this.#ports.give(this.#ports.at(socket), now);
+    this.peers.randomSocket[peer] = 0;
+  }
+
+  /** A test by a port that nothing has left by: false when there is none. */
+  #beginEchoTest(peer: number, now: Millis): boolean {
+    const { peers } = this;
+    const socket = peers.randomSocket[peer];
+    if (socket !== 0 && this.#ports.at(socket).echoTest.due !== Number.POSITIVE_INFINITY) return true;
+    const servers = this.#servers.find(({ primary }) => (primary | 0) === this.#qualifier.server());
+    if (servers === undefined) return false;
+    this.#giveRandomPort(peer, now);
+    const port = this.#takeRandomPort(peer, now);
+    if (port === null) return false;
+    port.advertised = 0;
+    port.echoTest.begin(port.local, servers, now);
+    return true;
+  }
+
+  /** The port is foretold, or, 0, cannot be. */
+  #endEchoTest(port: RandomPort, prediction: number, now: Millis): void {
+    const { peer } = port;
+    port.advertised = prediction;
+    if (prediction === 0) this.#giveRandomPort(peer, now);
+    if (!this.peers.table.isUsable(peer, now)) this.#bubbles.indirect(this.peers, peer);
+  }
+
+  #pollEcho({ echoTest, peer, socket }: RandomPort, out: Frame): boolean {
+    const step = echoTest.poll(out);
+    if (step === EchoStep.nothing) return false;
+    out.socket = socket;
+    if (step === EchoStep.solicitation) return true;
+    this.#bubbles.writeDirect(this.peers, peer, out);
+    return true;
+  }
+
+  /** RFC 6081 section 5.4.2.1: a port in use is kept open for a while, one that is not is given back. */
+  #lookAt(port: RandomPort, now: Millis): void {
+    const { peer } = port;
+    const { table } = this.peers;
+    const isInUse = table.socket[peer] === port.socket && this.peers.has(peer, PeerFlag.trusted);
+    port.due = now + REFRESH_INTERVAL;
+    if (now - table.lastSent[peer] < REFRESH_INTERVAL) port.due = table.lastSent[peer] + REFRESH_INTERVAL;
+    else if (!isInUse || port.refreshes === MAX_REFRESHES) this.#giveRandomPort(peer, now);
+    else {
+      port.refreshes++;
+      this.#bubbles.toPeer(this.peers, peer, NO_DISCOVERY);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Small messages that wait to be sent: a ring, made once. What comes when it is full is lost, as it may be on any link;
+ * whoever asked for it asks again.
+ */
+import type { Frame } from '../core/frame.js';
+
+/** Messages that wait at a time: the bubbles that answer all that is received between two drains. */
+const SLOTS = 512;
+/** Octets of a message: a bubble with every trailer there is has 76. */
+const ROOM = 96;
+
+/** See the head of the file. */
+export class TeredoOutbox {
+  /** The memory that messages are written into. */
+  readonly b: Uint8Array = new Uint8Array(SLOTS * ROOM);
+  readonly #end = new Int32Array(SLOTS);
+  readonly #bits = new Int32Array(SLOTS);
+  readonly #port = new Uint16Array(SLOTS);
+  readonly #socket = new Uint8Array(SLOTS);
+  #first = 0;
+  #count = 0;
+
+  /** Where in `b` the next message begins, which goes by `socket` to that endpoint; -1: the ring is full. {@link close} ends it. */
+  open(socket: number, bits: number, port: number): number {
+    if (this.#count === SLOTS) return -1;
+    const slot = (this.#first + this.#count) % SLOTS;
+    this.#bits[slot] = bits;
+    this.#port[slot] = port;
+    this.#socket[slot] = socket;
+    return slot * ROOM;
+  }
+
+  /** The message that was opened ends before `b[end]`. */
+  close(end: number): void {
+    this.#end[(this.#first + this.#count) % SLOTS] = end;
+    this.#count++;
+  }
+
+  /** Moves the oldest message into `out`; false when there is none. */
+  poll(out: Frame): boolean {
+    if (this.#count === 0) return false;
+    const slot = this.#first;
+    this.#first = (slot + 1) % SLOTS;
+    this.#count--;
+    out.fill(this.b, slot * ROOM, this.#end[slot]);
+    out.remote.bits = this.#bits[slot];
+    out.remote.port = this.#port[slot];
+    out.socket = this.#socket[slot];
+    return true;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Ports for one peer each, RFC 6081 sections 5.4 and 5.5: behind a symmetric NAT a port that nothing has left by yet
+ * gets an outside port that can be told beforehand. They are the spare sockets of the tunnel, all but the first.
+ *
+ * A port that is given back rests, and the one that has rested longest is taken first: what the NAT remembers of it
+ * should be gone by then.
+ */
+import type { Millis } from '../core/clock.js';
+import { Endpoint } from '../core/endpoint.js';
+import { TeredoEchoTest } from './teredo-echo-test.js';
+import type { TeredoKey, TeredoNode } from './teredo-node.js';
+
+/** How often a random port is kept open for a peer that nothing is sent to, RFC 6081 section 5.4.2.1. */
+export const MAX_REFRESHES = 20;
+/** Least time without data before a bubble keeps a random port open, and after which an idle one is given back. */
+export const REFRESH_INTERVAL: Millis = 30_000;
+
+/** Index of nobody. */
+export const NOBODY = -1;
+
+/** One spare socket. */
+export class RandomPort {
+  /** Its number among the sockets of the tunnel, 1 or more. */
+  readonly socket: number;
+  readonly local = new Endpoint();
+  readonly echoTest: TeredoEchoTest;
+  /** Index of the peer that it is for; `NOBODY`: it rests. */
+  peer = NOBODY;
+  /** The outside port that the peer is told to send to; 0: none that would be known. */
+  advertised = 0;
+  refreshes = 0;
+  /** When it is to be looked at: kept open, or given back. */
+  due: Millis = Number.POSITIVE_INFINITY;
+  /** When it was given back. */
+  since: Millis = Number.NEGATIVE_INFINITY;
+
+  constructor(node: TeredoNode, socket: number, key: TeredoKey | null) {
+    this.socket = socket;
+    this.local.bits = node.local[socket];
+    this.local.port = node.ports[socket];
+    this.echoTest = new TeredoEchoTest(node, key);
+  }
+}
+
+/** All of them. */
+export class RandomPorts {
+  /** In the order of their sockets, from socket 1 on. */
+  readonly all: readonly RandomPort[];
+
+  constructor(node: TeredoNode, key: TeredoKey | null) {
+    this.all = node.local.slice(1).map((_, i) => new RandomPort(node, i + 1, key));
+  }
+
+  /** The port of that socket. */
+  at(socket: number): RandomPort {
+    return this.all[socket - 1];
+  }
+
+  /** The port that has rested longest, for `peer`; null: none rests. */
+  take(peer: number, now: Millis): RandomPort | null {
+    let best: RandomPort | null = null;
+    for (const port of this.all) if (port.peer === NOBODY && (best === null || port.since < best.since)) best = port;
+    if (best === null) return null;
+    best.peer = peer;
+    best.advertised = best.refreshes = 0;
+    best.due = now + REFRESH_INTERVAL;
+    return best;
+  }
+
+  /** Gives a port back. */
+  give(port: RandomPort, now: Millis): void {
+    port.echoTest.end();
+    port.peer = NOBODY;
+    port.since = now;
+    port.due = Number.POSITIVE_INFINITY;
+  }
+
+  /** When one of them is to be looked at. */
+  nextTimeout(): Millis {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { due, echoTest } of this.all) next = Math.min(next, due, echoTest.due);
+    return next;
+  }
+}
