@@ -9,6 +9,7 @@ import { checkPaths, type Network, type PathReport, works } from './check.js';
 import { isInstalled, requirePrograms } from './command.js';
 import { startKeeper } from './keeper.js';
 import { Lab } from './lab.js';
+import { type Contact, contactData, isRight, makeContacts, matrixLines } from './matrix.js';
 import { namespaceOf } from './plan.js';
 import { isPrivate } from './privilege.js';
 import { type Death, titleOf } from './program.js';
@@ -50,17 +51,23 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
   const labs = await bringUp(topologies, options, screen);
   try {
     const reports = new Map<Network, readonly PathReport[]>();
+    const contacts: Contact[] = [];
     if (!options.json) screen.print(...paragraph(screen.say(REAL)), ...paragraph(screen.say(LEGEND)));
     for (const lab of labs) {
+      const { name, matrix } = lab.topology;
       if (!options.json) introduce(lab.topology, screen);
-      reports.set(lab, await checkAll(lab, screen));
-      if (options.json) screen.print(JSON.stringify(reportData(lab.topology.name, lab.id, reports.get(lab) ?? [])));
-      else screen.print(...reportLines(reports.get(lab) ?? [], screen), '');
+      const made = await contactAll(lab, screen); // before anything else: a contact is first once
+      const found = await checkAll(lab, screen);
+      contacts.push(...made);
+      reports.set(lab, found);
+      if (options.json)
+        screen.print(JSON.stringify({ ...reportData(name, lab.id, found), ...(matrix && { contacts: contactData(made) }) }));
+      else screen.print(...reportLines(found, screen), '', ...(matrix === undefined ? [] : [...matrixLines(matrix, made, screen), '']));
     }
     if (options.keep || !options.once) screen.note(...hints(labs, options, screen), '');
     if (options.once && !options.json) screen.print(count([...reports.values()].flat(), screen));
     if (!options.once) await stay(labs, reports, told.stay(), options, screen);
-    return [...reports.values()].flat().every(works) ? Exit.done : Exit.failed;
+    return [...reports.values()].flat().every(works) && contacts.every(isRight) ? Exit.done : Exit.failed;
   } finally {
     told.leave();
     if (options.keep) for (const { id } of labs) screen.note(`${options.program} lab down ${id}`);
@@ -102,6 +109,13 @@ async function bringUp(topologies: readonly Topology[], { run, keep, captures }:
   screen.status('');
   await Promise.all(labs.map((lab) => lab.down()));
   throw failed.reason;
+}
+
+async function contactAll(lab: Network, screen: Screen): Promise<Contact[]> {
+  const { matrix } = lab.topology;
+  if (matrix === undefined) return [];
+  screen.status(`${screen.say(matrix.title)} …`);
+  return makeContacts(lab, matrix);
 }
 
 async function checkAll(lab: Network, screen: Screen): Promise<PathReport[]> {

@@ -147,10 +147,11 @@ export class Lab {
     await Promise.all(started);
   }
 
-  /** Names for addresses, so that `exec` can say `ping web`. Waits until every end of a path has an address. */
+  /** Names for addresses, so that `exec` can say `ping web`. Waits until everyone who is to be reached, or to reach, has an address. */
   async #writeHosts(): Promise<void> {
-    const { paths } = this.topology;
-    const ends = [...new Set(paths.flatMap(({ from, to }) => [from, to]))];
+    const { paths, matrix } = this.topology;
+    const ofMatrix = [...(matrix?.from ?? []), ...(matrix?.to ?? [])].map(({ node }) => node);
+    const ends = [...new Set([...paths.flatMap(({ from, to }) => [from, to]), ...ofMatrix])];
     const lines = await Promise.all(ends.map(async (node) => `${await awaitAddress(this.namespaceOf(node), node)} ${node}\n`));
     writeFileSync(hostsFile(this.directory), `127.0.0.1 localhost\n::1 localhost\n${lines.join('')}`);
   }

@@ -21,16 +21,22 @@ export interface PingOptions {
   readonly size?: number;
   /** Default: the kernel's. */
   readonly hopLimit?: number;
+  /** Seconds to wait for the last reply; default 2. */
+  readonly patience?: number;
 }
 
-/** Seconds between requests, and for a reply. */
+/** Seconds between requests, and for a reply unless something else is said. */
 const INTERVAL = 0.05;
 const REPLY_PATIENCE = 2;
 
 /** Pings an IPv6 address from a namespace. */
-export async function ping(namespace: string, address: string, { count, size, hopLimit }: PingOptions): Promise<Ping> {
+export async function ping(
+  namespace: string,
+  address: string,
+  { count, size, hopLimit, patience = REPLY_PATIENCE }: PingOptions,
+): Promise<Ping> {
   const options = [
-    ...['-6', '-n', '-c', String(count), '-i', String(INTERVAL), '-W', String(REPLY_PATIENCE)],
+    ...['-6', '-n', '-c', String(count), '-i', String(INTERVAL), '-W', String(patience)],
     ...(size === undefined ? [] : ['-s', String(size)]),
     ...(hopLimit === undefined ? [] : ['-t', String(hopLimit)]),
   ];

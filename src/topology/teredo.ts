@@ -4,7 +4,7 @@
  */
 import { type ConeName, NAT_KINDS } from '../core/nat.js';
 import { ipv6Router, webServer } from './ipv6-internet.js';
-import type { Topology, TopologyNode, TopologyPath, Words } from './topology.js';
+import type { Topology, TopologyMatrix, TopologyNode, TopologyPath, Words } from './topology.js';
 
 const POLICY = `
 [policy]
@@ -108,7 +108,7 @@ const PICTURE = `
 `;
 
 /** Eight homes, a server, a relay, a web server. */
-export const teredoInternet: Topology = {
+export const teredoInternet: Topology & { readonly matrix: TopologyMatrix } = {
   name: 'teredo',
   title: {
     en: 'Teredo: PCs behind four types of NAT reach the IPv6 web, and each other',

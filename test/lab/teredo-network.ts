@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { captureProgram } from '../../src/lab/capture.js';
+import type { Network } from '../../src/lab/check.js';
 import { daemonProgram } from '../../src/lab/daemon.js';
 import { buildNetwork, removeNamespaces } from '../../src/lab/network.js';
 import { addressesIn, awaitAddress } from '../../src/lab/node-addresses.js';
@@ -22,9 +23,11 @@ export interface Cast {
   readonly relay: Player;
   /** Of the PC in each home. */
   readonly client: (home: string) => Player;
+  /** Homes with a PC; default: one behind each type of NAT. */
+  readonly homes?: readonly string[];
 }
 
-/** PCs of the network and the type of NAT that each is behind. */
+/** PCs that are played, and the type of NAT that each is behind. */
 export const HOMES = { kanda: 'full cone', ebisu: 'restricted cone', tabata: 'port restricted cone', mejiro: 'symmetric' } as const;
 export type Home = keyof typeof HOMES;
 
@@ -35,18 +38,21 @@ const RELAY = '203.0.113.1';
 let built = 0;
 
 /** The network, up. */
-export class TeredoNetwork {
+export class TeredoNetwork implements Network {
+  readonly topology: Topology = teredoInternet;
+  readonly id: string;
   readonly folder = mkdtempSync(join(tmpdir(), 'tsunagi-teredo-'));
   readonly #plan: LabPlan;
   readonly #programs: Program[] = [];
 
-  private constructor(topology: Topology, id: string) {
-    this.#plan = planLab(topology, id);
+  private constructor(id: string) {
+    this.id = id;
+    this.#plan = planLab(this.topology, id);
   }
 
   /** Builds it, and starts server, relay and clients, in this order: nobody asks before there is who answers. */
   static async up(cast: Cast): Promise<TeredoNetwork> {
-    const network = new TeredoNetwork(teredoInternet, `m${process.pid.toString(36)}${built++}`);
+    const network = new TeredoNetwork(`m${process.pid.toString(36)}${built++}`);
     try {
       await buildNetwork(network.#plan);
       await Promise.all(
@@ -55,7 +61,7 @@ export class TeredoNetwork {
       await network.#play('mita', cast.server, (place) => startMiredoServer(place, { local: SERVER }));
       await network.#play('shinjuku', cast.relay, (place) => startMiredoRelay(place, { local: RELAY }));
       await Promise.all(
-        Object.keys(HOMES).map(async (home) => {
+        (cast.homes ?? Object.keys(HOMES)).map(async (home) => {
           await network.#play(home, cast.client(home), (place) => startMiredoClient(place, { server: SERVER }));
           await awaitAddress(network.namespaceOf(home), home);
         }),

@@ -95,6 +95,13 @@ test.each<[defect: string, topology: Topology]>([
   ['route to default4 via 192.0.2.1: no neighbour', routed('default4', '192.0.2.1')],
   ['route to default4 via 192.0.2.2: "b" does not forward', { ...SOUND, nodes: [A, { ...B, forwards: false }] }],
   ['path a to c: there is no node "c"', { ...SOUND, paths: [{ from: 'a', to: 'c', title: words, relayed: false }] }],
+  [
+    'matrix: there is no node "c"',
+    {
+      ...SOUND,
+      matrix: { title: words, from: [{ node: 'a', title: words }], to: ['b', 'c'].map((node) => ({ node, title: words })), impossible: [] },
+    },
+  ],
   ['path a to a: it leads nowhere', { ...SOUND, paths: [{ from: 'a', to: 'a', title: words, relayed: false }] }],
 ])('%s', (defect, topology) => {
   expect(defectsOf(SOUND)).toEqual([]);
