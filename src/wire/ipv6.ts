@@ -56,6 +56,11 @@ export function hopLimit6(b: Uint8Array, off: number): number {
   return b[off + 7];
 }
 
+/** Replaces the hop limit. */
+export function setHopLimit6(b: Uint8Array, off: number, hopLimit: number): void {
+  b[off + 7] = hopLimit;
+}
+
 /** True when the address at `off` is `::`. */
 export function isUnspecified6(b: Uint8Array, off: number): boolean {
   return (u32(b, off) | u32(b, off + 4) | u32(b, off + 8) | u32(b, off + 12)) === 0;
