@@ -8,7 +8,7 @@
  *
  * Each address of a server is solicited up to three times, 4 s apart. A client that maintains its mapping stays qualified
  * meanwhile; when the server sees it elsewhere, it has the new address at once, and asks the secondary again what NAT it
- * is behind. Servers are kept in the order in which they are asked: to the front comes who answered, to the end who did not.
+ * is behind. Who fails goes to the end of the row, so that the server in use is its head.
  *
  * Whoever answers has to know the nonce of the last solicitation, and the key if there is one.
  */
@@ -72,14 +72,14 @@ export class TeredoQualifier {
   /** The Teredo address, sixteen octets, changed in place; zeros while there is none. */
   readonly address = new Uint8Array(ADDRESS_LEN);
   readonly #node: TeredoNode;
-  /** The best one first. */
+  /** The one that is used or asked, and then the others, who failed last at the end. */
   #servers: readonly Server[];
   readonly #refreshInterval: Millis;
   #state: Qualification;
   #isQualified = false;
   #phase: number = Phase.resting;
-  /** Those that this round has not asked yet. */
-  #round: Server[] = [];
+  /** How many of them this round has not asked yet. */
+  #unasked = 0;
   #server: Server | null = null;
   readonly #solicitation: TeredoSolicitation;
   /** Which address of the server was asked last, as `Endpoint.bits`. */
@@ -91,7 +91,7 @@ export class TeredoQualifier {
   /** How many rounds have failed in a row. */
   #rests = 0;
   #next: Millis = 0;
-  /** When the server was last heard, and when it last answered. */
+  /** When the server was last heard unasked, and when it last answered. */
   #heard: Millis = 0;
   #answered: Millis = 0;
   /** How long it may be silent this time. */
@@ -155,13 +155,13 @@ export class TeredoQualifier {
   /** Takes a router advertisement, the inner packet at `b[off..)`: `Verdict.consumed`, or why it is no answer ({@link TeredoSolicitation.take}). */
   take(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const server = this.#server;
-    if (server === null || !this.isFromServer(outer)) return Drop.foreign_server;
+    if (server === null) return Drop.foreign_server;
     const verdict = this.#solicitation.take(b, off, outer, server.primary.bits);
     if (verdict !== Drop.none) {
       if (outer.remote.bits === this.#asked) this.#objection = verdict;
       return verdict;
     }
-    this.#heard = this.#answered = now;
+    this.#answered = now;
     if (this.#solicitation.isKeyRefused) this.#fail('does not take the key (any more)', now);
     else if (this.#phase === Phase.primary) this.#acceptPrimary(server, now);
     else this.#qualify(server, now);
@@ -211,7 +211,6 @@ export class TeredoQualifier {
     const isSame = equals(this.#solicitation.origin, this.#mapped);
     const isOutside = equals(this.#mapped, this.#local);
     this.#nat = !isSame ? 'symmetric' : isOutside ? 'none' : 'cone or restricted';
-    this.#servers = [server, ...this.#others(server)];
     this.#rests = 0;
     this.#isQualified = true;
     this.#makeAddress(server);
@@ -259,21 +258,22 @@ export class TeredoQualifier {
     return this.#servers.filter((other) => other !== server);
   }
 
-  /** All servers are there to be asked, the best one first. */
+  /** All servers are there to be asked. */
   #beginRound(now: Millis): void {
     const isUp = this.#node.local.length > 0;
-    this.#round = isUp ? [...this.#servers] : [];
+    this.#unasked = isUp ? this.#servers.length : 0;
     if (!isUp) this.#failure = 'the tunnel has no IPv4 address';
     else if (this.#servers.length === 0) this.#failure = 'no server is configured that has two global IPv4 addresses';
     this.#askNext(now);
   }
 
   #askNext(now: Millis): void {
-    const server = this.#round.shift();
-    if (server === undefined) {
+    if (this.#unasked === 0) {
       this.#rest(now);
       return;
     }
+    this.#unasked--;
+    const server = this.#servers[0];
     this.#server = server;
     this.#ask(Phase.primary, server.primary, now);
   }

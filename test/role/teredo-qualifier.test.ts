@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
+import { Outer } from '../../src/role/role.js';
 import type { TeredoServers } from '../../src/role/teredo-node.js';
 import { ANSWER_TIMEOUT, MAX_REST, MAX_SOLICITATIONS, MAX_UNASKED, MIN_REST } from '../../src/role/teredo-qualifier.js';
 import { formatIpv4 } from '../../src/wire/address.js';
@@ -97,6 +99,7 @@ describe('timelines', () => {
       qualifier.heardServer(at);
     }
     const gaps = bench.sent.slice(1).map(({ at }, i) => at - bench.sent[i].at);
+    expect(gaps.length).toBeGreaterThanOrEqual(3);
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(MAX_UNASKED * 0.75 * REFRESH);
     expect(Math.max(...gaps)).toBeLessThanOrEqual(MAX_UNASKED * REFRESH + bench.roundTrip);
   });
@@ -112,6 +115,14 @@ describe('timelines', () => {
     expect(bench.address).toBe('::');
     expect(bench.qualifier.state).toMatchObject({ state: 'off-line', address: null, mapped: null, nat: null });
   });
+});
+
+test('an answer that comes twice is not held against the address that was asked next', () => {
+  const bench = new Bench();
+  const answer = bench.answer(bench.drain()[0], MAPPED);
+  for (const verdict of [Verdict.consumed, Drop.foreign_server]) expect(bench.receive(answer, PRIMARY)).toBe(verdict);
+  bench.run(12_000, SILENCE);
+  expect(bench.qualifier.state.failure).toBe(`server ${PRIMARY} did not answer at its second address ${SECONDARY}`);
 });
 
 describe('what the address is made of', () => {
@@ -255,6 +266,18 @@ describe('servers', () => {
     expect(bench.qualifier.state.state).toBe('off-line');
     bench.run(begun + 150_000, only(SERVER));
     expect(bench.qualifier.state).toMatchObject({ state: 'qualified', server: SERVER.primary });
+  });
+
+  test('the server is whoever sends from either address of the one in use, from port 3544', () => {
+    const { qualifier } = qualified({ servers });
+    const isServer = (from: string, port: number) => {
+      const outer = new Outer();
+      outer.remote.addr = addr(from);
+      outer.remote.port = port;
+      return qualifier.isFromServer(outer);
+    };
+    expect([PRIMARY, SECONDARY].map((from) => isServer(from, 3544))).toEqual([true, true]);
+    expect([isServer(PRIMARY, 3545), isServer('203.0.113.120', 3544)]).toEqual([false, false]);
   });
 
   test.each([
