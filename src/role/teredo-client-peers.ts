@@ -15,7 +15,7 @@ export const PeerFlag = {
   /** It is being asked whether it is there. */
   asked: PEER_ASKED,
   /** Packets come from its endpoint: it has shown that it is there. Implied by `trusted`. */
-  heard: 0x04,
+  heard: 0x02,
   /** It was told the nonce of an indirect bubble, and has not shown it yet. */
   told: 0x08,
   /** It has told a nonce, to be shown to it. */
