@@ -1,0 +1,279 @@
+/**
+ * Teredo relay, RFC 4380 section 5.4: between clients behind NATs and native IPv6. On the host that it serves alone it
+ * is the host-specific relay of section 2.5; nothing of it is different.
+ *
+ *   nobody --packet--> ASKED --bubble or data from the client--> TRUSTED --30 s of silence, packet--> ASKED
+ *                        |  a bubble at 0, 2, 4 and 6 s
+ *                        `--8 s--> nobody: what was held is undeliverable
+ *
+ * A client's NAT lets in what its client has sent to. So a bubble goes by the client's server, which its NAT lets in
+ * always, and tells the client where the relay is; the client answers from there with a bubble of its own. The cone
+ * flag, of clients that need none of that, is not believed (RFC 5991 section 3.2). Behind a NAT itself, the relay
+ * sends a second bubble straight to the client, so that its own NAT lets in the answer.
+ *
+ * A client is where its address says: what comes from elsewhere is not from it (section 5.4.2), so one behind a
+ * symmetric NAT cannot use a relay. Who was not asked may speak first all the same: the section leaves that
+ * open, and a client that had talked by another relay, or by this one before it was started anew, would be lost for
+ * nothing. It becomes a trusted peer as one that was asked does, since what it sent has opened its NAT. Who forges
+ * the IPv4 source of such a packet gains that answers to that client go astray for `SILENCE`; to forge the answer to
+ * a bubble is no harder.
+ *
+ * Whoever can send packets here can have bubbles sent to any server's port. Newcomers are let in at a
+ * bounded rate, those who speak first at another one, each of which the other cannot use up; who is over it is
+ * forwarded without becoming a peer, or dropped where bubbles would be needed.
+ */
+import type { Millis } from '../core/clock.js';
+import { Drop } from '../core/drop.js';
+import { Endpoint } from '../core/endpoint.js';
+import type { Frame } from '../core/frame.js';
+import { Verdict } from '../core/verdict.js';
+import { addressOf } from '../mapping/mapping.js';
+import { TEREDO_CONE, Teredo, teredoLinkLocal, teredoServer } from '../mapping/teredo.js';
+import { RateLimit } from '../policy/rate-limit.js';
+import { specialIpv6 } from '../policy/special-addresses.js';
+import { IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
+import { BUBBLE_HOP_LIMIT, isBubble, TEREDO_PORT, writeBubble } from '../wire/teredo.js';
+import { BubbleQueue } from './bubble-queue.js';
+import { HeldPackets } from './held-packets.js';
+import { type Heritage, NO_HERITAGE, type Outer, type Role, type Speaker, TransmitTo } from './role.js';
+import type { TeredoNode } from './teredo-node.js';
+import { PEER_ASKED, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
+
+/** Peers that are asked at a time: more than `NEW_PEERS_RATE` lets in while one is asked in vain. */
+export const MAX_ASKED = 4096;
+/** Peers a second that are asked, RFC 4380 section 7.3.5. */
+export const NEW_PEERS_RATE = 500;
+/** Peers a second that may become trusted by speaking first. */
+export const NEW_SPEAKERS_RATE = 5_000;
+/** Wait for an answer to a bubble, RFC 4380 section 5.4.1. */
+export const ANSWER_TIMEOUT: Millis = 2_000;
+/** Bubbles before a peer is given up: one, and three repeats. */
+export const MAX_TRIES = 4;
+
+/** How a relay is set up. */
+export interface TeredoRelayOptions extends TeredoNode {
+  /** Most peers that it keeps state of. */
+  readonly maxPeers: number;
+}
+
+/** Packets that are held at a time. */
+const MAX_HELD = 2 * MAX_ASKED;
+const NOBODY = -1;
+
+/** A Teredo relay. */
+export class TeredoRelay implements Role, Speaker {
+  readonly errorSource: Uint8Array;
+  readonly carrierErrorSource: Uint8Array;
+  readonly speaker: Speaker = this;
+  readonly learned = null;
+  readonly #node: TeredoNode;
+  readonly #teredo: Teredo;
+  readonly #peers: TeredoPeers;
+  /** Peers that get a bubble now, ... */
+  readonly #due = new BubbleQueue(MAX_ASKED);
+  /** ... and those that got one and have not answered, or did so since. */
+  readonly #waiting = new BubbleQueue(MAX_ASKED);
+  /** A first packet always finds a place: further ones of a peer are kept only as long as half of the places are free. */
+  readonly #held: HeldPackets;
+  readonly #newPeers = new RateLimit(NEW_PEERS_RATE);
+  readonly #newSpeakers = new RateLimit(NEW_SPEAKERS_RATE);
+  readonly #isBehindNat: boolean;
+  /** The peer that has got the first bubble of a pair, and gets the one that goes straight to it next. */
+  #paired = NOBODY;
+  readonly #client = new Endpoint();
+  readonly #server = new Endpoint();
+
+  constructor(options: TeredoRelayOptions) {
+    this.#node = options;
+    this.#teredo = new Teredo(0, 0, options.prefix);
+    this.#peers = new TeredoPeers(options.maxPeers, options.random);
+    this.#held = new HeldPackets(options.mtu, MAX_HELD);
+    this.#client.bits = options.local[0] ?? 0;
+    this.#isBehindNat = options.endpoints.refuses(this.#client);
+    const linkLocal = () => addressOf(teredoLinkLocal(TEREDO_CONE), this.#client.addr, options.ports[0] ?? 0);
+    this.errorSource = this.carrierErrorSource = options.identity ?? linkLocal();
+  }
+
+  /** See {@link Speaker}. */
+  get peers(): number {
+    return this.#peers.count;
+  }
+
+  /** See {@link Role}; RFC 4380 section 5.4.1. */
+  encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const verdict = this.route(b, off, outer);
+    if (verdict !== Drop.none) return verdict;
+    const peers = this.#peers;
+    const peer = peers.find(b, off + IPV6_DST);
+    if (peer === NOBODY || !peers.isUsable(peer, now)) return this.#hold(peer, b, off, now);
+    peers.lastSent[peer] = now;
+    return Drop.none;
+  }
+
+  /** See {@link Role}: judges and fills `outer` as `encapsulate` does, whether the client is known or not. */
+  route(b: Uint8Array, off: number, outer: Outer): number {
+    const { local, endpoints, own } = this.#node;
+    const { remote } = outer;
+    if (local.length === 0) return Drop.tunnel_down;
+    if (specialIpv6(b, off + IPV6_SRC) || specialIpv6(b, off + IPV6_DST)) return Drop.special_ipv6;
+    if (!this.#teredo.endpointOf(b, off + IPV6_DST, remote) || remote.port === 0) return Drop.no_endpoint;
+    // Clients reach each other without a relay: who has a Teredo source here pretends to.
+    if (this.#teredo.has(b, off + IPV6_SRC)) return Drop.source_mismatch;
+    if (endpoints.refuses(remote)) return Drop.special_ipv4;
+    if (own.carriedBy(b, off + IPV6_SRC) || own.has(remote)) return Drop.loop;
+    outer.local.bits = local[0];
+    outer.local.port = this.#node.ports[0];
+    outer.socket = 0;
+    return Drop.none;
+  }
+
+  /** See {@link Role}; RFC 4380 section 5.4.2. Headers of servers and trailers of clients are not for relays: nobody looks at them. */
+  decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const { local, endpoints, own } = this.#node;
+    const { remote } = outer;
+    const client = this.#client;
+    if (local.length === 0) return Drop.tunnel_down;
+    if (endpoints.refuses(remote)) return Drop.special_ipv4;
+    if (own.has(remote)) return Drop.loop;
+    const isFromClient = this.#teredo.endpointOf(b, off + IPV6_SRC, client);
+    if (!isFromClient || client.bits !== remote.bits || client.port !== remote.port) return Drop.source_mismatch;
+    if (isBubble(b, off)) {
+      this.#hear(b, off + IPV6_SRC, now);
+      return Verdict.consumed;
+    }
+    if (specialIpv6(b, off + IPV6_DST)) return Drop.special_ipv6;
+    if (this.#teredo.has(b, off + IPV6_DST)) return Drop.destination_mismatch;
+    if (own.carriedBy(b, off + IPV6_DST)) return Drop.loop;
+    this.#hear(b, off + IPV6_SRC, now);
+    return Drop.none;
+  }
+
+  /** See {@link Role}. */
+  claims(b: Uint8Array, off: number): boolean {
+    return this.#teredo.has(b, off + IPV6_SRC) || this.#teredo.has(b, off + IPV6_DST);
+  }
+
+  /** See {@link Role}: it has none. */
+  isOwn(): boolean {
+    return false;
+  }
+
+  /** A relay has no LANs. */
+  fromLan(): number {
+    return Drop.destination_mismatch;
+  }
+
+  /** Peers are met again. */
+  heritage(): Heritage {
+    return NO_HERITAGE;
+  }
+
+  /** See {@link Speaker}: who is gone falls silent, and is asked again soon enough. */
+  suspect(): void {}
+
+  /** See {@link Speaker}: nobody is told, but what is held is given up. */
+  withdraw(): void {
+    this.#held.settleAll(TransmitTo.undeliverable);
+  }
+
+  /** See {@link Speaker}. */
+  handleTimeout(now: Millis): void {
+    const waiting = this.#waiting;
+    while (waiting.count > 0 && waiting.sent + ANSWER_TIMEOUT <= now) {
+      const { peer, tries, sent } = waiting;
+      waiting.shift();
+      if (!this.#isAsked(peer, sent)) continue;
+      if (tries < MAX_TRIES) this.#due.push(peer, tries, sent);
+      else this.#giveUp(peer);
+    }
+  }
+
+  /** See {@link Speaker}. */
+  nextTimeout(): Millis {
+    return this.#waiting.count === 0 ? Number.POSITIVE_INFINITY : this.#waiting.sent + ANSWER_TIMEOUT;
+  }
+
+  /** See {@link Speaker}. */
+  pollTransmit(out: Frame, now: Millis): number {
+    return this.#pollBubble(out, now) ? TransmitTo.carrier : this.#held.poll(out);
+  }
+
+  /** Keeps a copy of a packet to a peer, or to nobody yet, and has the peer asked. */
+  #hold(known: number, b: Uint8Array, off: number, now: Millis): number {
+    const peers = this.#peers;
+    const held = this.#held;
+    const len = totalLen6(b, off);
+    // Too long for the tunnel, which says so.
+    if (!held.takes(len)) return Drop.none;
+    if (known !== NOBODY && (peers.flags[known] & PEER_ASKED) !== 0) {
+      return held.count < MAX_ASKED && held.keep(known, b, off, len) ? Verdict.hold : Drop.queue_full;
+    }
+    this.#server.addr = teredoServer(b, off + IPV6_DST);
+    if (this.#node.endpoints.refuses(this.#server)) return Drop.special_ipv4;
+    if (this.#due.count + this.#waiting.count === MAX_ASKED || held.count === MAX_HELD) return Drop.queue_full;
+    if (!this.#newPeers.take(now)) return Drop.rate_limit;
+    const peer = peers.take(b, off + IPV6_DST, now);
+    if (peer === NOBODY) return Drop.queue_full;
+    held.keep(peer, b, off, len);
+    peers.flags[peer] = PEER_ASKED;
+    this.#due.push(peer, 0, now);
+    return Verdict.hold;
+  }
+
+  /** The client whose address is at `b[off..)` has sent something from `#client`, where it should be. */
+  #hear(b: Uint8Array, off: number, now: Millis): void {
+    const peers = this.#peers;
+    let peer = peers.find(b, off);
+    if (peer === NOBODY) {
+      if (!this.#newSpeakers.take(now)) return;
+      peer = peers.take(b, off, now);
+      if (peer === NOBODY) return;
+    }
+    peers.lastReceived[peer] = now;
+    if (peers.flags[peer] === PEER_TRUSTED) return;
+    peers.flags[peer] = PEER_TRUSTED;
+    this.#held.settle(peer, TransmitTo.released);
+  }
+
+  /** Whether the peer has not answered since the bubble that went to it at `sent`. */
+  #isAsked(peer: number, sent: Millis): boolean {
+    return (this.#peers.flags[peer] & PEER_ASKED) !== 0 && this.#peers.lastSent[peer] === sent;
+  }
+
+  #giveUp(peer: number): void {
+    this.#peers.remove(peer);
+    this.#held.settle(peer, TransmitTo.undeliverable);
+  }
+
+  /** Writes the next bubble that is due into `out`; false when there is none. */
+  #pollBubble(out: Frame, now: Millis): boolean {
+    const due = this.#due;
+    if (this.#paired !== NOBODY) {
+      this.#writeBubble(this.#paired, out);
+      this.#teredo.endpointOf(out.b, out.off + IPV6_DST, out.remote);
+      this.#paired = NOBODY;
+      return true;
+    }
+    while (due.count > 0) {
+      const { peer, tries } = due;
+      due.shift();
+      // It has answered while its bubble was due.
+      if ((this.#peers.flags[peer] & PEER_ASKED) === 0) continue;
+      this.#writeBubble(peer, out);
+      out.remote.addr = teredoServer(out.b, out.off + IPV6_DST);
+      out.remote.port = TEREDO_PORT;
+      this.#peers.bubbled(peer, now);
+      this.#waiting.push(peer, tries + 1, now);
+      if (this.#isBehindNat) this.#paired = peer;
+      return true;
+    }
+    return false;
+  }
+
+  #writeBubble(peer: number, out: Frame): void {
+    const peers = this.#peers;
+    out.clear();
+    out.socket = 0;
+    out.end = writeBubble(out.b, out.off, this.errorSource, 0, peers.octets, peers.address(peer), BUBBLE_HOP_LIMIT);
+  }
+}
