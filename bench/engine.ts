@@ -227,7 +227,9 @@ class Bench {
     const ports: Ports = {
       protocol41,
       icmp4: null,
-      tunnels: new Map([[spec.tunnels[0].interface, device]]),
+      tunnels: new Map([[spec.tunnels[0].interface ?? '', device]]),
+      udp: new Map(),
+      outlet: null,
       lans: new Map(),
       dhcp4: new Map(),
       makeBatch,

@@ -2,7 +2,7 @@
  * Counters of one packet thread: one row of doubles with one writer. Readers add the rows of all threads.
  *
  * A row holds `MAX_TUNNELS` tunnels; a tunnel holds, per direction, packets, octets and one cell per
- * drop reason, then one cell per kind of ICMP error. A double counts exactly up to 2^53.
+ * drop reason, then one cell per kind of ICMP error, then the number of peers. A double counts exactly up to 2^53.
  */
 import { DROP_SLOTS } from './drop.js';
 
@@ -32,7 +32,9 @@ export const IcmpKind = Object.fromEntries(ICMP_KINDS.map((name, i) => [name, i]
 
 const ICMP_SLOTS = 16;
 const PER_DIRECTION = 2 + DROP_SLOTS;
-const PER_TUNNEL = 2 * PER_DIRECTION + ICMP_SLOTS;
+/** Behind them one cell that is no count: how many peers there are. */
+const PEERS = 2 * PER_DIRECTION + ICMP_SLOTS;
+const PER_TUNNEL = PEERS + 1;
 
 /** Doubles in a row. */
 export const COUNTER_ROW_LEN = MAX_TUNNELS * PER_TUNNEL;
@@ -67,6 +69,16 @@ export class Counters {
   icmp(slot: number, kind: number): void {
     this.row[slot * PER_TUNNEL + 2 * PER_DIRECTION + kind]++;
   }
+
+  /** The tunnel keeps state of `count` peers now. */
+  peers(slot: number, count: number): void {
+    this.row[slot * PER_TUNNEL + PEERS] = count;
+  }
+}
+
+/** Peers that a tunnel keeps state of now. */
+export function peers(rows: readonly Float64Array[], slot: number): number {
+  return sum(rows, slot * PER_TUNNEL + PEERS);
 }
 
 /** Packets of one tunnel and direction, added over `rows`. */

@@ -10,11 +10,13 @@ import type { Millis } from '../core/clock.js';
 import { Counters, clearSlot, Direction, drops, ICMP_KINDS, IcmpKind, icmpEvents, NODE_SLOT, packets } from '../core/counters.js';
 import { DROPS, Drop, type DropName } from '../core/drop.js';
 import { type Frame, HEADROOM, makeBatch } from '../core/frame.js';
-import { isIpv4, Protocol, protocol4, src4 } from '../wire/ipv4.js';
+import { dst4, isIpv4, Protocol, protocol4, src4 } from '../wire/ipv4.js';
 import { IPV6_LEN } from '../wire/ipv6.js';
+import { datagram4, isUdp4, UDP_LEN, udpDestination, udpLen, udpOffset4, udpSource } from '../wire/udp.js';
 import { Pipeline, type Ports } from './pipeline.js';
-import type { Port, PortKind } from './port.js';
-import type { NodeSpec } from './spec.js';
+import type { Port, PortKind, UdpPort } from './port.js';
+import type { NodeSpec, SocketSpec } from './spec.js';
+import { socketsOf } from './technologies.js';
 
 /** A side of the node: IPv4, or the IPv6 beyond its tunnel devices. */
 export type Side = 'v4' | 'v6';
@@ -47,6 +49,7 @@ export class Explainer {
   readonly #sent: Answer[] = [];
   readonly #protocol41 = new MemoryPort('protocol-41', 'v4', this.#sent);
   readonly #icmp4 = new MemoryPort('icmp4', 'v4', this.#sent);
+  readonly #udp: ReadonlyMap<string, readonly MemoryUdpPort[]>;
   /** Devices by the names of their tunnels, in the order of the node. */
   readonly #devices: ReadonlyMap<string, MemoryPort>;
   /** Whose counts stand in each slot that is used; null: nobody's. */
@@ -58,8 +61,20 @@ export class Explainer {
     this.#now = now;
     this.#devices = new Map(node.tunnels.map(({ name }) => [name, new MemoryPort('ipv6', 'v6', this.#sent)]));
     this.#names = new Map<number, string | null>([...node.tunnels.map(({ slot, name }) => [slot, name] as const), [NODE_SLOT, null]]);
-    const tunnels = new Map(node.tunnels.map((tunnel, i) => [tunnel.interface, [...this.#devices.values()][i]]));
-    const ports: Ports = { protocol41: this.#protocol41, icmp4: this.#icmp4, tunnels, lans: new Map(), dhcp4: new Map(), makeBatch };
+    const tunnels = new Map(node.tunnels.map((tunnel, i) => [tunnel.interface ?? '', [...this.#devices.values()][i]]));
+    this.#udp = new Map(
+      node.tunnels.map((tunnel) => [tunnel.name, socketsOf(tunnel).map((socket, i) => new MemoryUdpPort(socket, i, this.#sent))]),
+    );
+    const ports: Ports = {
+      protocol41: this.#protocol41,
+      icmp4: this.#icmp4,
+      tunnels,
+      udp: this.#udp,
+      outlet: new MemoryPort('ipv6', 'v6', this.#sent),
+      lans: new Map(),
+      dhcp4: new Map(),
+      makeBatch,
+    };
     this.#pipeline.configure(node, ports, now);
   }
 
@@ -108,6 +123,10 @@ export class Explainer {
 
   /** The socket that such a packet would come to. */
   #hearing(octets: Uint8Array): MemoryPort {
+    if (isUdp4(octets, 0, octets.length)) {
+      const sockets = [...this.#udp.values()].flat();
+      return sockets.find((socket) => socket.hears(octets)) ?? this.#protocol41;
+    }
     const isIcmp4 = isIpv4(octets, 0, octets.length) && protocol4(octets, 0) === Protocol.icmp;
     return isIcmp4 ? this.#icmp4 : this.#protocol41;
   }
@@ -175,6 +194,45 @@ class MemoryPort implements Port {
       const { b, off, end } = frames[i];
       frames[i].fate = Drop.none;
       this.#sent.push({ to: this.#to, octets: b.slice(off, end) });
+    }
+    return n;
+  }
+}
+
+/** First port of sockets that may have any. */
+const ANY_PORT = 49_152;
+
+/** A socket that is handed whole packets, and keeps whole packets. */
+class MemoryUdpPort extends MemoryPort implements UdpPort {
+  declare readonly kind: 'udp';
+  readonly localPort: number;
+  readonly #local: number;
+  readonly #sent: Answer[];
+
+  constructor({ local, port }: SocketSpec, place: number, sent: Answer[]) {
+    super('udp', 'v4', sent);
+    this.#local = local;
+    this.#sent = sent;
+    this.localPort = port === 0 ? ANY_PORT + place : port;
+  }
+
+  /** True when the datagram in the whole IPv4 packet `octets` is for this socket. */
+  hears(octets: Uint8Array): boolean {
+    return dst4(octets, 0) === this.#local && udpDestination(octets, udpOffset4(octets, 0)) === this.localPort;
+  }
+
+  override offer(octets: Uint8Array): void {
+    const udp = udpOffset4(octets, 0);
+    super.offer(octets.subarray(udp + UDP_LEN, udp + udpLen(octets, udp)));
+    const [{ remote }] = this.batch;
+    remote.addr = src4(octets, 0);
+    remote.port = udpSource(octets, udp);
+  }
+
+  override send(frames: readonly Frame[], n: number): number {
+    for (let i = 0; i < n; i++) {
+      frames[i].fate = Drop.none;
+      this.#sent.push({ to: 'v4', octets: datagram4(frames[i], this.#local, this.localPort) });
     }
     return n;
   }

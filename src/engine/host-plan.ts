@@ -13,9 +13,8 @@ export function hostPlan(node: NodeSpec): PlanStep[] {
     ...node.dhcp.flatMap((dhcp) => leaseSteps(dhcp, node)),
     ...tunnels.flatMap((tunnel) => tunnelSteps(tunnel, node.ownIpv6)),
   ];
-  if (node.identity !== null && tunnels.length > 0) {
-    steps.push(addressStep(tunnels[0].interface, formatIpv6(node.identity), 128));
-  }
+  const device = tunnels.find((tunnel) => tunnel.interface !== null)?.interface ?? null;
+  if (node.identity !== null && device !== null) steps.push(addressStep(device, formatIpv6(node.identity), 128));
   return steps;
 }
 
@@ -37,10 +36,11 @@ function isNeighbor(router: number, { address, prefixLen }: Lease, { ownIpv4, br
 
 function tunnelSteps(tunnel: TunnelSpec, native: readonly Uint8Array[]): PlanStep[] {
   const device = tunnel.interface;
+  if (device === null) return [];
   return [
     { kind: 'link', interface: device, mtu: tunnel.mtu },
     ...tunnel.assign.map((addr) => addressStep(device, formatIpv4(addr), 32)),
     addressStep(device, formatIpv6(linkLocalOf(tunnel)), 64),
-    ...stepsOf(tunnel, native),
+    ...stepsOf(tunnel, device, native),
   ];
 }

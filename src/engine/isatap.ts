@@ -43,8 +43,9 @@ export const isatap: Technology<IsatapSpec> = {
 
   domains: (spec) => prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique)),
 
-  steps(spec, native) {
-    const device = spec.interface;
+  sockets: () => [],
+
+  steps(spec, device, native) {
     const addresses = prefixesOf(spec).map(({ octets, preferred }) =>
       addressStep(device, formatIpv6(addressUnder(octets, spec.local[0])), 128, !preferred),
     );

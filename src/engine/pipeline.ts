@@ -3,6 +3,7 @@
  *
  *   TUN of each tunnel --fromV6--> protocol 41
  *   protocol 41 --which tunnel?--fromV4--> its TUN
+ *   UDP sockets of a tunnel        --fromV4--> its TUN, or the IPv6 stack of the host
  *   ICMPv4, LANs --> the tunnel they concern        timers --> pollTransmit --> any of the ports
  *   DHCPv4 --> the lease of an interface            leases, and what tunnels learn --> news
  *
@@ -23,17 +24,21 @@ import { LanMemory, type ToldLans } from './lan-memory.js';
 import { Leases } from './leases.js';
 import type { News } from './news.js';
 import { NodeContext } from './node.js';
-import type { Port } from './port.js';
+import type { Port, UdpPort } from './port.js';
 import { type NodeSpec, sameSpec, type TunnelSpec } from './spec.js';
 import { Tunnel } from './tunnel.js';
 
-/** What a packet thread reads and writes. Maps are by interface name. */
+/** What a packet thread reads and writes. Maps are by interface name where nothing else is said. */
 export interface Ports {
   readonly protocol41: Port;
   /** ICMPv4 errors; null: none are heard. */
   readonly icmp4: Port | null;
-  /** The TUN queue of each tunnel. */
+  /** The TUN queue of each tunnel that has one. */
   readonly tunnels: ReadonlyMap<string, Port>;
+  /** The sockets of each tunnel that has its own, by its name, in the order of `Technology.sockets`. */
+  readonly udp: ReadonlyMap<string, readonly UdpPort[]>;
+  /** The IPv6 stack of the host, for tunnels without an interface; null: there is no such tunnel. Send only. */
+  readonly outlet: Port | null;
   /** LANs behind routers; the owner's only. */
   readonly lans: ReadonlyMap<string, Port>;
   /** Interfaces on which the node is a DHCPv4 client; the owner's only. */
@@ -69,6 +74,8 @@ interface Lane {
   readonly tunnel: Tunnel;
   readonly slot: number;
   readonly ipv6: Port;
+  /** Sockets of the tunnel's own; none: it shares those of protocol 41. */
+  readonly sockets: readonly UdpPort[];
   readonly lans: readonly (Port | null)[];
   /** Inner packets for the TUN, gathered from one batch. */
   readonly inbound: Frame[];
@@ -90,9 +97,12 @@ export class Pipeline {
   #ports: Ports | null = null;
   #context: NodeContext | null = null;
   #lanes: Lane[] = [];
+  /** Those that protocol 41 carries. */
+  #shared: readonly Lane[] = [];
   /** Names of the tunnels whose counts stand in each slot. */
   readonly #slots = new Map<number, string>();
   #outbound: Frame[] = [];
+  #share: Frame[] = [];
   #transmit: Frame | null = null;
 
   constructor(options: PipelineOptions) {
@@ -121,7 +131,7 @@ export class Pipeline {
       if (old !== undefined && !kept) this.#leave(old, spec, now);
       if (this.#slots.get(spec.slot) !== spec.name) clearSlot(this.#counters.row, spec.slot);
       this.#slots.set(spec.slot, spec.name);
-      const tunnel = kept ? old.tunnel : this.#tunnel(spec, context, old?.tunnel ?? null, now);
+      const tunnel = kept ? old.tunnel : this.#tunnel(spec, context, ports, old?.tunnel ?? null, now);
       lanes.push(this.#lane(tunnel, ports, old));
       before.delete(spec.name);
     }
@@ -132,8 +142,10 @@ export class Pipeline {
     if (this.#owner) this.#leases.configure(node.dhcp, ports.dhcp4, this.#transmit ?? transmit, now);
     this.#transmit = transmit;
     this.#outbound = new Array<Frame>(MAX_BATCH).fill(transmit);
+    this.#share = new Array<Frame>(MAX_BATCH).fill(transmit);
     for (const lane of lanes) for (let i = 0; i < MAX_BATCH; i++) lane.inbound.push(transmit);
     this.#lanes = lanes;
+    this.#shared = lanes.filter(({ sockets }) => sockets.length === 0);
     this.#ports = ports;
   }
 
@@ -142,13 +154,17 @@ export class Pipeline {
     const ports = this.#ports;
     if (ports === null) return 0;
     let handled = this.#fromV4(ports, now);
-    for (let i = 0; i < this.#lanes.length; i++) handled += this.#fromV6(this.#lanes[i], ports, now);
+    for (let i = 0; i < this.#lanes.length; i++) {
+      handled += this.#fromSockets(this.#lanes[i], now);
+      handled += this.#fromV6(this.#lanes[i], ports, now);
+    }
     if (ports.icmp4 !== null) handled += this.#fromIcmp4(ports.icmp4, now);
     for (let i = 0; i < this.#lanes.length; i++) {
       const lane = this.#lanes[i];
       handled += this.#fromLans(lane, now);
       lane.tunnel.handleTimeout(now);
       handled += this.#drain(lane, ports, now);
+      this.#counters.peers(lane.slot, lane.tunnel.peers);
       this.#tellLearned(lane, now);
     }
     if (this.#transmit !== null) handled += this.#leases.step(this.#transmit, now);
@@ -185,21 +201,23 @@ export class Pipeline {
   }
 
   /** Makes a tunnel, in place of `old`, with what that one leaves. */
-  #tunnel(spec: TunnelSpec, node: NodeContext, old: Tunnel | null, now: Millis): Tunnel {
+  #tunnel(spec: TunnelSpec, node: NodeContext, ports: Ports, old: Tunnel | null, now: Millis): Tunnel {
     const inherited = old?.heritage(now) ?? NO_HERITAGE;
     // Another address may be at another site: its routers are others'.
     const learned = old !== null && sameSpec(spec.local, old.spec.local) ? inherited.learned : null;
     const before = { ...inherited, learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
-    return new Tunnel(spec, this.#counters, { node, random: this.#random, speaks: this.#owner, before, now });
+    const sockets = ports.udp.get(spec.name) ?? [];
+    return new Tunnel(spec, this.#counters, { node, random: this.#random, speaks: this.#owner, sockets, before, now });
   }
 
   #lane(tunnel: Tunnel, ports: Ports, old: Lane | undefined): Lane {
     const { spec } = tunnel;
-    const ipv6 = ports.tunnels.get(spec.interface);
-    if (ipv6 === undefined) throw new RangeError(`tunnel ${spec.name}: no port for interface ${spec.interface}`);
+    const ipv6 = spec.interface === null ? ports.outlet : ports.tunnels.get(spec.interface);
+    if (ipv6 == null) throw new RangeError(`tunnel ${spec.name}: no port for interface ${spec.interface}`);
+    const sockets = ports.udp.get(spec.name) ?? [];
     const lans = lanNames(spec).map((name) => ports.lans.get(name) ?? null);
     const { told, tellAt } = old ?? { told: null, tellAt: Number.NEGATIVE_INFINITY };
-    return { tunnel, slot: spec.slot, ipv6, lans, inbound: [], inboundCount: 0, told, tellAt };
+    return { tunnel, slot: spec.slot, ipv6, sockets, lans, inbound: [], inboundCount: 0, told, tellAt };
   }
 
   /** A tunnel goes, or changes into `next`: LANs that `next` does not serve are told. */
@@ -213,8 +231,28 @@ export class Pipeline {
     const { protocol41 } = ports;
     const n = protocol41.receive();
     for (let i = 0; i < n; i++) this.#decapsulate(protocol41.batch[i], now);
-    if (n > 0) for (let i = 0; i < this.#lanes.length; i++) this.#deliver(this.#lanes[i]);
+    if (n > 0) for (let i = 0; i < this.#shared.length; i++) this.#deliver(this.#shared[i]);
     return n;
+  }
+
+  /** Takes what waits at the sockets of one tunnel. */
+  #fromSockets(lane: Lane, now: Millis): number {
+    const { sockets, tunnel, slot } = lane;
+    let handled = 0;
+    for (let socket = 0; socket < sockets.length; socket++) {
+      const port = sockets[socket];
+      const n = port.receive();
+      for (let i = 0; i < n; i++) {
+        const frame = port.batch[i];
+        frame.socket = socket;
+        const verdict = tunnel.fromV4(frame, now);
+        if (verdict >= Verdict.forward) settle(lane, frame, verdict);
+        else this.#counters.dropped(slot, Direction.decapsulate, verdict);
+      }
+      if (n > 0) this.#deliver(lane);
+      handled += n;
+    }
+    return handled;
   }
 
   #decapsulate(frame: Frame, now: Millis): void {
@@ -236,7 +274,7 @@ export class Pipeline {
 
   /** The tunnel that takes what is sent to the destination of `frame`: where several do, the one whose domain the packet is in (RFC 5214 section 7.3). */
   #laneFor(frame: Frame): Lane | null {
-    const lanes = this.#lanes;
+    const lanes = this.#shared;
     let first: Lane | null = null;
     for (let i = 0; i < lanes.length; i++) {
       const lane = lanes[i];
@@ -249,7 +287,7 @@ export class Pipeline {
 
   /** Shows a packet whose ends `refused` does not accept to the other tunnels on its address (RFC 5214 section 7.3). True when one has counted or kept it. */
   #tryOthers(refused: Lane, frame: Frame, now: Millis): boolean {
-    const lanes = this.#lanes;
+    const lanes = this.#shared;
     for (let i = 0; i < lanes.length; i++) {
       const lane = lanes[i];
       if (lane === refused || !lane.tunnel.isLocal(frame.b, frame.off + IPV4_DST)) continue;
@@ -296,15 +334,31 @@ export class Pipeline {
 
   /** Sends the first `n` of the gathered outer packets of a tunnel, and counts them. */
   #sendOn(lane: Lane, ports: Ports, n: number, now: Millis): void {
-    const { slot } = lane;
-    const counters = this.#counters;
+    const { sockets } = lane;
     const outbound = this.#outbound;
-    const handled = ports.protocol41.send(outbound, n);
+    if (sockets.length === 0) this.#sendBy(ports.protocol41, lane, outbound, n, now);
+    else if (sockets.length === 1) this.#sendBy(sockets[0], lane, outbound, n, now);
+    else for (let socket = 0; socket < sockets.length; socket++) this.#sendShare(socket, lane, n, now);
+  }
+
+  /** Sends those of the gathered packets that go by one of several sockets. */
+  #sendShare(socket: number, lane: Lane, n: number, now: Millis): void {
+    const share = this.#share;
+    let count = 0;
+    for (let i = 0; i < n; i++) if (this.#outbound[i].socket === socket) share[count++] = this.#outbound[i];
+    if (count > 0) this.#sendBy(lane.sockets[socket], lane, share, count, now);
+  }
+
+  #sendBy(port: Port, lane: Lane, frames: readonly Frame[], n: number, now: Millis): void {
+    const { slot } = lane;
+    const { headerLen } = lane.tunnel;
+    const counters = this.#counters;
+    const handled = port.send(frames, n);
     for (let i = 0; i < n; i++) {
-      const frame = outbound[i];
+      const frame = frames[i];
       if (i >= handled) counters.dropped(slot, Direction.encapsulate, Drop.queue_full);
       else if (frame.fate !== Drop.none) this.#refused(lane, frame, now);
-      else counters.forwarded(slot, Direction.encapsulate, frame.end - frame.off - IPV4_LEN);
+      else counters.forwarded(slot, Direction.encapsulate, frame.end - frame.off - headerLen);
     }
   }
 
@@ -319,8 +373,8 @@ export class Pipeline {
       const frame = icmp4.batch[i];
       if (!isIpv4(frame.b, frame.off, frame.end)) continue;
       // Errors about other traffic of this host come here too, and are none of a tunnel's business.
-      for (let k = 0; k < this.#lanes.length; k++) {
-        const { tunnel } = this.#lanes[k];
+      for (let k = 0; k < this.#shared.length; k++) {
+        const { tunnel } = this.#shared[k];
         if (tunnel.isLocal(frame.b, frame.off + IPV4_DST)) tunnel.fromIcmp4(frame, now, this.#owner);
       }
     }
@@ -356,11 +410,16 @@ export class Pipeline {
       toLan ||= to >= TransmitTo.lan;
       this.#outbound[0] = out;
       if (to === TransmitTo.released) this.#sendOn(lane, ports, 1, now);
-      else if (to === TransmitTo.carrier) ports.protocol41.send(this.#outbound, 1);
+      else if (to === TransmitTo.carrier) carrierOf(lane, ports, out).send(this.#outbound, 1);
       else (to === TransmitTo.ipv6 ? lane.ipv6 : lane.lans[to - TransmitTo.lan])?.send(this.#outbound, 1);
     }
     return MAX_TRANSMIT;
   }
+}
+
+/** The port by which `out`, which a tunnel originates, leaves. */
+function carrierOf({ sockets }: Lane, ports: Ports, { socket }: Frame): Port {
+  return sockets.length === 0 ? ports.protocol41 : sockets[socket];
 }
 
 /** Keeps a packet that a tunnel has taken for its TUN, unless it was for the tunnel itself. */

@@ -56,9 +56,10 @@ export const sixRd: Technology<SixRdSpec> = {
 
   domains: (spec) => (spec.domain === null ? [] : [domainOf(spec)]),
 
+  sockets: () => [],
+
   /** The routes of RFC 5969 section 7.1.1, and the subnet-router anycast address of section 5. */
-  steps(spec) {
-    const device = spec.interface;
+  steps(spec, device) {
     const domain = domainOf(spec);
     const steps: PlanStep[] = [];
     for (const local of members(spec)) {

@@ -24,8 +24,9 @@ export const sixToFour: Technology<SixToFourSpec> = {
   // Anybody can tell what a 6to4 address carries.
   domains: () => [],
 
-  steps(spec) {
-    const device = spec.interface;
+  sockets: () => [],
+
+  steps(spec, device) {
     const steps: PlanStep[] = [];
     for (const local of spec.local) {
       const own = formatIpv6(siteAddress(domain, local, 0, spec.interfaceId));

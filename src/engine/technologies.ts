@@ -5,13 +5,15 @@ import { isatap } from './isatap.js';
 import type { PlanStep } from './plan.js';
 import { sixRd } from './sixrd.js';
 import { sixToFour } from './sixtofour.js';
-import type { TunnelSpec } from './spec.js';
+import type { SocketSpec, TunnelSpec } from './spec.js';
 import type { RoleContext, Technology } from './technology.js';
+import { teredo } from './teredo.js';
 
 const TECHNOLOGIES: { readonly [T in TunnelSpec['type']]: Technology<Extract<TunnelSpec, { type: T }>> } = {
   '6to4': sixToFour,
   '6rd': sixRd,
   isatap,
+  teredo,
 };
 
 /** The technology of `spec`, which takes specifications of its own type only. */
@@ -39,7 +41,12 @@ export function domainsOf(spec: TunnelSpec): readonly Mapping[] {
   return of(spec).domains(spec);
 }
 
+/** See {@link Technology.sockets}. */
+export function socketsOf(spec: TunnelSpec): readonly SocketSpec[] {
+  return of(spec).sockets(spec);
+}
+
 /** See {@link Technology.steps}. */
-export function stepsOf(spec: TunnelSpec, native: readonly Uint8Array[]): readonly PlanStep[] {
-  return of(spec).steps(spec, native);
+export function stepsOf(spec: TunnelSpec, device: string, native: readonly Uint8Array[]): readonly PlanStep[] {
+  return of(spec).steps(spec, device, native);
 }

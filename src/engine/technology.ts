@@ -5,7 +5,8 @@ import type { Mapping } from '../mapping/mapping.js';
 import type { Heritage, Role } from '../role/role.js';
 import type { NodeContext } from './node.js';
 import type { PlanStep } from './plan.js';
-import type { TunnelSpec } from './spec.js';
+import type { UdpPort } from './port.js';
+import type { SocketSpec, TunnelSpec } from './spec.js';
 
 /** What a role is built with, beside its own specification. */
 export interface RoleContext {
@@ -13,6 +14,8 @@ export interface RoleContext {
   readonly random: Random;
   /** True in the one thread of the node that says what must be said once. */
   readonly speaks: boolean;
+  /** The sockets that `Technology.sockets` asks for, open; none while the tunnel is down. */
+  readonly sockets: readonly UdpPort[];
   /** What the role before this one leaves. */
   readonly before: Heritage;
   readonly now: Millis;
@@ -28,6 +31,8 @@ export interface Technology<S extends TunnelSpec> {
   linkLocal(spec: S): Uint8Array;
   /** What carries the IPv4 addresses of this tunnel's nodes, for the loop checks; none where anybody can tell it from the address. */
   domains(spec: S): readonly Mapping[];
-  /** What the tunnel wants of its host beyond link and link-local address, in order; the tunnel is up. `native`: the host's addresses outside its tunnels, sixteen octets each. */
-  steps(spec: S, native: readonly Uint8Array[]): readonly PlanStep[];
+  /** UDP sockets of the tunnel's own, in the one thread that then runs it; none: protocol 41 carries it, or it is down. */
+  sockets(spec: S): readonly SocketSpec[];
+  /** What the tunnel wants of its host beyond link and link-local address of `device`, in order; the tunnel is up. `native`: the host's addresses outside its tunnels, sixteen octets each. */
+  steps(spec: S, device: string, native: readonly Uint8Array[]): readonly PlanStep[];
 }

@@ -2,7 +2,7 @@
  * One tunnel: role, mapping, policy and carrier header behind one interface.
  *
  *   from v6:  whole? -> role.encapsulate -> routing header, hop limit, MTU -> push header
- *   from v4:  whole? -> role.decapsulate -> routing header, hop limit, ECN -> pull header
+ *   from v4:  carrier -> whole? -> role.decapsulate -> routing header, hop limit, ECN -> pull header
  *
  * Both answer with a `Verdict` or a drop reason, and change the frame in place; they never throw
  * and never allocate. Nothing is counted here but ICMP: the caller counts what it was told.
@@ -19,34 +19,16 @@ import { type Heritage, type Learned, Outer, type Role, type Speaker, TransmitTo
 import { asksForSourceRouting } from '../wire/extension.js';
 import { FRAGMENTATION_NEEDED, Icmp4, icmp4Code, icmp4Type, isIcmp4Error, nextHopMtu4, plateauMtu, quoted4 } from '../wire/icmp4.js';
 import { Icmp6 } from '../wire/icmp6.js';
-import {
-  DF,
-  dst4,
-  fragment4,
-  headerLen4,
-  IPV4_DST,
-  IPV4_LEN,
-  IPV4_SRC,
-  MF,
-  Protocol,
-  protocol4,
-  src4,
-  tos4,
-  totalLen4,
-  writeIpv4,
-} from '../wire/ipv4.js';
-import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6, trafficClass6 } from '../wire/ipv6.js';
+import { DF, dst4, fragment4, headerLen4, IPV4_LEN, IPV4_SRC, Protocol, protocol4, src4, totalLen4 } from '../wire/ipv4.js';
+import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6 } from '../wire/ipv6.js';
 import { i32 } from '../wire/octets.js';
+import { type Carrier, FRAGMENT_OFFSET, notIpv6, Protocol41, Udp } from './carrier.js';
 import { IcmpErrors } from './icmp-errors.js';
 import type { NodeContext } from './node.js';
 import type { TunnelSpec } from './spec.js';
-import { makeRole } from './technologies.js';
+import { makeRole, socketsOf } from './technologies.js';
 import type { RoleContext } from './technology.js';
 
-/** Where a fragment belongs, in the flags word. */
-const FRAGMENT_OFFSET = 0x1fff;
-/** A packet with any of these bits in its flags word is a fragment. */
-const FRAGMENT = MF | FRAGMENT_OFFSET;
 /** Code of an ICMPv6 unreachable: address unreachable, RFC 4213 section 3.4. */
 const ADDRESS_UNREACHABLE = 3;
 /** Code of an ICMPv4 unreachable: a far end that refuses our packets may say so (RFC 4213 section 3.6); it is reachable. */
@@ -68,9 +50,7 @@ export class Tunnel {
   readonly #outer = new Outer();
   readonly #errors: IcmpErrors;
   readonly #pathMtu: PathMtu | null;
-  readonly #fixedTos: number;
-  readonly #dscpMask: number;
-  readonly #ecnMask: number;
+  readonly #carrier: Carrier;
   readonly #flags: number;
 
   constructor(spec: TunnelSpec, counters: Counters, context: RoleContext) {
@@ -82,10 +62,20 @@ export class Tunnel {
     this.#speaker = this.#role.speaker;
     this.#errors = new IcmpErrors(spec.slot, spec.icmpRate, counters);
     this.#pathMtu = spec.pathMtuDiscovery ? new PathMtu() : null;
-    this.#fixedTos = spec.dscp === 'copy' ? 0 : spec.dscp << 2;
-    this.#dscpMask = spec.dscp === 'copy' ? 0xfc : 0;
-    this.#ecnMask = spec.ecn === 'normal' ? 3 : 0;
+    const { sockets } = context;
+    this.#carrier =
+      sockets.length === 0
+        ? new Protocol41(spec)
+        : new Udp(
+            Int32Array.from(socketsOf(spec), ({ local }) => local),
+            sockets,
+          );
     this.#flags = spec.dontFragment ? DF : 0;
+  }
+
+  /** Octets that its packets have in front when they leave. */
+  get headerLen(): number {
+    return this.#carrier.headerLen;
   }
 
   /** True when what is sent to the IPv4 address at `b[off..)` is for this tunnel. */
@@ -124,20 +114,18 @@ export class Tunnel {
       if (fits === Fit.setDf) flags = DF;
     }
     frame.end = off + innerLen;
-    this.#push(frame, flags);
+    this.#carrier.push(frame, outer, flags);
     return Verdict.forward;
   }
 
-  /** Takes an outer packet that is whole and addressed to this tunnel. On `forward` the frame holds the inner packet. */
+  /** Takes what the carrier brought, whole and addressed to this tunnel: an outer packet, or the payload of UDP. On `forward` the frame holds the inner packet. */
   fromV4(frame: Frame, now: Millis): number {
-    const { b, off } = frame;
-    const inner = off + headerLen4(b, off);
-    const end = off + totalLen4(b, off);
-    if ((fragment4(b, off) & FRAGMENT) !== 0) return Drop.truncated;
-    if (!isIpv6(b, inner, end)) return notIpv6(b, inner, end);
+    const { b } = frame;
     const outer = this.#outer;
-    outer.remote.read(b, off + IPV4_SRC);
-    outer.local.read(b, off + IPV4_DST);
+    const fault = this.#carrier.read(frame, outer);
+    if (fault !== Drop.none) return fault;
+    const inner = outer.packet;
+    const { tos } = outer;
     const verdict = this.#role.decapsulate(b, inner, outer, now);
     if (verdict !== Drop.none) return verdict;
     // Our own packet came back, or a forger wants it to look so.
@@ -149,7 +137,7 @@ export class Tunnel {
       if (error !== null && !this.#send(error, now)) this.#errors.takeBack();
       return Drop.hop_limit;
     }
-    if (mergeEcn(b, inner, tos4(b, off)) !== Drop.none) return Drop.ecn_congestion;
+    if (mergeEcn(b, inner, tos) !== Drop.none) return Drop.ecn_congestion;
     frame.off = inner;
     frame.end = innerEnd;
     return Verdict.forward;
@@ -186,6 +174,11 @@ export class Tunnel {
     return this.#speaker.learned;
   }
 
+  /** Peers that it keeps state of. */
+  get peers(): number {
+    return this.#speaker.peers;
+  }
+
   /** The tunnel stops, except on the LANs named; drain `pollTransmit` afterwards. */
   withdraw(now: Millis, except: readonly string[]): void {
     this.#speaker.withdraw(now, except);
@@ -213,7 +206,9 @@ export class Tunnel {
       if (to === TransmitTo.carrier) {
         this.#outer.local.bits = this.#local[0];
         this.#outer.remote.bits = out.remote.bits;
-        this.#push(out, this.#flags);
+        this.#outer.remote.port = out.remote.port;
+        this.#outer.socket = out.socket;
+        this.#carrier.push(out, this.#outer, this.#flags);
         return to;
       }
       if (to === TransmitTo.released) {
@@ -236,21 +231,10 @@ export class Tunnel {
     return this.#role.isOwn(b, off) || this.#node.own6.has(b, off);
   }
 
-  /** Puts the outer header in front of the packet in `frame`, between the endpoints that the role found. */
-  #push(frame: Frame, flags: number): void {
-    const { b } = frame;
-    const outer = this.#outer;
-    const traffic = trafficClass6(b, frame.off);
-    const tos = this.#fixedTos | (traffic & this.#dscpMask) | (traffic & this.#ecnMask);
-    const at = frame.push(IPV4_LEN);
-    writeIpv4(b, at, frame.end - at, tos, flags, this.spec.ttl, Protocol.ipv6, outer.local.bits, outer.remote.bits);
-    frame.remote.bits = outer.remote.bits;
-  }
-
   /** Readies an ICMPv6 error for the carrier; false when the role does not let it pass. */
   #send(error: Frame, now: Millis): boolean {
     if (this.#role.route(error.b, error.off, this.#outer, now) !== Drop.none) return false;
-    this.#push(error, this.#flags);
+    this.#carrier.push(error, this.#outer, this.#flags);
     return true;
   }
 
@@ -286,9 +270,4 @@ export class Tunnel {
       this.#errors.make(TransmitTo.ipv6, Icmp6.unreachable, ADDRESS_UNREACHABLE, 0, this.#role.errorSource, b, inner, innerEnd, now);
     return TRANSLATED;
   }
-}
-
-/** Why `b[off..end)` is no whole IPv6 packet. */
-function notIpv6(b: Uint8Array, off: number, end: number): number {
-  return off < end && b[off] >>> 4 !== 6 ? Drop.not_ipv6 : Drop.truncated;
 }

@@ -14,7 +14,7 @@ export interface Mapping {
 }
 
 /** The address, or zero-filled prefix, that belongs to the IPv4 address `addr` and UDP port `port`: sixteen octets of its own. For cold paths. */
-export function addressOf(mapping: Mapping, addr: number, port = 0): Uint8Array {
+export function addressOf(mapping: Pick<Mapping, 'addressFor'>, addr: number, port = 0): Uint8Array {
   const endpoint = new Endpoint();
   endpoint.addr = addr;
   endpoint.port = port;

@@ -23,6 +23,10 @@ export class Outer {
   /** `decapsulate`: all that the carrier brought, `b[payload..payloadEnd)`. In UDP there may be headers in front of the inner packet, and trailers behind it. */
   payload = 0;
   payloadEnd = 0;
+  /** `decapsulate`: first octet of the inner packet. */
+  packet = 0;
+  /** `decapsulate`: the outer type of service; 0 where it is not known. */
+  tos = 0;
 }
 
 /** Where a transmission that the tunnel or its role originates goes. */

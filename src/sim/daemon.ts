@@ -12,12 +12,14 @@ import { hostPlan } from '../engine/host-plan.js';
 import type { News } from '../engine/news.js';
 import { Pipeline, type Ports } from '../engine/pipeline.js';
 import type { Port } from '../engine/port.js';
-import { type Findings, type HostFacts, NO_FINDINGS, type NodeSpec, sameSpec } from '../engine/spec.js';
+import { type Findings, type HostFacts, NO_FINDINGS, type NodeSpec, type SocketSpec, sameSpec, type TunnelSpec } from '../engine/spec.js';
+import { socketsOf } from '../engine/technologies.js';
 import type { AdvertisedLan } from '../role/role.js';
 import type { Host } from './host.js';
 import { HostSetup } from './host-setup.js';
-import { openIcmp4, openLan, openProtocol41, openTun } from './port.js';
+import { openIcmp4, openLan, openOutlet, openProtocol41, openTun } from './port.js';
 import type { Appointment } from './scheduler.js';
+import { SimulatedUdpPort } from './udp-port.js';
 
 /** From a host's present state to what the engine is to be. `slots`: places of the tunnels so far, by name. */
 export type ResolveNode = (facts: HostFacts, slots: ReadonlyMap<string, number>) => NodeSpec;
@@ -139,6 +141,12 @@ export class Daemon {
   }
 }
 
+/** What a tunnel asked for, and got. */
+interface OpenSockets {
+  readonly wanted: readonly SocketSpec[];
+  readonly ports: readonly SimulatedUdpPort[];
+}
+
 /** The ports of one daemon, by what its node needs. */
 class SimulatedPorts {
   readonly #host: Host;
@@ -147,24 +155,30 @@ class SimulatedPorts {
   readonly #icmp4: Port;
   readonly #tunnels = new Map<string, Port>();
   readonly #lans = new Map<string, Port>();
+  readonly #outlet: Port;
+  readonly #udp = new Map<string, OpenSockets>();
 
   constructor(host: Host, wake: () => void) {
     this.#host = host;
     this.#wake = wake;
     this.#protocol41 = openProtocol41(host, wake);
     this.#icmp4 = openIcmp4(host, wake);
+    this.#outlet = openOutlet(host);
   }
 
   /** Those that `node` needs; made where there is none, kept where there is one. */
   for(node: NodeSpec): Ports {
     for (const { interface: name } of node.tunnels) {
-      if (!this.#tunnels.has(name)) this.#tunnels.set(name, openTun(this.#host, name, this.#wake));
+      if (name !== null && !this.#tunnels.has(name)) this.#tunnels.set(name, openTun(this.#host, name, this.#wake));
     }
+    for (const tunnel of node.tunnels) this.#openSockets(tunnel);
     for (const name of lansOf(node)) if (!this.#lans.has(name)) this.#lans.set(name, openLan(this.#host, name, this.#wake));
     return {
       protocol41: this.#protocol41,
       icmp4: this.#icmp4,
       tunnels: new Map(this.#tunnels),
+      udp: new Map([...this.#udp].map(([name, { ports }]) => [name, ports])),
+      outlet: this.#outlet,
       lans: new Map(this.#lans),
       dhcp4: NOBODY_LISTENS,
       makeBatch,
@@ -175,6 +189,8 @@ class SimulatedPorts {
   keep(node: NodeSpec): void {
     const devices = new Set(node.tunnels.map((tunnel) => tunnel.interface));
     const lans = new Set(lansOf(node));
+    const names = new Set(node.tunnels.map((tunnel) => tunnel.name));
+    for (const name of [...this.#udp.keys()].filter((name) => !names.has(name))) this.#closeSockets(name);
     for (const name of [...this.#tunnels.keys()].filter((name) => !devices.has(name))) {
       this.#tunnels.delete(name);
       this.#host.removeInterface(name);
@@ -185,8 +201,23 @@ class SimulatedPorts {
     }
   }
 
+  /** Sockets stay open as long as the tunnel wants the same: a NAT knows them by their ports. */
+  #openSockets(tunnel: TunnelSpec): void {
+    const wanted = socketsOf(tunnel);
+    if (sameSpec(this.#udp.get(tunnel.name)?.wanted ?? [], wanted)) return;
+    this.#closeSockets(tunnel.name);
+    if (wanted.length === 0) return;
+    this.#udp.set(tunnel.name, { wanted, ports: wanted.map((socket) => new SimulatedUdpPort(this.#host, socket, this.#wake)) });
+  }
+
+  #closeSockets(name: string): void {
+    for (const port of this.#udp.get(name)?.ports ?? []) port.close();
+    this.#udp.delete(name);
+  }
+
   /** Closes them all. */
   close(): void {
+    for (const name of [...this.#udp.keys()]) this.#closeSockets(name);
     for (const name of this.#tunnels.keys()) this.#host.removeInterface(name);
     this.#host.readers.protocol41 = null;
     this.#host.readers.icmp4 = null;

@@ -32,6 +32,8 @@ const CONNECTED_METRIC = 0;
 export interface Readers {
   protocol41: PacketQueue | null;
   icmp4: PacketQueue | null;
+  /** Sockets of UDP by `socketKey`. */
+  readonly udp: Map<string, PacketQueue>;
   /** Router solicitations, by the interface they come in by. */
   readonly lans: Map<string, PacketQueue>;
 }
@@ -57,7 +59,7 @@ export class Host implements Receiver {
   readonly autoconfigurations = new Map<string, Autoconfiguration>();
   readonly routes4 = new RouteTable(SIZE4);
   readonly routes6 = new RouteTable(SIZE6);
-  readonly readers: Readers = { protocol41: null, icmp4: null, lans: new Map() };
+  readonly readers: Readers = { protocol41: null, icmp4: null, udp: new Map(), lans: new Map() };
   readonly stack4: Stack4;
   readonly stack6: Stack6;
   /** Translates between two of its interfaces; null: nothing does. */

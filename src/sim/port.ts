@@ -3,6 +3,7 @@
  *
  *   openTun          a device: what the host routes into it, and what is to arrive from it
  *   openProtocol41   a raw socket for protocol 41
+ *   openOutlet       the IPv6 stack, for a tunnel without a device
  *   openIcmp4        a raw socket for ICMP errors
  *   openLan          router solicitations of one LAN, and what is sent to its groups
  *
@@ -66,6 +67,16 @@ class QueuePort implements Port {
     for (let i = 0; i < n; i++) frames[i].fate = this.#transmit(frames[i]);
     return n;
   }
+}
+
+/** Opens the IPv6 stack of the host, to send only. */
+export function openOutlet(host: Host): Port {
+  return new QueuePort('ipv6', new PacketQueue(0, () => {}), ({ b, off, end }) => {
+    if (!isIpv6(b, off, end)) return Drop.truncated;
+    host.account.note('from_daemon');
+    const ending = host.stack6.output(b.slice(off, end));
+    return ending === null ? Drop.none : (FATES[ending] ?? Drop.none);
+  });
 }
 
 /** What an interface sends into a device. */

@@ -28,11 +28,13 @@ import {
   ttl4,
 } from '../wire/ipv4.js';
 import { copy, put16, u16, u32 } from '../wire/octets.js';
+import { isUdp4 } from '../wire/udp.js';
 import { fromIpv4, isLinkLocal, isLoopback, isMulticast, isUnspecified, SIZE4 } from './address.js';
 import { ECHO_LEN, type EchoAnswer, echoId, echoSequence, quotedEcho4 } from './echo.js';
 import type { Host } from './host.js';
 import type { Interface } from './interface.js';
 import type { Ending, EventName } from './trace.js';
+import { socketKeyOf } from './udp-port.js';
 
 const TTL = 8;
 const CHECKSUM = 10;
@@ -163,7 +165,15 @@ export class Stack4 {
     const protocol = protocol4(packet, 0);
     if (protocol === Protocol.icmp) return this.#deliverIcmp(from, packet);
     if (protocol === Protocol.ipv6 && readers.protocol41 !== null) return readers.protocol41.push(packet) ? 'to_daemon' : 'queue_full';
-    return protocol === Protocol.udp || protocol === TCP ? 'no_port' : 'no_protocol';
+    if (protocol === Protocol.udp) return this.#deliverUdp(packet);
+    return protocol === TCP ? 'no_port' : 'no_protocol';
+  }
+
+  #deliverUdp(packet: Uint8Array): Ending {
+    const reader = this.#host.readers.udp.get(socketKeyOf(packet));
+    if (reader === undefined) return 'no_port';
+    if (!isUdp4(packet, 0, packet.length)) return 'bad_checksum';
+    return reader.push(packet) ? 'to_daemon' : 'queue_full';
   }
 
   /** A NAT has to see the ports of every packet that comes its way. */

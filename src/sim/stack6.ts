@@ -95,6 +95,14 @@ export class Stack6 {
     if (ending === 'no_neighbour') this.#tell(packet, ending, out);
   }
 
+  /** Sends a packet that a program on this host passes on for somebody else, as its route says. Answers with its end where the host knows it at once. */
+  output(packet: Uint8Array): Ending {
+    const own = this.#host.ownerOf(packet, IPV6_DST, SIZE6);
+    const ending = own === null ? this.#route(packet) : this.#deliver(own, packet);
+    if (ending !== null) this.#host.account.note(ending);
+    return ending;
+  }
+
   #judge(from: Interface, arrived: Uint8Array): Ending {
     if (!isIpv6(arrived, 0, arrived.length)) return 'malformed';
     const total = totalLen6(arrived, 0);

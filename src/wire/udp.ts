@@ -8,13 +8,16 @@
  *
  * `ip` is the offset of the IPv4 header, `udp` that of the UDP header. After `isUdp4` no accessor can fail.
  */
-import { addWords, fold, ipv4ChecksumOk } from './checksum.js';
-import { fragment4, headerLen4, IPV4_DST, IPV4_SRC, isIpv4, Protocol, protocol4, totalLen4 } from './ipv4.js';
+import type { Frame } from '../core/frame.js';
+import { addWords, checksum, fold, ipv4ChecksumOk } from './checksum.js';
+import { fragment4, headerLen4, IPV4_DST, IPV4_LEN, IPV4_SRC, isIpv4, Protocol, protocol4, totalLen4, writeIpv4 } from './ipv4.js';
 import { put16, u16 } from './octets.js';
 
 /** Octets in a header. */
 export const UDP_LEN = 8;
 
+const DATAGRAM_TTL = 64;
+const IPV4_CHECKSUM = 10;
 /** More fragments, or an offset. */
 const FRAGMENT = 0x3fff;
 
@@ -69,6 +72,16 @@ export function writeUdp4(b: Uint8Array, ip: number, udp: number, end: number, s
   put16(b, udp + 6, 0);
   const sum = fold(addWords(pseudoSum(b, ip, end - udp), b, udp, end));
   put16(b, udp + 6, sum === 0 ? 0xffff : sum);
+}
+
+/** What a frame of payload and endpoint becomes on the wire: a whole IPv4 packet from `local` and `port`, TTL 64, no DF. Cold. */
+export function datagram4({ b, off, end, remote }: Frame, local: number, port: number): Uint8Array {
+  const packet = new Uint8Array(IPV4_LEN + UDP_LEN + end - off);
+  packet.set(b.subarray(off, end), IPV4_LEN + UDP_LEN);
+  writeIpv4(packet, 0, packet.length, 0, 0, DATAGRAM_TTL, Protocol.udp, local, remote.addr);
+  put16(packet, IPV4_CHECKSUM, checksum(packet, 0, IPV4_LEN));
+  writeUdp4(packet, 0, IPV4_LEN, packet.length, port, remote.port);
+  return packet;
 }
 
 /** Sum over source, destination, protocol and length. */

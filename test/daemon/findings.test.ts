@@ -26,7 +26,7 @@ const routersNews = (...addresses: string[]): Discovery & { kind: 'learned' } =>
     until: NOW + 1_800_000,
     reachable: true,
   }));
-  const learned: Learned = { routers, prefixes: [], routes: [], mtu: 0 };
+  const learned: Learned = { routers, prefixes: [], routes: [], mtu: 0, teredo: null };
   return { kind: 'learned', tunnel: 'campus', learned };
 };
 const told = (found: Findings, news: Discovery) =>

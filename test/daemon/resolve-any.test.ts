@@ -76,6 +76,7 @@ const learned: fc.Arbitrary<Learned> = fc.record({
   ),
   routes: fc.constant([]),
   mtu: fc.constantFrom(0, 1280),
+  teredo: fc.constant(null),
 }) as fc.Arbitrary<Learned>;
 
 /** Most of the map's keys, each with any value. */

@@ -88,7 +88,7 @@ test('what the file says so is an error at its place', () => {
 });
 
 test('what a host has learned is its own, by the name of its tunnel', () => {
-  const learned: Learned = { routers: [], prefixes: [], routes: [], mtu: 1400 };
+  const learned: Learned = { routers: [], prefixes: [], routes: [], mtu: 1400, teredo: null };
   const facts = { ...CAMPUS, found: { ...HOST.found, learned: new Map([['campus', learned]]) } };
   expect(on(facts, host('name = "campus"')).tunnels[0]).toMatchObject({ learned });
   expect(on(facts, host()).tunnels[0]).toMatchObject({ learned: null });

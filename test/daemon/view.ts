@@ -82,6 +82,7 @@ export const campus: IsatapSpec = {
     ],
     routes: [],
     mtu: 0,
+    teredo: null,
   },
 };
 

@@ -122,7 +122,9 @@ class FuzzNode {
     const ports: Ports = {
       protocol41: this.protocol41,
       icmp4: this.icmp4,
-      tunnels: new Map(this.spec.tunnels.map((spec, i) => [spec.interface, this.devices[i]])),
+      tunnels: new Map(this.spec.tunnels.map((spec, i) => [spec.interface ?? '', this.devices[i]])),
+      udp: new Map(),
+      outlet: null,
       lans: new Map(lans),
       dhcp4: new Map(),
       makeBatch,

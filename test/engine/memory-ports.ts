@@ -63,6 +63,8 @@ export class MemoryPorts implements Ports {
   readonly protocol41: MemoryPort;
   readonly icmp4: MemoryPort;
   readonly tunnels: Map<string, MemoryPort>;
+  readonly udp: Ports['udp'] = new Map();
+  readonly outlet = null;
   readonly lans: Map<string, MemoryPort>;
   readonly dhcp4: Map<string, MemoryPort> = new Map();
   /** All frames that were made. */
@@ -73,7 +75,7 @@ export class MemoryPorts implements Ports {
     const port = (kind: PortKind): MemoryPort => new MemoryPort(kind, this.makeBatch(count, HEADROOM + 4096));
     this.protocol41 = port('protocol-41');
     this.icmp4 = port('icmp4');
-    this.tunnels = new Map(node.tunnels.map((tunnel) => [tunnel.interface, port('ipv6')]));
+    this.tunnels = new Map(node.tunnels.map((tunnel) => [tunnel.interface ?? '', port('ipv6')]));
     this.lans = new Map(node.tunnels.flatMap((tunnel) => tunnel.lans.map((lan) => [lan.interface, port('lan')])));
   }
 

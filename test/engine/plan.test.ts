@@ -104,6 +104,7 @@ describe('what a tunnel wants of its host', () => {
         return { prefix: prefix(text), router, preference: 'high', until };
       }),
       mtu: 0,
+      teredo: null,
     };
     const facts = {
       ipv6: [parseIpv6('2001:db8:aaaa::5') ?? expect.fail()],

@@ -5,5 +5,5 @@ import type { RoleContext } from '../../src/engine/technology.js';
 import { NO_HERITAGE } from '../../src/role/role.js';
 
 export function contextOf(node: NodeSpec): RoleContext {
-  return { node: new NodeContext(node), random: () => {}, speaks: true, before: NO_HERITAGE, now: 0 };
+  return { node: new NodeContext(node), random: () => {}, speaks: true, sockets: [], before: NO_HERITAGE, now: 0 };
 }

@@ -155,7 +155,7 @@ test('on any campus: nothing goes where it should not, nothing is held for ever,
   );
 });
 
-const NOTHING: Learned = { routers: [], prefixes: [], routes: [], mtu: 0 };
+const NOTHING: Learned = { routers: [], prefixes: [], routes: [], mtu: 0, teredo: null };
 const hasPrefix = (learned: { prefixes: readonly { onLink: boolean; prefix: { addr: Uint8Array } }[] }) =>
   learned.prefixes.some(({ onLink, prefix }) => onLink && formatIpv6(prefix.addr) === `${SITE}::`);
 

@@ -208,7 +208,7 @@ export class Campus extends Driver<IsatapHost> {
 
   /** What it has learned so far; nothing is that, too. */
   get learned(): Learned {
-    return this.role.learned ?? { routers: [], prefixes: [], routes: [], mtu: 0 };
+    return this.role.learned ?? { routers: [], prefixes: [], routes: [], mtu: 0, teredo: null };
   }
 
   /** With all that a router says learned. */

@@ -10,6 +10,7 @@ import { Probe } from '../../src/sim/probe.js';
 import { SeededRandom } from '../../src/sim/random.js';
 import { Scheduler } from '../../src/sim/scheduler.js';
 import { Trace } from '../../src/sim/trace.js';
+import { SimulatedUdpPort } from '../../src/sim/udp-port.js';
 import { fragmentCount4, Reassembly4, writeFragment4 } from '../../src/wire/fragment4.js';
 import { headerLen4, isIpv4 } from '../../src/wire/ipv4.js';
 import { type PortBench, portCompliance } from '../port-compliance.js';
@@ -41,6 +42,7 @@ function bench(kind: Exclude<PortKind, 'ipv6' | 'dhcp4'>): PortBench {
     'protocol-41': () => openProtocol41(host, wake),
     icmp4: () => openIcmp4(host, wake),
     lan: () => openLan(host, 'eth0', wake),
+    udp: () => new SimulatedUdpPort(host, { local: HERE, port: 3544 }, wake),
   };
   const reassembly = new Reassembly4();
   return {
@@ -104,6 +106,7 @@ function deviceBench(): PortBench {
 portCompliance('the simulated TUN device', 'ipv6', deviceBench);
 portCompliance('the simulated protocol 41 socket', 'protocol-41', () => bench('protocol-41'));
 portCompliance('the simulated ICMPv4 socket', 'icmp4', () => bench('icmp4'));
+portCompliance('the simulated UDP socket', 'udp', () => bench('udp'));
 portCompliance('the simulated LAN', 'lan', () => bench('lan'));
 
 test('a LAN refuses what is larger than its link, and what is for one host', () => {

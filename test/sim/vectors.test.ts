@@ -153,7 +153,7 @@ class VectorNode {
   }
 
   #devices(): Interface[] {
-    return (this.#daemon.node?.tunnels ?? []).map((tunnel) => this.#host.interface(tunnel.interface));
+    return (this.#daemon.node?.tunnels ?? []).map((tunnel) => this.#host.interface(tunnel.interface ?? ''));
   }
 }
 
