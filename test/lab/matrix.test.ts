@@ -22,8 +22,7 @@ test('of 16 pairs of NATs, 13 can meet: none of a symmetric one with one that fi
 
 test('Miredo connects 11 of the 16, and everybody with the web', async (ctx) => {
   if (reason !== null) ctx.skip(reason);
-  const pcs = [...matrix.from, ...matrix.to].map(({ node }) => node).filter((node) => node !== 'web');
-  const network = await TeredoNetwork.up({ server: 'miredo', relay: 'miredo', client: () => 'miredo', homes: pcs });
+  const network = await TeredoNetwork.up({ server: 'miredo', relay: 'miredo', client: () => 'miredo' });
   try {
     const contacts = await makeContacts(network, matrix);
     const met = contacts.map(({ milliseconds }) => (milliseconds === null ? '-' : '+')).join('');

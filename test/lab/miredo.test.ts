@@ -2,10 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withoutLabs } from './command-line.js';
 import { withoutMiredo } from './miredo.js';
-import { HOMES, TeredoNetwork } from './teredo-network.js';
+import { NATS, TeredoNetwork } from './teredo-network.js';
 
 const reason = withoutLabs() ?? withoutMiredo();
-const homes = Object.entries(HOMES);
 let network: TeredoNetwork;
 
 beforeAll(async () => {
@@ -19,11 +18,11 @@ afterAll(async () => {
 });
 
 describe('server, relay and client of Miredo', () => {
-  test.each(homes)('the PC at %s, behind a %s NAT, reaches the web', async (home) => {
-    expect(await network.ping(home, 'web')).toMatchObject({ received: 3 });
+  test.each(NATS)('a PC behind a $nat NAT reaches the web', async ({ first }) => {
+    expect(await network.ping(first, 'web')).toMatchObject({ received: 3 });
   });
 
-  test.each(homes)('the web reaches the PC at %s, behind a %s NAT', async (home) => {
-    expect(await network.ping('web', home)).toMatchObject({ received: 3 });
+  test.each(NATS)('the web reaches a PC behind a $nat NAT', async ({ second }) => {
+    expect(await network.ping('web', second)).toMatchObject({ received: 3 });
   });
 });

@@ -21,15 +21,14 @@ export type Player = 'tsunagi' | 'miredo';
 export interface Cast {
   readonly server: Player;
   readonly relay: Player;
-  /** Of the PC in each home. */
-  readonly client: (home: string) => Player;
-  /** Homes with a PC; default: one behind each type of NAT. */
-  readonly homes?: readonly string[];
+  /** Of each PC. */
+  readonly client: (pc: string) => Player;
 }
 
-/** PCs that are played, and the type of NAT that each is behind. */
-export const HOMES = { kanda: 'full cone', ebisu: 'restricted cone', tabata: 'port restricted cone', mejiro: 'symmetric' } as const;
-export type Home = keyof typeof HOMES;
+const { matrix } = teredoInternet;
+/** Types of NAT, each with the PC behind it that begins to speak, and another one behind its like that is looked for. */
+export const NATS = matrix.from.map(({ node, title }, i) => ({ nat: title.en, first: node, second: matrix.to[i].node }));
+const PCS = NATS.flatMap(({ first, second }) => [first, second]);
 
 const SERVER = '198.51.100.1';
 const RELAY = '203.0.113.1';
@@ -61,9 +60,9 @@ export class TeredoNetwork implements Network {
       await network.#play('mita', cast.server, (place) => startMiredoServer(place, { local: SERVER }));
       await network.#play('shinjuku', cast.relay, (place) => startMiredoRelay(place, { local: RELAY }));
       await Promise.all(
-        (cast.homes ?? Object.keys(HOMES)).map(async (home) => {
-          await network.#play(home, cast.client(home), (place) => startMiredoClient(place, { server: SERVER }));
-          await awaitAddress(network.namespaceOf(home), home);
+        PCS.map(async (pc) => {
+          await network.#play(pc, cast.client(pc), (place) => startMiredoClient(place, { server: SERVER }));
+          await awaitAddress(network.namespaceOf(pc), pc);
         }),
       );
       return network;
