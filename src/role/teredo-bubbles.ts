@@ -98,10 +98,15 @@ export class TeredoBubbles {
     this.#outbox.close(this.#writeRandomPort(peers, peer, b, end));
   }
 
-  /** A direct bubble to a relay, which is at `bits` and `port`, and whose address is at `to[toOff..)`. */
-  toRelay(to: Uint8Array, toOff: number, bits: number, port: number): void {
+  /**
+   * A direct bubble to a relay, which is at `bits` and `port`, and whose address is at `b[to..)`. `nonce`: where in `b` the
+   * nonce is that it told, -1 if it told none: shown to it, a client behind a symmetric NAT is known by it.
+   */
+  toRelay(b: Uint8Array, to: number, bits: number, port: number, nonce: number): void {
     const at = this.#outbox.open(0, bits, port);
-    if (at >= 0) this.#outbox.close(writeBubble(this.#outbox.b, at, this.#qualifier.address, 0, to, toOff, BUBBLE_HOP_LIMIT));
+    if (at < 0) return;
+    const end = writeBubble(this.#outbox.b, at, this.#qualifier.address, 0, b, to, BUBBLE_HOP_LIMIT);
+    this.#outbox.close(nonce < 0 ? end : writeNonceTrailer(this.#outbox.b, end, b, nonce));
   }
 
   /** An echo request for the peer, by way of the own server. */

@@ -117,7 +117,7 @@ export class TeredoConnectivity {
    * RFC 4380 section 5.2.6: the answer is a direct one.
    */
   hearIndirect(b: Uint8Array, off: number, origin: Endpoint, trailers: TeredoTrailers, now: Millis): number {
-    if (!this.isTeredo(b, off + IPV6_SRC)) return this.#answerRelay(b, off, origin, now);
+    if (!this.isTeredo(b, off + IPV6_SRC)) return this.#answerRelay(b, off, origin, trailers.nonce, now);
     const refusal = this.refusal(b, off + IPV6_SRC);
     if (refusal !== Drop.none) return refusal;
     if (trailers.alternateCount < 0) return Drop.malformed_teredo;
@@ -366,9 +366,9 @@ export class TeredoConnectivity {
     }
   }
 
-  #answerRelay(b: Uint8Array, off: number, origin: Endpoint, now: Millis): number {
+  #answerRelay(b: Uint8Array, off: number, origin: Endpoint, nonce: number, now: Millis): number {
     if (!this.#relayAnswers.take(now)) return Drop.rate_limit;
-    this.#bubbles.toRelay(b, off + IPV6_SRC, origin.bits, origin.port);
+    this.#bubbles.toRelay(b, off + IPV6_SRC, origin.bits, origin.port, nonce);
     return Verdict.consumed;
   }
 
