@@ -21,6 +21,8 @@ export const ECHOES = 3;
 export const LARGE_ECHO = 1400;
 /** Large echo requests: one may be lost to find out what fits on the way there, one for the way back (RFC 8201). */
 const LARGE_ECHOES = 3;
+/** Seconds for a hop to answer. The first answer may be lost where a tunnel asks who it is that answers, as Teredo does; it is asked for again. */
+const HOP_PATIENCE = [0.5, 2];
 /** Hops after which the search for relays is given up; no shipped network has as many. */
 const MAX_HOPS = 8;
 /** Milliseconds for a whole visit. */
@@ -134,12 +136,19 @@ function relayProblems(path: TopologyPath, relays: PathReport['relays']): Words[
 async function relaysInUse(from: string, address: string, relayAt: ReadonlyMap<string, string>): Promise<Hop[]> {
   const relays: Hop[] = [];
   for (let hopLimit = 1; hopLimit <= MAX_HOPS; hopLimit++) {
-    const { received, exceededAt } = await ping(from, address, { count: 1, hopLimit });
+    const { received, exceededAt } = await probe(from, address, hopLimit);
     const hops = exceededAt.map((hop) => ({ node: relayAt.get(canonical(hop)), address: hop }));
     relays.push(...hops.flatMap(({ node, address }) => (node === undefined ? [] : [{ node, address }])));
     if (received > 0) break;
   }
   return relays;
+}
+
+async function probe(from: string, address: string, hopLimit: number): Promise<Ping> {
+  const [first, again] = HOP_PATIENCE;
+  const answer = await ping(from, address, { count: 1, hopLimit, patience: first });
+  const isSilent = answer.received === 0 && answer.exceededAt.length === 0;
+  return isSilent ? ping(from, address, { count: 1, hopLimit, patience: again }) : answer;
 }
 
 /** Every address by which a relay may answer, and whose it is. A daemon has its identity on its device. */
