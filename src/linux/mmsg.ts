@@ -5,8 +5,8 @@
  *                   48 flags  56 octets received                                 (64 octets)
  *   struct iovec    0 base*  8 length                                            (16 octets)
  *
- * The arrays are laid out once. Per packet a receiver writes one word and reads one, a sender writes
- * three words and a socket address.
+ * The arrays are laid out once. Per packet a receiver writes nothing and reads one word, a sender
+ * writes three words and a socket address.
  */
 import { Drop } from '../core/drop.js';
 import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
@@ -69,16 +69,16 @@ export class Receiver {
   readonly #words: Uint32Array;
   /** Address of the messages. */
   readonly #messages: number;
-  /** Index in `words` of what was received, message 0, and of the octets in its source. */
+  /** Index in `words` of what was received, message 0. */
   readonly #received: number;
-  readonly #nameLen: number;
-  readonly #addressLen: number;
   readonly #addresses: number;
 
-  /** `addressLen`: octets in the socket address of a source, at most 32; 0 where nobody asks for sources. */
+  /**
+   * `addressLen`: octets in the socket address of a source, at most 32; 0 where nobody asks for sources. Exactly as many
+   * as the family has: the kernel leaves in each message how many it wrote, and takes that for the room there is next time.
+   */
   constructor(arena: Arena, fd: number, batch: Batch, addressLen = 0) {
     this.#fd = fd;
-    this.#addressLen = addressLen;
     this.#batch = batch;
     this.#words = arena.words;
     const messages = arena.alloc(batch.length * MESSAGE_LEN);
@@ -91,7 +91,6 @@ export class Receiver {
     });
     this.#messages = arena.base + messages;
     this.#received = (messages + RECEIVED) >>> 2;
-    this.#nameLen = (messages + NAME_LEN) >>> 2;
   }
 
   /** Offset in the arena of the source of packet `i`, as a socket address. */
@@ -111,7 +110,6 @@ export class Receiver {
       const frame = batch[i];
       frame.off = frame.slot + HEADROOM;
       frame.end = frame.off + this.#words[this.#received + i * WORDS];
-      this.#words[this.#nameLen + i * WORDS] = this.#addressLen; // it says how much room there is, and comes back as what was used
     }
     return n;
   }

@@ -107,6 +107,12 @@ export function completeChecksums(name: string): void {
   execFileSync('ethtool', ['-K', name, 'tx', 'off'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
+/** Waits until `name` carries packets: the kernel gets to it in its own time, and until then loses what is sent. */
+function awaitUp(name: string): void {
+  for (let i = 0; i < 500; i++) if (/ qdisc (?!noop ).* state UP /.test(ip(`-o link show dev ${name}`))) return;
+  throw new Error(`${name} does not come up`);
+}
+
 /** Two namespaces and a cable between them: tlxa in the first, tlxb in the second, up. */
 export class Cable {
   readonly a = new Namespace();
@@ -123,6 +129,8 @@ export class Cable {
         ip(`link set dev ${name} up`);
       });
     }
+    this.a.run(() => awaitUp('tlxa'));
+    this.b.run(() => awaitUp('tlxb'));
   }
 
   close(): void {
