@@ -33,7 +33,7 @@ export const BUBBLE_WINDOW: Millis = 300_000;
 /** Places of a new table. */
 const FIRST_PLACES = 256;
 /** Places that are looked at for one to give way. */
-const STEPS = 64;
+const STEPS = 1024;
 const NOBODY = -1;
 /** Bits of a slot that say which peer; the others spare a look at the addresses of most that are not meant. */
 const PEER_BITS = 0xffffff;

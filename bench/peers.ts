@@ -1,0 +1,83 @@
+/**
+ * The peer table: what a lookup costs among a thousand peers and among a million, and what a peer costs in octets.
+ *
+ * The keys of a run are asked for in an order by chance, so that no cache helps but the one that is big enough.
+ */
+import { arch, cpus, loadavg } from 'node:os';
+import { TeredoPeers } from '../src/role/teredo-peers.js';
+import { ADDRESS_LEN } from '../src/wire/ipv6.js';
+import { median } from './report.js';
+
+const FEW = 1_000;
+const MANY = 1_000_000;
+const ROUNDS = 15;
+const LOOKUPS = 1_000_000;
+/** A different one each run would make the figures differ by luck. */
+const SEED = 0x5eed;
+
+/** Xorshift: octets that are as good as random. */
+function drawing(seed: number): (into: Uint8Array) => void {
+  let state = seed;
+  return (into) => {
+    for (let i = 0; i < into.length; i++) {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      into[i] = state;
+    }
+  };
+}
+
+/** A full table, and the addresses in it in another order than they came in. */
+class Case {
+  readonly peers: TeredoPeers;
+  readonly #asked: Uint8Array;
+  readonly nanoseconds: number[] = [];
+  readonly octets: number;
+
+  constructor(count: number) {
+    const random = drawing(SEED);
+    const keys = new Uint8Array(count * ADDRESS_LEN);
+    random(keys);
+    const before = process.memoryUsage().arrayBuffers;
+    this.peers = new TeredoPeers(count, random);
+    for (let i = 0; i < count; i++) this.peers.take(keys, i * ADDRESS_LEN, i);
+    globalThis.gc?.();
+    this.octets = (process.memoryUsage().arrayBuffers - before) / count;
+    this.#asked = new Uint8Array(Math.min(count, LOOKUPS) * ADDRESS_LEN);
+    const order = new Uint8Array(4);
+    for (let at = 0; at < this.#asked.length; at += ADDRESS_LEN) {
+      random(order);
+      const from = (new DataView(order.buffer).getUint32(0) % count) * ADDRESS_LEN;
+      this.#asked.set(keys.subarray(from, from + ADDRESS_LEN), at);
+    }
+  }
+
+  round(): void {
+    const asked = this.#asked;
+    let found = 0;
+    const began = process.hrtime.bigint();
+    for (let i = 0, at = 0; i < LOOKUPS; i++) {
+      if (this.peers.find(asked, at) >= 0) found++;
+      at += ADDRESS_LEN;
+      if (at === asked.length) at = 0;
+    }
+    this.nanoseconds.push(Number(process.hrtime.bigint() - began) / LOOKUPS);
+    if (found !== LOOKUPS) throw new Error(`${found} of ${LOOKUPS} peers were found`);
+  }
+}
+
+const load = loadavg()[0];
+const cases = [FEW, MANY].map((count) => [count, new Case(count)] as const);
+for (let round = 0; round < ROUNDS; round++) for (const [, one] of cases) one.round();
+
+const lines = cases.map(([count, { nanoseconds, octets }]) => {
+  // The first rounds were not compiled yet.
+  const settled = nanoseconds.slice(3);
+  const spread = `${Math.min(...settled).toFixed(0)}..${Math.max(...settled).toFixed(0)}`;
+  return `${String(count).padStart(9)} peers: ${median(settled).toFixed(0)} ns a lookup (${spread}), ${octets.toFixed(0)} octets a peer`;
+});
+const [few, many] = cases.map(([, one]) => median(one.nanoseconds.slice(3)));
+process.stdout.write(
+  `${lines.join('\n')}\nratio ${(many / few).toFixed(2)}; ${ROUNDS} rounds of ${LOOKUPS}; Node ${process.version} ${arch()}, ${cpus()[0].model}, load before ${load.toFixed(2)}\n`,
+);
