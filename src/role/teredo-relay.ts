@@ -11,8 +11,10 @@
  * flag, of clients that need none of that, is not believed (RFC 5991 section 3.2). Behind a NAT itself, the relay
  * sends a second bubble straight to the client, so that its own NAT lets in the answer.
  *
- * A client is where its address says: what comes from elsewhere is not from it (section 5.4.2), so one behind a
- * symmetric NAT cannot use a relay. Who was not asked may speak first all the same: the section leaves that
+ * A client is where its address says: what comes from elsewhere is not from it (section 5.4.2). One behind a symmetric
+ * NAT is elsewhere, and no relay of that section takes it. Here the bubble by the server carries a nonce, as those of
+ * clients do (RFC 6081 section 5.2.4.1): who shows it in the answer is the client that was asked, and is where it
+ * answers from. A client that knows no nonces answers as ever. Who was not asked may speak first: section 5.4.2 leaves that
  * open, and a client that had talked by another relay, or by this one before it was started anew, would be lost for
  * nothing. It becomes a trusted peer as one that was asked does, since what it sent has opened its NAT. Who forges
  * the IPv4 source of such a packet gains that answers to that client go astray for `SILENCE`; to forge the answer to
@@ -32,7 +34,9 @@ import { TEREDO_CONE, Teredo, teredoLinkLocal, teredoServer } from '../mapping/t
 import { RateLimit } from '../policy/rate-limit.js';
 import { specialIpv6 } from '../policy/special-addresses.js';
 import { IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
-import { BUBBLE_HOP_LIMIT, isBubble, TEREDO_PORT, writeBubble } from '../wire/teredo.js';
+import { copy, same } from '../wire/octets.js';
+import { BUBBLE_HOP_LIMIT, BUBBLE_LEN, isBubble, TEREDO_PORT, writeBubble } from '../wire/teredo.js';
+import { readTrailers, TeredoTrailers, TRAILER_NONCE_LEN, writeNonceTrailer } from '../wire/teredo-trailers.js';
 import { BubbleQueue } from './bubble-queue.js';
 import { HeldPackets } from './held-packets.js';
 import { type Heritage, NO_HERITAGE, type Outer, type Role, type Speaker, TransmitTo } from './role.js';
@@ -80,6 +84,10 @@ export class TeredoRelay implements Role, Speaker {
   readonly #isBehindNat: boolean;
   /** The peer that has got the first bubble of a pair, and gets the one that goes straight to it next. */
   #paired = NOBODY;
+  /** Of the last bubble to each peer. */
+  readonly #nonces: Uint8Array;
+  readonly #nonce = new Uint8Array(TRAILER_NONCE_LEN);
+  readonly #trailers = new TeredoTrailers();
   readonly #client = new Endpoint();
   readonly #server = new Endpoint();
 
@@ -88,6 +96,7 @@ export class TeredoRelay implements Role, Speaker {
     this.#teredo = new Teredo(0, 0, options.prefix);
     this.#peers = new TeredoPeers(options.maxPeers, options.random);
     this.#held = new HeldPackets(options.mtu, MAX_HELD);
+    this.#nonces = new Uint8Array(options.maxPeers * TRAILER_NONCE_LEN);
     this.#client.bits = options.local[0] ?? 0;
     this.#isBehindNat = options.endpoints.refuses(this.#client);
     const linkLocal = () => addressOf(teredoLinkLocal(TEREDO_CONE), this.#client.addr, options.ports[0] ?? 0);
@@ -101,17 +110,31 @@ export class TeredoRelay implements Role, Speaker {
 
   /** See {@link Role}; RFC 4380 section 5.4.1. */
   encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
-    const verdict = this.route(b, off, outer);
+    const verdict = this.#judge(b, off, outer);
     if (verdict !== Drop.none) return verdict;
     const peers = this.#peers;
     const peer = peers.find(b, off + IPV6_DST);
     if (peer === NOBODY || !peers.isUsable(peer, now)) return this.#hold(peer, b, off, now);
     peers.lastSent[peer] = now;
+    outer.remote.bits = peers.remoteBits[peer];
+    outer.remote.port = peers.remotePort[peer];
     return Drop.none;
   }
 
-  /** See {@link Role}: judges and fills `outer` as `encapsulate` does, whether the client is known or not. */
-  route(b: Uint8Array, off: number, outer: Outer): number {
+  /** See {@link Role}: fills `outer` with where the client is known to be, or else should be. */
+  route(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const verdict = this.#judge(b, off, outer);
+    if (verdict !== Drop.none) return verdict;
+    const peers = this.#peers;
+    const peer = peers.find(b, off + IPV6_DST);
+    if (peer === NOBODY || !peers.isUsable(peer, now)) return Drop.none;
+    outer.remote.bits = peers.remoteBits[peer];
+    outer.remote.port = peers.remotePort[peer];
+    return Drop.none;
+  }
+
+  /** Judges a packet to a client, and fills `outer` with where that should be. */
+  #judge(b: Uint8Array, off: number, outer: Outer): number {
     const { local, endpoints, own } = this.#node;
     const { remote } = outer;
     if (local.length === 0) return Drop.tunnel_down;
@@ -127,7 +150,7 @@ export class TeredoRelay implements Role, Speaker {
     return Drop.none;
   }
 
-  /** See {@link Role}; RFC 4380 section 5.4.2. Headers of servers and trailers of clients are not for relays: nobody looks at them. */
+  /** See {@link Role}; RFC 4380 section 5.4.2. Headers of servers are not for relays: nobody looks at them. */
   decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const { local, endpoints, own } = this.#node;
     const { remote } = outer;
@@ -135,16 +158,19 @@ export class TeredoRelay implements Role, Speaker {
     if (local.length === 0) return Drop.tunnel_down;
     if (endpoints.refuses(remote)) return Drop.special_ipv4;
     if (own.has(remote)) return Drop.loop;
-    const isFromClient = this.#teredo.endpointOf(b, off + IPV6_SRC, client);
-    if (!isFromClient || client.bits !== remote.bits || client.port !== remote.port) return Drop.source_mismatch;
+    if (!this.#teredo.endpointOf(b, off + IPV6_SRC, client)) return Drop.source_mismatch;
+    if (client.bits !== remote.bits || client.port !== remote.port) {
+      const doubt = this.#doubt(b, off, outer, now);
+      if (doubt !== Drop.none) return doubt;
+    }
     if (isBubble(b, off)) {
-      this.#hear(b, off + IPV6_SRC, now);
+      this.#hear(b, off + IPV6_SRC, remote, now);
       return Verdict.consumed;
     }
     if (specialIpv6(b, off + IPV6_DST)) return Drop.special_ipv6;
     if (this.#teredo.has(b, off + IPV6_DST)) return Drop.destination_mismatch;
     if (own.carriedBy(b, off + IPV6_DST)) return Drop.loop;
-    this.#hear(b, off + IPV6_SRC, now);
+    this.#hear(b, off + IPV6_SRC, remote, now);
     return Drop.none;
   }
 
@@ -220,8 +246,22 @@ export class TeredoRelay implements Role, Speaker {
     return Verdict.hold;
   }
 
-  /** The client whose address is at `b[off..)` has sent something from `#client`, where it should be. */
-  #hear(b: Uint8Array, off: number, now: Millis): void {
+  /** Why what is said to come from a client, but does not come from where it should be, is not from it; `Drop.none` when it is. */
+  #doubt(b: Uint8Array, off: number, { remote, payloadEnd }: Outer, now: Millis): number {
+    const peers = this.#peers;
+    const peer = peers.find(b, off + IPV6_SRC);
+    if (peer === NOBODY) return Drop.source_mismatch;
+    const isThere = peers.remoteBits[peer] === remote.bits && peers.remotePort[peer] === remote.port;
+    if (isThere && peers.isUsable(peer, now)) return Drop.none;
+    if (!isBubble(b, off) || (peers.flags[peer] & PEER_ASKED) === 0) return Drop.source_mismatch;
+    const trailers = this.#trailers;
+    if (readTrailers(b, off + BUBBLE_LEN, payloadEnd, trailers) !== Drop.none) return Drop.malformed_teredo;
+    if (trailers.nonce < 0) return Drop.source_mismatch;
+    return same(b, trailers.nonce, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN) ? Drop.none : Drop.nonce_mismatch;
+  }
+
+  /** The client whose address is at `b[off..)` has sent something from `from`, where it should be, or has shown that it is. */
+  #hear(b: Uint8Array, off: number, from: Endpoint, now: Millis): void {
     const peers = this.#peers;
     let peer = peers.find(b, off);
     if (peer === NOBODY) {
@@ -229,6 +269,8 @@ export class TeredoRelay implements Role, Speaker {
       peer = peers.take(b, off, now);
       if (peer === NOBODY) return;
     }
+    peers.remoteBits[peer] = from.bits;
+    peers.remotePort[peer] = from.port;
     peers.lastReceived[peer] = now;
     if (peers.flags[peer] === PEER_TRUSTED) return;
     peers.flags[peer] = PEER_TRUSTED;
@@ -260,6 +302,7 @@ export class TeredoRelay implements Role, Speaker {
       // It has answered while its bubble was due.
       if ((this.#peers.flags[peer] & PEER_ASKED) === 0) continue;
       this.#writeBubble(peer, out);
+      this.#writeNonce(peer, out);
       out.remote.addr = teredoServer(out.b, out.off + IPV6_DST);
       out.remote.port = TEREDO_PORT;
       this.#peers.bubbled(peer, now);
@@ -268,6 +311,13 @@ export class TeredoRelay implements Role, Speaker {
       return true;
     }
     return false;
+  }
+
+  /** A fresh nonce goes with each bubble by a server, RFC 6081 section 5.2.4.1. */
+  #writeNonce(peer: number, out: Frame): void {
+    this.#node.random(this.#nonce);
+    copy(this.#nonce, 0, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN);
+    out.end = writeNonceTrailer(out.b, out.end, this.#nonce, 0);
   }
 
   #writeBubble(peer: number, out: Frame): void {
