@@ -80,6 +80,14 @@ describe('timelines', () => {
     expect(rests.length).toBeGreaterThanOrEqual(12);
   });
 
+  test('TRDO-CL-19: after it was qualified a client that is off-line again rests as short as the first time', () => {
+    const bench = new Bench().run(3_000_000, SILENCE).run(3_700_000, sees(MAPPED));
+    expect(bench.qualifier.isQualified).toBe(true);
+    bench.run(bench.qualifier.nextTimeout() + 24_000, SILENCE);
+    expect(bench.qualifier.state.state).toBe('off-line');
+    expect(bench.qualifier.nextTimeout() - bench.now).toBeLessThanOrEqual(MIN_REST * 1.1);
+  });
+
   test('TRDO-CL-51, 52: an idle client asks its server again after 22.5 to 30 s, by chance', () => {
     const bench = qualified().run(3_600_000, sees(MAPPED));
     const gaps = bench.sent.slice(1).map(({ at }, i) => at - bench.sent[i].at - bench.roundTrip);
@@ -115,6 +123,11 @@ describe('timelines', () => {
     expect(bench.address).toBe('::');
     expect(bench.qualifier.state).toMatchObject({ state: 'off-line', address: null, mapped: null, nat: null });
   });
+});
+
+test('what one server said is not held against the next one', () => {
+  const bench = new Bench({ servers: [SERVER, OTHER] }).run(24_000, ({ to }, answer) => (to === PRIMARY ? answer('10.0.0.1:4000') : null));
+  expect(bench.qualifier.state.failure).toBe('server 203.0.113.120 did not answer');
 });
 
 test('an answer that comes twice is not held against the address that was asked next', () => {
