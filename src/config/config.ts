@@ -54,8 +54,8 @@ export interface HttpConfig {
 export interface TunnelCommonConfig {
   /** Unique. */
   readonly name: string;
-  /** Name of the TUN device, unique. */
-  readonly interface: string;
+  /** Name of the TUN device, unique; null: it has none. */
+  readonly interface: string | null;
   /** Outer source; null: the source address of the IPv4 default route. */
   readonly local: number | null;
   /** Further addresses that are decapsulated. */
@@ -141,5 +141,38 @@ export interface IsatapConfig extends TunnelCommonConfig {
   readonly lans: readonly LanConfig[];
 }
 
+/** A client in secure mode, RFC 4380 section 5.2.2. */
+export interface TeredoKeyConfig {
+  /** The client identifier, at most 255 octets. */
+  readonly identifier: Uint8Array;
+  readonly secret: Uint8Array;
+}
+
+/** The two IPv4 addresses of a server. */
+export interface TeredoServerConfig {
+  readonly primary: number;
+  readonly secondary: number;
+}
+
+/** A tunnel of type `teredo`. */
+export interface TeredoConfig extends TunnelCommonConfig {
+  readonly type: 'teredo';
+  readonly role: 'client' | 'server' | 'relay';
+  /** The /32 of all addresses. */
+  readonly prefix: Prefix6;
+  /** UDP port of the service; 0: any that is free. */
+  readonly port: number;
+  /** Client: at least one, the most wanted first. */
+  readonly servers: readonly TeredoServerConfig[];
+  /** Server: its other IPv4 address; null in other roles. */
+  readonly secondary: number | null;
+  /** Server: clients that it knows, none: it takes everybody. Client: its own key, or none. */
+  readonly keys: readonly TeredoKeyConfig[];
+  /** Client: seconds between two words with its server. */
+  readonly refreshInterval: number;
+  /** Client and relay: most peers that state is kept of. */
+  readonly maxPeers: number;
+}
+
 /** Every kind of tunnel; told apart by `type`. */
-export type TunnelConfig = SixToFourConfig | SixRdConfig | IsatapConfig;
+export type TunnelConfig = SixToFourConfig | SixRdConfig | IsatapConfig | TeredoConfig;

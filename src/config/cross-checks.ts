@@ -3,11 +3,11 @@
 import type * as z from 'zod';
 import { formatIpv4, formatPrefix6, type Prefix6 } from '../wire/address.js';
 import { overlap } from './domains.js';
-import { keyDocs } from './keys.js';
+import { type KeyDoc, keyDocs } from './keys.js';
 import type { KeyPath } from './problem.js';
 import type { Findings, Raw, Read } from './read.js';
 import type { configTable } from './schema.js';
-import { MOST_TUNNELS, tunnelKeys } from './tunnel-keys.js';
+import { MOST_TUNNELS, type TunnelType, type tunnelKeys } from './tunnel-keys.js';
 import { TUNNEL_TYPES } from './tunnel-types.js';
 import { alternatives } from './values.js';
 
@@ -21,6 +21,7 @@ export interface TunnelEntry {
   readonly values: ReadTunnel;
   /** null: it cannot be told because a key is wrong. */
   readonly name: string | null;
+  /** null as well where its role has none. */
   readonly interface: string | null;
 }
 
@@ -32,7 +33,7 @@ export function tunnelEntries(all: readonly (ReadTunnel | undefined)[], raws: re
   return tunnels.flatMap((values, i) => {
     if (values === undefined) return [];
     let device = values.interface;
-    if (device === null && values.type !== undefined) {
+    if (device === null && values.type !== undefined && takes(values, 'interface')) {
       for (let n = 1; device === null || taken.has(device); n++) device = `tun${values.type}${n === 1 ? '' : `-${n}`}`;
       taken.add(device);
     }
@@ -40,6 +41,16 @@ export function tunnelEntries(all: readonly (ReadTunnel | undefined)[], raws: re
     const name = values.name === null ? fallback : values.name;
     return [{ path: ['tunnel', i], raw: raws[i], values, name: name ?? null, interface: device ?? null }];
   });
+}
+
+/** What is said of a key in the table of the tunnel's own type. */
+function docIn(type: TunnelType, key: keyof typeof tunnelKeys): KeyDoc | undefined {
+  return keyDocs.get((type.table.shape as z.ZodRawShape)[key] as z.ZodType);
+}
+
+/** True unless the role is known to have no such key. */
+function takes({ type, role }: ReadTunnel, key: keyof typeof tunnelKeys): boolean {
+  return type === undefined || role === undefined || docIn(TUNNEL_TYPES[type], key)?.roles?.includes(role) !== false;
 }
 
 /** Finds what is wrong between keys of one tunnel, between tunnels, and between them and `node.identity`. */
@@ -51,6 +62,7 @@ export function crossCheck(tunnels: readonly TunnelEntry[], identity: Uint8Array
   checkUnique(tunnels, 'dhcp-interface', ({ values }) => (values as FurtherKeys)['dhcp-interface'] ?? null, findings);
   checkDomains(tunnels, findings);
   checkAddresses(tunnels, findings);
+  checkPorts(tunnels, findings);
 }
 
 /** A key that not all types have, and of which no two tunnels may say the same. */
@@ -124,7 +136,8 @@ function checkDomains(tunnels: readonly TunnelEntry[], findings: Findings): void
 function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): void {
   const owners = new Map<number | null, TunnelEntry>();
   for (const tunnel of tunnels) {
-    const { local, accept } = tunnel.values;
+    const { type, local, accept } = tunnel.values;
+    if (type !== undefined && TUNNEL_TYPES[type].udp(tunnel.values) !== null) continue;
     for (const addr of new Set([local, ...(accept ?? [])])) {
       if (addr === undefined || (addr === null && !takesDefaultLocal(tunnel))) continue;
       const owner = owners.get(addr);
@@ -142,9 +155,26 @@ function checkAddresses(tunnels: readonly TunnelEntry[], findings: Findings): vo
   }
 }
 
+/** A UDP port has one owner. */
+function checkPorts(tunnels: readonly TunnelEntry[], findings: Findings): void {
+  const owners = new Map<string, TunnelEntry>();
+  for (const tunnel of tunnels) {
+    const { type } = tunnel.values;
+    const heard = type === undefined ? null : TUNNEL_TYPES[type].udp(tunnel.values);
+    for (const { addr, port, key } of heard ?? []) {
+      if (port === 0) continue;
+      const where = addr === null ? 'the address of the default route' : formatIpv4(addr);
+      const owner = owners.get(`${where} ${port}`);
+      if (owner === undefined) owners.set(`${where} ${port}`, tunnel);
+      else if (owner !== tunnel)
+        findings.error([...tunnel.path, key], `UDP port ${port} of ${where} is that of tunnel[${owner.path[1]}]`, 'a port of its own');
+    }
+  }
+}
+
 /** True when the tunnel may leave `local` out, and no other key stands in for it. */
 function takesDefaultLocal({ raw, values: { type, role } }: TunnelEntry): boolean {
-  if (type === undefined || role === undefined || keyDocs.get(tunnelKeys.local)?.neededBy?.includes(role) !== false) return false;
+  if (type === undefined || role === undefined || docIn(TUNNEL_TYPES[type], 'local')?.neededBy?.includes(role) === true) return false;
   const keys = Object.entries(TUNNEL_TYPES[type].table.shape as z.ZodRawShape).filter(([key]) => Object.hasOwn(raw, key));
   return !keys.some(([, schema]) => keyDocs.get(schema as z.ZodType)?.replaces?.includes('local'));
 }

@@ -80,6 +80,8 @@ prefix = "2001:db8:0:1::/64"
     return { prefix: { addr, len: 64 }, key: 'prefix', expected: 'a prefix of its own (RFC 5214 section 6.2)' };
   },
 
+  udp: () => null,
+
   config(values, common): IsatapConfig {
     const isHost = values.role === 'host';
     return {

@@ -133,7 +133,7 @@ function tunnelOf(entry: TunnelEntry): TunnelConfig {
   const type = TUNNEL_TYPES[values.type];
   return type.config(values, {
     name: entry.name as string,
-    interface: entry.interface as string,
+    interface: entry.interface,
     local: values.local,
     accept: values.accept,
     mtu: values.mtu,

@@ -58,7 +58,9 @@ function readValue(schema: z.ZodType, raw: unknown, path: KeyPath, findings: Fin
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     const judge = issue.path.length === 0 ? schema : elementOf(schema);
-    findings.error([...path, ...(issue.path as KeyPath)], issue.message, expectedOf(judge));
+    // What stands for a list of one has no place in it.
+    const place = Array.isArray(raw) ? (issue.path as KeyPath) : [];
+    findings.error([...path, ...place], issue.message, expectedOf(judge));
   }
   return undefined;
 }

@@ -155,6 +155,8 @@ ipv4-mask-length = 8
     return domain === null ? null : { prefix: domain.prefix, key: domain.key, expected: 'a domain of its own (RFC 5969 section 4)' };
   },
 
+  udp: () => null,
+
   config(values, common): SixRdConfig {
     return {
       ...common,

@@ -56,6 +56,8 @@ subnet    = 1
   /** Sites of any number of tunnels are in the one domain there is. */
   domain: () => null,
 
+  udp: () => null,
+
   config(values, common): SixToFourConfig {
     return {
       ...common,

@@ -9,9 +9,7 @@ import type { Findings, Read } from './read.js';
 import * as value from './values.js';
 
 /** Types of tunnel that this version has. */
-export const TYPES = ['6to4', '6rd', 'isatap'] as const;
-/** Types of the contract that are still to come. */
-const PLANNED_TYPES = ['teredo'] as const;
+export const TYPES = ['6to4', '6rd', 'isatap', 'teredo'] as const;
 
 /** Tunnels in one node: the last row of the counters is the node's own. */
 export const MOST_TUNNELS = NODE_SLOT;
@@ -19,7 +17,7 @@ export const MOST_TUNNELS = NODE_SLOT;
 /** The keys of every `[[tunnel]]`. */
 export const tunnelKeys = {
   name: optional(value.label()).register(keyDocs, { about: 'Unique; the label in logs, metrics and status.', absent: '`<type>-<role>`' }),
-  type: value.choice(TYPES, PLANNED_TYPES).register(keyDocs, { about: 'The technology. `teredo` is still to come.' }),
+  type: value.choice(TYPES).register(keyDocs, { about: 'The technology.' }),
   role: value.label('a role of the type').register(keyDocs, { about: 'What this node does in it.' }),
   interface: optional(value.interfaceName()).register(keyDocs, {
     about: 'The TUN device that is made. Name it where there are several tunnels, so that it does not depend on their order.',
@@ -103,6 +101,16 @@ export interface Surroundings {
   readonly findings: Findings;
 }
 
+/** Where a tunnel in UDP hears. */
+export interface UdpAddress {
+  /** null: at the source address of the IPv4 default route. */
+  readonly addr: number | null;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** The key that says so. */
+  readonly key: string;
+}
+
 /** One type of tunnel. */
 export interface TunnelType<T extends z.ZodObject = z.ZodObject> {
   /** Every key, those of all tunnels included. */
@@ -113,6 +121,8 @@ export interface TunnelType<T extends z.ZodObject = z.ZodObject> {
   check(values: Read<T>, surroundings: Surroundings): void;
   /** The prefix that it must have for itself in its node; null when there is none, or it cannot be told. */
   domain(values: Read<T>): Domain | null;
+  /** UDP ports that it hears at, as far as they can be told; null: protocol 41 carries it. */
+  udp(values: Read<T>): readonly UdpAddress[] | null;
   /** What the keys, all of them valid, become. */
   config(values: z.output<T>, common: TunnelCommonConfig): TunnelConfig;
 }

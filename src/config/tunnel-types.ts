@@ -8,10 +8,11 @@ import { tableDocs } from './keys.js';
 import { vary } from './read.js';
 import { sixRd } from './sixrd.js';
 import { sixToFour } from './sixtofour.js';
+import { teredo } from './teredo.js';
 import { MOST_TUNNELS, type TunnelType, TYPES, tunnelKeys } from './tunnel-keys.js';
 
 /** The types of this version. */
-export const TUNNEL_TYPES: Readonly<Record<(typeof TYPES)[number], TunnelType>> = { '6to4': sixToFour, '6rd': sixRd, isatap };
+export const TUNNEL_TYPES: Readonly<Record<(typeof TYPES)[number], TunnelType>> = { '6to4': sixToFour, '6rd': sixRd, isatap, teredo };
 
 /** A `[[tunnel]]` whose type is not known: what all types share is read, the rest cannot be judged. */
 export const tunnelTable = z

@@ -28,16 +28,18 @@ export function expectedOf(schema: z.core.$ZodType): string {
 export function elementOf(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
     return elementOf(schema.unwrap());
-  return schema instanceof z.ZodArray ? schema.element : schema;
+  const list = schema instanceof z.ZodPipe ? schema.out : schema;
+  return list instanceof z.ZodArray ? list.element : schema;
 }
 
 /** A whole number; `because` names the section that bounds it. */
 export function whole(min: number, max: number, because?: string) {
+  const range = min === max ? String(min) : `${min} to ${max}`;
   return z
     .int()
     .min(min)
     .max(max)
-    .register(expectations, { expected: `${min} to ${max}${because === undefined ? '' : ` (${because})`}` });
+    .register(expectations, { expected: `${range}${because === undefined ? '' : ` (${because})`}` });
 }
 
 /** A list of `min` to `max` elements. */
@@ -47,6 +49,21 @@ export function list<T extends z.ZodType>(element: T, min: number, max: number) 
     .min(min)
     .max(max)
     .register(expectations, { expected: `a list of ${min} to ${max}, each ${expectedOf(element)}` });
+}
+
+/** One element, or a list of 1 to `max` elements: a list. */
+export function oneOrList<T extends z.ZodType>(element: T, max: number) {
+  return z
+    .preprocess((input) => (input === undefined || Array.isArray(input) ? input : [input]), list(element, 1, max))
+    .register(expectations, { expected: `${expectedOf(element)}, or a list of 1 to ${max}` });
+}
+
+/** A key that other types of tunnel have and this one cannot honour: refused, whatever it says; `meaning` is what holds instead. */
+export function refused<T>(meaning: T) {
+  return z
+    .undefined({ error: () => 'is no key of this type of tunnel' })
+    .transform(() => meaning)
+    .register(expectations, { expected: 'no value' });
 }
 
 /** `true` or `false`. */
@@ -149,6 +166,18 @@ export function globalPrefix64() {
   );
 }
 
+/** A global unicast /32. */
+export function globalPrefix32() {
+  return text(
+    'a global unicast IPv6 /32 such as "2001::/32" (RFC 4380 section 4)',
+    (input) => {
+      const prefix = readGlobalPrefix6(input);
+      return prefix?.len === 32 ? prefix : undefined;
+    },
+    (input) => (readGlobalPrefix6(input) === null ? complainOfPrefix6(input) : 'is no /32'),
+  );
+}
+
 function readGlobalPrefix6(input: string): Prefix6 | null {
   const prefix = input.includes('/') ? parsePrefix6(input) : null;
   return prefix !== null && isGlobalUnicast(prefix) ? prefix : null;
@@ -175,6 +204,27 @@ export function option212() {
       return option !== null && 'fault' in option ? `is invalid: ${option.fault}` : 'is no whole number of octets in hexadecimal';
     },
   );
+}
+
+/** `min` to `max` octets: the text itself in UTF-8, or `0x` and hexadecimal digits. What was found is not repeated, it may be a secret. */
+export function octets(min: number, max: number) {
+  const expected = `${min} to ${max} octets: text, or "0x" and hexadecimal digits`;
+  return z
+    .string()
+    .transform((input, context): Uint8Array => {
+      const read = readOctets(input);
+      if (read !== null && read.length >= min && read.length <= max) return read;
+      const message = read === null ? 'is no whole number of octets in hexadecimal' : `has ${read.length} octets`;
+      context.issues.push({ code: 'custom', input, message });
+      return z.NEVER;
+    })
+    .register(expectations, { expected });
+}
+
+function readOctets(input: string): Uint8Array | null {
+  if (!input.startsWith('0x')) return new TextEncoder().encode(input);
+  if (!/^0x([0-9a-f]{2})*$/i.test(input)) return null;
+  return Uint8Array.from(input.slice(2).match(/../g) ?? [], (octet) => Number.parseInt(octet, 16));
 }
 
 /** A router by its IPv4 address, or by a DNS name, which becomes lower case: RFC 1123 section 2.1, RFC 1035 section 2.3.4. */

@@ -1,6 +1,7 @@
 /** A configuration file as this host can have it: read, resolved against the facts, every problem found. */
 import type { Config } from '../config/config.js';
 import { formatProblem, type Loaded, loadConfig, type Problem } from '../config/load.js';
+import { addressesIn } from '../config/names.js';
 import { type Findings, type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { readFacts } from '../linux/facts.js';
 import { Exit, Failure, reasonOf } from './failure.js';
@@ -49,7 +50,7 @@ export function hypotheticalNode(file: string): NodeSpec {
   const loaded = loadConfig(file);
   if (loaded.config === null) throw invalid(file, loaded.problems);
   const facts = factsFor(loaded.config, NO_FINDINGS);
-  const named = loaded.config.tunnels.flatMap(({ local, accept }) => (local === null ? accept : [local, ...accept]));
+  const named = loaded.config.tunnels.flatMap(addressesIn);
   const missing = named.filter((addr) => facts.ipv4.every((address) => address.addr !== addr));
   const ipv4 = [...facts.ipv4, ...missing.map((addr) => ({ addr, len: 32, interface: 'lo' }))];
   const { node, problems } = resolve(loaded.config, { ...facts, ipv4 }, new Map());
@@ -76,7 +77,7 @@ function resolveOnHost(loaded: Loaded, config: Config, slots: ReadonlyMap<string
 
 function factsFor(config: Config, found: Findings): HostFacts {
   try {
-    return readFacts(new Set(config.tunnels.map((tunnel) => tunnel.interface)), found);
+    return readFacts(new Set(config.tunnels.flatMap((tunnel) => tunnel.interface ?? [])), found);
   } catch (cause) {
     throw new Failure(Exit.failed, `cannot read the addresses of this host: ${reasonOf(cause)}`, { cause });
   }

@@ -6,6 +6,7 @@
  */
 import type { Config, TunnelConfig } from '../config/config.js';
 import { overlap } from '../config/domains.js';
+import { addressesIn } from '../config/names.js';
 import type { Finding, KeyPath } from '../config/problem.js';
 import type { HostAddress4, HostFacts } from '../engine/spec.js';
 import { EndpointPolicy } from '../policy/special-addresses.js';
@@ -37,9 +38,9 @@ export class Host {
   readonly own: ReadonlySet<number>;
   /** Directed broadcasts; a /31 has none (RFC 3021). */
   readonly broadcasts: readonly number[];
-  /** 6to4: globally reachable addresses. */
+  /** 6to4 and Teredo: globally reachable addresses. */
   readonly global: EndpointRule;
-  /** 6rd and ISATAP: unicast addresses, those of 6to4 relays left out. */
+  /** 6rd, ISATAP and Teredo clients themselves: unicast addresses, those of 6to4 relays left out. */
   readonly unicast: EndpointRule;
   /** 6rd border relays: unicast addresses. */
   readonly borderRelay: EndpointRule;
@@ -57,10 +58,7 @@ export class Host {
       ...assigned.map(([name, { address, prefixLen }]) => ({ addr: address, len: prefixLen, interface: name })),
     ];
     this.addresses = new Set(ipv4.map(({ addr }) => addr));
-    this.own = new Set([
-      ...this.addresses,
-      ...config.tunnels.flatMap(({ local, accept }) => (local === null ? accept : [local, ...accept])),
-    ]);
+    this.own = new Set([...this.addresses, ...config.tunnels.flatMap(addressesIn)]);
     const subnets = ipv4.filter(({ len }) => len <= 30);
     this.broadcasts = [...new Set(subnets.map(({ addr, len }) => (addr | ~mask4(len)) >>> 0))];
     const { allowIpv4 } = config.policy;

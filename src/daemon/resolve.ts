@@ -11,7 +11,9 @@ import { sixToFour } from '../mapping/sixrd.js';
 import { MIN_MTU } from '../wire/ipv6.js';
 import { put32 } from '../wire/octets.js';
 import { Host, Judge, type ResolveProblem } from './judge.js';
+import { isNative } from './native.js';
 import { resolveSixRd } from './resolve-sixrd.js';
+import { resolveTeredo } from './resolve-teredo.js';
 import { commonOf, lansOf } from './tunnel-common.js';
 
 /** A node as it can be on this host, now. */
@@ -33,7 +35,8 @@ export function resolve(config: Config, facts: HostFacts, slots: ReadonlyMap<str
   const node: NodeSpec = {
     identity: config.node.identity,
     ownIpv4: [...own],
-    ownIpv6: facts.ipv6,
+    // The first of them is what the node shows of itself: not the loopback address, where there is a better one.
+    ownIpv6: [...facts.ipv6.filter(isNative), ...facts.ipv6.filter((address) => !isNative(address))],
     broadcasts: host.broadcasts,
     allowIpv4: config.policy.allowIpv4,
     tunnels,
@@ -48,6 +51,7 @@ const RESOLVERS: { readonly [T in TunnelConfig['type']]: (config: TunnelConfig &
     '6to4': resolveSixToFour,
     '6rd': (config, slot, judge) => ({ type: '6rd', ...resolveSixRd(config, slot, judge) }),
     isatap: resolveIsatap,
+    teredo: resolveTeredo,
   };
 
 function resolveTunnel(config: TunnelConfig, slot: number, judge: Judge): TunnelSpec {

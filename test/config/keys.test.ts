@@ -5,8 +5,9 @@ import { around, nameOf, problems, valid } from './documents.js';
 import { ISATAP_KEYS } from './isatap-key-cases.js';
 import { SHARED_KEYS } from './shared-key-cases.js';
 import { SIXRD_KEYS } from './sixrd-key-cases.js';
+import { TEREDO_KEYS } from './teredo-key-cases.js';
 
-const KEYS = [...SHARED_KEYS, ...SIXRD_KEYS, ...ISATAP_KEYS];
+const KEYS = [...SHARED_KEYS, ...SIXRD_KEYS, ...ISATAP_KEYS, ...TEREDO_KEYS];
 
 describe.each(KEYS)('$key', ({ key, document, get, right, wrong }) => {
   const documentOf = (toml: string): string => (document ?? ((line) => around(key, line)))(`${nameOf(key)} = ${toml}`);
@@ -18,7 +19,7 @@ describe.each(KEYS)('$key', ({ key, document, get, right, wrong }) => {
   test.each(wrong)('%s is refused', (toml, message) => {
     const text = documentOf(toml);
     const line = text.split('\n').findIndex((one) => one.startsWith(`${nameOf(key)} = `)) + 1;
-    const path = key.replace('tunnel.lan.', 'tunnel.lan[0].').replace('tunnel.', 'tunnel[0].');
+    const path = key.replace(/(lan|client)\./, '$1[0].').replace('tunnel.', 'tunnel[0].');
     expect(problems(text)).toEqual([`${line}:1: ${path}: ${message}`]);
     expect(parseConfig(text, 't.toml').config).toBeNull();
   });

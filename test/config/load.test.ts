@@ -153,7 +153,7 @@ test.each([
 
 test('keys without a default are asked for, at the table that lacks them', () => {
   expect(problems('[[tunnel]]\n\n[[tunnel]]\ntype = "6to4"\n[[tunnel]]\ntype = "6to4"\nrole = "router"\n[[tunnel.lan]]\n')).toEqual([
-    '1:1: tunnel[0].type: is missing; expected "6to4", "6rd" or "isatap"',
+    '1:1: tunnel[0].type: is missing; expected "6to4", "6rd", "isatap" or "teredo"',
     '1:1: tunnel[0].role: is missing; expected a role of the type',
     '3:1: tunnel[1].role: is missing; expected "host", "router" or "relay"',
     '8:1: tunnel[2].lan[0].interface: is missing; expected an interface name: 1 to 15 letters, digits, ".", "_" and "-"',
@@ -180,9 +180,9 @@ test('a role takes its own keys only', () => {
   ]);
 });
 
-test('of a tunnel whose type is still to come, the keys that all share are judged and the rest is not', () => {
-  expect(problems('[[tunnel]]\ntype = "teredo"\nrole = "client"\nserver = "192.0.2.1"\nttl = 0')).toEqual([
-    '2:1: tunnel[0].type: "teredo" is not in this version; expected "6to4", "6rd" or "isatap"',
+test('of a tunnel whose type is unknown, the keys that all share are judged and the rest is not', () => {
+  expect(problems('[[tunnel]]\ntype = "ayiya"\nrole = "client"\nserver = "192.0.2.1"\nttl = 0')).toEqual([
+    '2:1: tunnel[0].type: "ayiya" is unknown; expected "6to4", "6rd", "isatap" or "teredo"',
     '5:1: tunnel[0].ttl: 0 is too small; expected 1 to 255',
   ]);
 });

@@ -64,6 +64,30 @@ local = "172.16.1.8"
 prefix = "2001:db8:15a:1::/64"
 router-lifetime = 0
 
+[[tunnel]]
+type = "teredo"
+role = "client"
+local = "172.16.1.9"
+server = ["192.0.2.1", "198.51.100.1"]
+secondary = ["192.0.2.9", "198.51.100.9"]
+identifier = "つなぎ"
+secret = "0x0001020304050607"
+refresh-interval = 20
+
+[[tunnel]]
+type = "teredo"
+role = "server"
+local = "203.0.113.3"
+secondary = "203.0.113.4"
+client = [{ identifier = "pc", secret = "12345678" }]
+
+[[tunnel]]
+type = "teredo"
+role = "relay"
+local = "203.0.113.3"
+port = 3797
+max-peers = 7
+
 [policy]
 allow-ipv4 = ["203.0.113.0/24"]
 

@@ -31,6 +31,11 @@ const LEAST_OF: Readonly<Record<string, readonly string[]>> = {
   '6to4': [LEAST],
   '6rd': [tunnel('6rd', 'customer-edge', ...CUSTOMER), tunnel('6rd', 'border-relay', 'local = "10.0.0.1"', ...DOMAIN)],
   isatap: [tunnel('isatap', 'host'), tunnel('isatap', 'router', 'prefix = "2001:db8::/64"')],
+  teredo: [
+    tunnel('teredo', 'client', 'server = "192.0.2.1"'),
+    tunnel('teredo', 'server', 'local = "192.0.2.1"', 'secondary = "192.0.2.2"'),
+    tunnel('teredo', 'relay'),
+  ],
 };
 
 test('every default of the reference is the value that applies', () => {

@@ -127,9 +127,8 @@ export const SHARED_KEYS: readonly KeyCase[] = [
     get: (config) => first(config).type,
     right: [['"6to4"', '6to4']],
     wrong: [
-      ['"teredo"', '"teredo" is not in this version; expected "6to4", "6rd" or "isatap"'],
-      ['"6to5"', '"6to5" is unknown; expected "6to4", "6rd" or "isatap"'],
-      ['["6to4"]', 'is an array; expected "6to4", "6rd" or "isatap"'],
+      ['"6to5"', '"6to5" is unknown; expected "6to4", "6rd", "isatap" or "teredo"'],
+      ['["6to4"]', 'is an array; expected "6to4", "6rd", "isatap" or "teredo"'],
     ],
   },
   {

@@ -1,0 +1,65 @@
+/** Teredo on a host: where its sockets are, and whether the host has any use for it. */
+import type { TeredoConfig } from '../config/config.js';
+import type { TeredoSpec } from '../engine/spec.js';
+import { formatIpv4, in6 } from '../wire/address.js';
+import { i32 } from '../wire/octets.js';
+import type { Judge } from './judge.js';
+import { isNative } from './native.js';
+import { commonOf } from './tunnel-common.js';
+
+/** Resolves one tunnel. */
+export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge): TeredoSpec {
+  const source = config.local ?? judge.host.facts.defaultSource;
+  JUDGE[config.role](config, source, judge);
+  const common = commonOf(config, slot, { source, bringsAddresses: false, dontFragment: false, lans: [] }, judge);
+  return {
+    ...common,
+    // What a client had found out holds no longer.
+    learned: common.down === null ? common.learned : null,
+    type: 'teredo',
+    role: config.role,
+    prefix: i32(config.prefix.addr, 0),
+    port: config.port,
+    servers: config.servers,
+    secondary: config.secondary,
+    keys: config.keys,
+    refreshInterval: config.refreshInterval * 1000,
+    maxPeers: config.maxPeers,
+  };
+}
+
+type Check = (config: TeredoConfig, source: number | null, judge: Judge) => void;
+
+/** What each role wants of its host. */
+const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
+  client(config, source, judge) {
+    const { unicast, global } = judge.host;
+    judge.refuseOwn(config, source, unicast);
+    config.servers.forEach(({ primary, secondary }, i) => {
+      judge.refuse(primary, global, ['server', i]);
+      judge.refuse(secondary, global, ['secondary', i]);
+    });
+    // RFC 4380 section 5.5.
+    if (hasNative(config, judge)) judge.takeDown('the host has native IPv6');
+  },
+
+  server(config, source, judge) {
+    const { addresses, global } = judge.host;
+    judge.refuseOwn(config, source, global);
+    if (config.secondary === null) return;
+    judge.refuse(config.secondary, global, ['secondary']);
+    if (!addresses.has(config.secondary)) judge.takeDown(`${formatIpv4(config.secondary)} is on no interface`);
+  },
+
+  relay(config, source, judge) {
+    judge.refuseOwn(config, source, judge.host.global);
+    judge.wantForwarding();
+    if (!hasNative(config, judge) && judge.host.config.node.identity === null)
+      judge.warn(['role'], 'this host has no IPv6 address of its own', 'one that native hosts can answer to, or node.identity');
+  },
+};
+
+/** True when the host has an address that no automatic tunnel made. */
+function hasNative({ prefix }: TeredoConfig, { host }: Judge): boolean {
+  return host.facts.ipv6.some((address) => isNative(address) && !in6(address, 0, prefix));
+}
