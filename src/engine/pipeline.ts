@@ -63,6 +63,8 @@ export interface PipelineOptions {
 const MAX_BATCH = 256;
 /** From one word of what a tunnel has learned to the next, at least: whoever forges advertisements makes work for whoever is told. */
 const TELL_GAP: Millis = 100;
+/** Words that may come sooner after a silence: who has just started learns one thing after the other. */
+const TELL_BURST = 2;
 /** Transmissions of one tunnel in one step, at most. */
 const MAX_TRANSMIT = 256;
 
@@ -196,7 +198,7 @@ export class Pipeline {
     const { learned, spec } = lane.tunnel;
     if (learned === lane.told || now < lane.tellAt) return;
     lane.told = learned;
-    lane.tellAt = now + TELL_GAP;
+    lane.tellAt = Math.max(lane.tellAt, now - TELL_BURST * TELL_GAP) + TELL_GAP;
     if (this.#owner && learned !== null) this.#news({ kind: 'learned', tunnel: spec.name, learned });
   }
 
