@@ -244,6 +244,7 @@ export class TeredoClient implements Role, Speaker {
     const refusal = connectivity.refusal(b, off + IPV6_SRC);
     if (refusal !== Drop.none) return refusal;
     const known = connectivity.peers.table.find(b, off + IPV6_SRC);
+    if (!connectivity.isOpen(known, outer.socket)) return Drop.untrusted_peer;
     const bubble = isBubble(b, off);
     if (known === NOBODY || !this.#isFrom(known, outer)) {
       const doubt = connectivity.isEmbedded(b, off + IPV6_SRC, outer.remote) ? Drop.none : this.#doubt(known, b, off, bubble, now);
@@ -274,6 +275,7 @@ export class TeredoClient implements Role, Speaker {
     const connectivity = this.#connectivity;
     const bubble = isBubble(b, off);
     const peer = connectivity.peers.table.find(b, off + IPV6_SRC);
+    if (!connectivity.isOpen(peer, outer.socket)) return Drop.untrusted_peer;
     if (peer !== NOBODY && connectivity.isPong(peer, b, off, end)) {
       if (this.#node.endpoints.refuses(outer.remote)) return Drop.special_ipv4;
       connectivity.hear(peer, outer, bubble, now);

@@ -155,6 +155,11 @@ export class TeredoConnectivity {
     else if (peers.has(peer, PeerFlag.asked)) this.#settle(peer, TransmitTo.released);
   }
 
+  /** Whether something from the peer, if it is known, may come by `socket`: a random port is one peer's. */
+  isOpen(peer: number, socket: number): boolean {
+    return socket === 0 || (peer !== NOBODY && this.peers.randomSocket[peer] === socket);
+  }
+
   /** RFC 6081 section 5.2.4.4: whether the nonce at `b[nonce..)` is the one that the peer was told. It is good for one time. */
   takesNonce(peer: number, b: Uint8Array, nonce: number): boolean {
     const { peers } = this;
@@ -345,12 +350,13 @@ export class TeredoConnectivity {
     const { peers } = this;
     this.#readEmbedded(peer);
     const { bits, port } = this.#embedded;
-    this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
-    // A random port is opened for what the peer says, not before: its first destination is the one that can be foretold.
     const socket = peers.randomSocket[peer];
     const randomPort = peers.randomPort[peer] === 0 ? port : peers.randomPort[peer];
-    if (!peers.has(peer, PeerFlag.tells) || (socket === 0 && randomPort === port)) return;
-    this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
+    // A random port is opened for what the peer says, not before: its first destination is the one that can be foretold.
+    const isTwofold = peers.has(peer, PeerFlag.tells) && (socket === 0 ? randomPort !== port : this.#ports.at(socket).advertised !== 0);
+    // The peer keeps to what it hears first, and where there is a random port it hears that.
+    if (isTwofold) this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
+    this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
   }
 
   #answer(peer: number, now: Millis): void {
@@ -466,7 +472,6 @@ export class TeredoConnectivity {
   #endEchoTest(port: RandomPort, prediction: number, now: Millis): void {
     const { peer } = port;
     port.advertised = prediction;
-    if (prediction === 0) this.#giveRandomPort(peer, now);
     if (!this.peers.table.isUsable(peer, now)) this.#bubbles.indirect(this.peers, peer);
   }
 

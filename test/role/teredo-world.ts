@@ -189,6 +189,7 @@ export class Home {
 
   #deliver(packet: Uint8Array): void {
     this.delivered.push(packet);
+    expect(formatIpv6(packet.subarray(24, 40))).toBe(this.address);
     if (packet[6] !== 58 || packet[40] !== 128) return;
     const src = formatIpv6(packet.subarray(24, 40));
     const dst = formatIpv6(packet.subarray(8, 24));
@@ -221,8 +222,8 @@ export class TeredoWorld {
   readonly sent: Datagram[] = [];
   /** True for a datagram that is lost on its way. */
   loses: (datagram: Datagram) => boolean = () => false;
-  /** How much later than `DELAY` it arrives. */
-  lag: (datagram: Datagram) => number = () => 0;
+  /** How much later than `DELAY` it arrives, each time that it does. */
+  lags: (datagram: Datagram) => readonly number[] = () => [0];
   serverIsUp = true;
   readonly #events: Event[] = [];
   #orders = 0;
@@ -269,12 +270,13 @@ export class TeredoWorld {
     if (this.loses(datagram)) return;
     const { gateway } = home;
     const from = { addr: home.addr, port: home.ports[socket] };
-    const delay = DELAY + this.lag(datagram);
     const neighbor = gateway?.hosts.find((host) => host.addr === to.addr);
-    if (neighbor !== undefined) this.later(delay, () => neighbor.receive(to.port, from, payload));
-    if (neighbor !== undefined || (gateway?.addr === to.addr && !gateway.hairpins)) return;
-    const outside = gateway === null ? from : gateway.table.outbound(from, to, [gateway.addr], this.now)?.outside;
-    if (outside !== undefined) this.later(delay, () => this.#arrive(outside, to, payload));
+    const isInside = neighbor !== undefined || (gateway?.addr === to.addr && !gateway.hairpins);
+    const outside = gateway === null || isInside ? from : gateway.table.outbound(from, to, [gateway.addr], this.now)?.outside;
+    for (const lag of this.lags(datagram)) {
+      if (neighbor !== undefined) this.later(DELAY + lag, () => neighbor.receive(to.port, from, payload));
+      else if (!isInside && outside !== undefined) this.later(DELAY + lag, () => this.#arrive(outside, to, payload));
+    }
   }
 
   /** Lets time pass. */
