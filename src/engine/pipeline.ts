@@ -411,7 +411,10 @@ export class Pipeline {
       }
       toLan ||= to >= TransmitTo.lan;
       this.#outbound[0] = out;
-      if (to === TransmitTo.released) this.#sendOn(lane, ports, 1, now);
+      if (to === TransmitTo.admitted) {
+        settle(lane, out, Verdict.forward);
+        this.#deliver(lane);
+      } else if (to === TransmitTo.released) this.#sendOn(lane, ports, 1, now);
       else if (to === TransmitTo.carrier) carrierOf(lane, ports, out).send(this.#outbound, 1);
       else (to === TransmitTo.ipv6 ? lane.ipv6 : lane.lans[to - TransmitTo.lan])?.send(this.#outbound, 1);
     }

@@ -127,20 +127,7 @@ export class Tunnel {
     const inner = outer.packet;
     const { tos } = outer;
     const verdict = this.#role.decapsulate(b, inner, outer, now);
-    if (verdict !== Drop.none) return verdict;
-    // Our own packet came back, or a forger wants it to look so.
-    if (this.#isOwn(b, inner + IPV6_SRC)) return Drop.loop;
-    const innerEnd = inner + totalLen6(b, inner);
-    if (asksForSourceRouting(b, inner, innerEnd)) return Drop.source_routing;
-    if (hopLimit6(b, inner) <= 1 && !this.#isOwn(b, inner + IPV6_DST)) {
-      const error = this.#errors.make(TransmitTo.carrier, Icmp6.timeExceeded, 0, 0, this.#role.carrierErrorSource, b, inner, innerEnd, now);
-      if (error !== null && !this.#send(error, now)) this.#errors.takeBack();
-      return Drop.hop_limit;
-    }
-    if (mergeEcn(b, inner, tos) !== Drop.none) return Drop.ecn_congestion;
-    frame.off = inner;
-    frame.end = innerEnd;
-    return Verdict.forward;
+    return verdict === Drop.none ? this.#take(frame, inner, tos, now) : verdict;
   }
 
   /**
@@ -196,7 +183,7 @@ export class Tunnel {
 
   /**
    * Writes the next transmission into `out`, ready for its port, and says which (`TransmitTo`); `nowhere` when there is
-   * none. `released` is a packet for the carrier that the tunnel had held, and is to be counted as forwarded.
+   * none. `released` is a packet for the carrier that the tunnel had held, `admitted` one for the device: they are to be counted as forwarded.
    */
   pollTransmit(out: Frame, now: Millis): number {
     for (;;) {
@@ -217,8 +204,32 @@ export class Tunnel {
         if (verdict < Verdict.forward) this.#counters.dropped(this.spec.slot, Direction.encapsulate, verdict);
       } else if (to === TransmitTo.undeliverable) {
         this.#counters.dropped(this.spec.slot, Direction.encapsulate, this.#unreachable(out.b, out.off, out.end, now));
+      } else if (to === TransmitTo.admitted) {
+        const verdict = this.#take(out, out.off, 0, now);
+        if (verdict === Verdict.forward) return to;
+        this.#counters.dropped(this.spec.slot, Direction.decapsulate, verdict);
+      } else if (to === TransmitTo.dismissed) {
+        this.#counters.dropped(this.spec.slot, Direction.decapsulate, Drop.untrusted_peer);
       } else return to;
     }
+  }
+
+  /** Takes the inner packet at `inner` of `frame`, to which its role has no objection. On `forward` it is all that the frame holds. */
+  #take(frame: Frame, inner: number, tos: number, now: Millis): number {
+    const { b } = frame;
+    // Our own packet came back, or a forger wants it to look so.
+    if (this.#isOwn(b, inner + IPV6_SRC)) return Drop.loop;
+    const innerEnd = inner + totalLen6(b, inner);
+    if (asksForSourceRouting(b, inner, innerEnd)) return Drop.source_routing;
+    if (hopLimit6(b, inner) <= 1 && !this.#isOwn(b, inner + IPV6_DST)) {
+      const error = this.#errors.make(TransmitTo.carrier, Icmp6.timeExceeded, 0, 0, this.#role.carrierErrorSource, b, inner, innerEnd, now);
+      if (error !== null && !this.#send(error, now)) this.#errors.takeBack();
+      return Drop.hop_limit;
+    }
+    if (mergeEcn(b, inner, tos) !== Drop.none) return Drop.ecn_congestion;
+    frame.off = inner;
+    frame.end = innerEnd;
+    return Verdict.forward;
   }
 
   /** Tells the source of a packet whose next hop does not answer, RFC 4861 section 7.2.2. */

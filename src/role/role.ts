@@ -40,8 +40,12 @@ export const TransmitTo = {
   released: 3,
   /** From a role: a packet that it had held and gives up, its next hop being unreachable. Its source is told. */
   undeliverable: 4,
+  /** From a role: an inner packet that had arrived and was answered with `Verdict.hold`, and is taken now. */
+  admitted: 5,
+  /** From a role: one that had arrived and is given up, its sender not being there: `untrusted_peer`. */
+  dismissed: 6,
   /** LAN 0; LAN n is `lan + n`. */
-  lan: 5,
+  lan: 7,
 } as const;
 
 /** A prefix that a LAN was told about. */
@@ -177,7 +181,7 @@ export interface Role {
   encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
   /** The same for a packet that is only quoted: nothing is kept, and nobody is asked whether the next hop is there. */
   route(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
-  /** Judges the inner packet at `b[off..)` that came between the endpoints of `outer`. `Drop.none`, `Verdict.consumed`, or a drop reason. */
+  /** Judges the inner packet at `b[off..)` that came between the endpoints of `outer`. `Drop.none`, `Verdict.consumed`, `Verdict.hold` when it has kept a copy, or a drop reason. */
   decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number;
   /** True when either address of the packet belongs to this tunnel's domain: it wins where tunnels share an address. */
   claims(b: Uint8Array, off: number): boolean;
