@@ -112,25 +112,17 @@ export class TeredoRelay implements Role, Speaker {
   encapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const verdict = this.#judge(b, off, outer);
     if (verdict !== Drop.none) return verdict;
-    const peers = this.#peers;
-    const peer = peers.find(b, off + IPV6_DST);
-    if (peer === NOBODY || !peers.isUsable(peer, now)) return this.#hold(peer, b, off, now);
-    peers.lastSent[peer] = now;
-    outer.remote.bits = peers.remoteBits[peer];
-    outer.remote.port = peers.remotePort[peer];
+    const peer = this.#peers.find(b, off + IPV6_DST);
+    if (!this.#leads(peer, outer, now)) return this.#hold(peer, b, off, now);
+    this.#peers.lastSent[peer] = now;
     return Drop.none;
   }
 
   /** See {@link Role}: fills `outer` with where the client is known to be, or else should be. */
   route(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const verdict = this.#judge(b, off, outer);
-    if (verdict !== Drop.none) return verdict;
-    const peers = this.#peers;
-    const peer = peers.find(b, off + IPV6_DST);
-    if (peer === NOBODY || !peers.isUsable(peer, now)) return Drop.none;
-    outer.remote.bits = peers.remoteBits[peer];
-    outer.remote.port = peers.remotePort[peer];
-    return Drop.none;
+    if (verdict === Drop.none) this.#leads(this.#peers.find(b, off + IPV6_DST), outer, now);
+    return verdict;
   }
 
   /** Judges a packet to a client, and fills `outer` with where that should be. */
@@ -148,6 +140,15 @@ export class TeredoRelay implements Role, Speaker {
     outer.local.port = this.#node.ports[0];
     outer.socket = 0;
     return Drop.none;
+  }
+
+  /** Whether packets may go straight to `peer`, which may be nobody; `outer` then says where it is. */
+  #leads(peer: number, outer: Outer, now: Millis): boolean {
+    const peers = this.#peers;
+    if (peer === NOBODY || !peers.isUsable(peer, now)) return false;
+    outer.remote.bits = peers.remoteBits[peer];
+    outer.remote.port = peers.remotePort[peer];
+    return true;
   }
 
   /** See {@link Role}; RFC 4380 section 5.4.2. Headers of servers are not for relays: nobody looks at them. */
