@@ -1,7 +1,7 @@
 /** The status as a table for people; its counts are packets. */
 import { DROPS } from '../core/drop.js';
 import type { Dropped, Status, TunnelStatus } from '../daemon/status.js';
-import type { IsatapStatus, LeaseStatus, SixRdStatus } from '../daemon/status-details.js';
+import type { IsatapStatus, LeaseStatus, SixRdStatus, TeredoClientStatus, TeredoStatus } from '../daemon/status-details.js';
 import { columns, type Io, paint } from './io.js';
 
 /** Drop reasons that are shown of each tunnel: the most frequent ones. */
@@ -17,7 +17,7 @@ export function statusLines(status: Status, io: Io): string[] {
     tunnel.name,
     `${tunnel.type} ${tunnel.role}`,
     paint(io, tunnel.state === 'up' ? 'green' : 'red', tunnel.state),
-    tunnel.interface,
+    tunnel.interface ?? '-',
     tunnel.local ?? '-',
     tunnel.address ?? '-',
     String(tunnel.encapsulated.packets),
@@ -35,7 +35,7 @@ export function statusLines(status: Status, io: Io): string[] {
 
 function notes(tunnel: TunnelStatus, io: Io): string[] {
   const down = tunnel.down === undefined ? [] : ['', `${tunnel.name} is ${paint(io, 'red', 'down')}: ${tunnel.down}`];
-  const facts = [...sixRdFacts(tunnel.sixRd), ...isatapFacts(tunnel.isatap)];
+  const facts = [...sixRdFacts(tunnel.sixRd), ...isatapFacts(tunnel.isatap), ...teredoFacts(tunnel.teredo)];
   const found = facts.length === 0 ? [] : ['', `${tunnel.name}:`, ...columns(facts.map(([what, is]) => [`  ${what}`, is]))];
   return [...down, ...found, ...dropLines(`by ${tunnel.name}`, tunnel.dropped)];
 }
@@ -76,6 +76,22 @@ function isatapFacts(isatap: IsatapStatus | undefined): Fact[] {
   }
   if (routerLifetime === 0) facts.push(['lifetime', '0: hosts do not take it as a default router']);
   return facts;
+}
+
+function teredoFacts(teredo: TeredoStatus | undefined): Fact[] {
+  if (teredo === undefined) return [];
+  if ('state' in teredo) return clientFacts(teredo);
+  const where: Fact = ['prefix', `${teredo.prefix}, UDP port ${teredo.port || 'any'}`];
+  if ('peers' in teredo) return [where, ['peers', String(teredo.peers)]];
+  return [where, ['other address', teredo.secondary], ['serves', teredo.secure ? 'known clients (secure mode)' : 'everybody']];
+}
+
+function clientFacts({ state, server, mapped, nat, refreshSeconds, failure, peers }: TeredoClientStatus): Fact[] {
+  const facts: Fact[] = [[state, server === null ? 'no server has answered' : `by server ${server}, refreshed every ${refreshSeconds} s`]];
+  if (mapped !== null) facts.push(['mapped', mapped]);
+  if (nat !== null) facts.push(['NAT', nat]);
+  if (failure !== undefined) facts.push(['last failure', failure]);
+  return [...facts, ['peers', String(peers)]];
 }
 
 /** When something ends, where that is known. */

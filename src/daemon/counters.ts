@@ -24,19 +24,19 @@ export function rowsOf(memory: SharedArrayBuffer): Float64Array[] {
 export class OverflowCounter {
   readonly row = new Float64Array(COUNTER_ROW_LEN);
   readonly #counters = new Counters(this.row);
-  readonly #read: () => readonly number[];
-  #before: readonly number[] = [];
+  readonly #read: () => ReadonlyMap<unknown, number>;
+  #before: ReadonlyMap<unknown, number> = new Map();
 
-  /** `read`: packets that each socket had no room for so far, modulo 2^32. */
-  constructor(read: () => readonly number[]) {
+  /** `read`: packets that each socket, by its key, had no room for so far, modulo 2^32. */
+  constructor(read: () => ReadonlyMap<unknown, number>) {
     this.#read = read;
   }
 
   /** Brings the row up to date. */
   update(): void {
     const now = this.#read();
-    for (const [i, count] of now.entries()) {
-      const more = (count - (this.#before[i] ?? 0)) >>> 0;
+    for (const [socket, count] of now) {
+      const more = (count - (this.#before.get(socket) ?? 0)) >>> 0;
       this.#counters.droppedMany(NODE_SLOT, Direction.decapsulate, Drop.queue_full, more);
     }
     this.#before = now;

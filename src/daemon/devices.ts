@@ -1,16 +1,19 @@
 /** Every descriptor of the service: opened and closed here, used by the packet threads. */
 import { randomBytes } from 'node:crypto';
-import type { NodeSpec } from '../engine/spec.js';
+import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
+import { socketsOf } from '../engine/technologies.js';
 import { closeDhcp4, type Dhcp4Sockets, openDhcp4 } from '../linux/dhcp4.js';
 import { tunHolder } from '../linux/holder.js';
 import { openIcmp4 } from '../linux/icmp4.js';
 import { openLan } from '../linux/lan.js';
 import { close, ifNameToIndex, SystemError } from '../linux/libc.js';
+import { openOutlet6 } from '../linux/outlet6.js';
 import { overflowOf } from '../linux/overflow.js';
 import { openProtocol41 } from '../linux/protocol41.js';
-import { openTun } from '../linux/tun.js';
+import { addTunQueue, openTun } from '../linux/tun.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 import type { Descriptors } from './messages.js';
+import { UdpSockets } from './udp-sockets.js';
 
 /** What is open on an interface of the host, and which one that is: one of the same name that is made later is another. */
 interface OnInterface<T> {
@@ -64,8 +67,11 @@ export class Devices {
   readonly #workers: number;
   readonly #protocol41: readonly number[];
   readonly #icmp4: readonly number[];
-  /** Queues by interface, one a packet thread. */
+  /** Queues by interface, one for each packet thread that runs its tunnel. */
   readonly #tuns = new Map<string, readonly number[]>();
+  readonly #udp = new UdpSockets();
+  /** null: no tunnel needs it. */
+  #outlet: number | null = null;
   readonly #lans = new InterfaceSockets<number>((name) => privileged(() => openLan(name)), close);
   readonly #dhcp4 = new InterfaceSockets<Dhcp4Sockets>((name) => privileged(() => openDhcp4(name)), closeDhcp4);
   /** Descriptors that packet threads may still use. */
@@ -82,9 +88,9 @@ export class Devices {
     this.#icmp4 = Array.from({ length: workers }, () => privileged(openIcmp4));
   }
 
-  /** Outer packets for which the sockets had no room since they were opened, one number a packet thread, each modulo 2^32. */
-  overflows(): number[] {
-    return this.#protocol41.map(overflowOf);
+  /** Outer packets for which each socket had no room since it was opened, modulo 2^32; a socket that is opened later has another key. */
+  overflows(): ReadonlyMap<unknown, number> {
+    return new Map([...this.#protocol41.map((fd) => [fd, fd] as const), ...this.#udp.all].map(([key, fd]) => [key, overflowOf(fd)]));
   }
 
   /** TUN devices that are ours. */
@@ -97,7 +103,9 @@ export class Devices {
    * name: what was set on it is gone. Throws a Failure; what was opened before it stays open until `close`.
    */
   open(node: NodeSpec): boolean {
-    for (const { interface: name } of node.tunnels) if (!this.#tuns.has(name)) this.#tuns.set(name, openTunnel(name, this.#workers));
+    for (const { interface: name, tunnel } of devicesOf(node)) this.#openQueues(name, tunnel);
+    this.#udp.open(node);
+    if (needsOutlet(node)) this.#outlet ??= privileged(openOutlet6);
     const replaced = [
       ...[...lansOf(node)].map((name) => this.#lans.open(name)),
       ...[...leasesOf(node)].map((name) => this.#dhcp4.open(name)),
@@ -107,9 +115,14 @@ export class Devices {
 
   /** Closes what `node` does not need, once no packet thread uses it any more. */
   close(node: NodeSpec): void {
-    const tuns = new Set(node.tunnels.map((tunnel) => tunnel.interface));
+    const tuns = new Set(devicesOf(node).map((device) => device.interface));
     for (const name of [...this.#tuns.keys()]) if (!tuns.has(name)) this.forget(name);
+    if (this.#outlet !== null && !needsOutlet(node)) {
+      this.#retired.push(this.#outlet);
+      this.#outlet = null;
+    }
     for (const fd of this.#retired.splice(0)) close(fd);
+    this.#udp.close();
     this.#lans.closeExcept(lansOf(node));
     this.#dhcp4.closeExcept(leasesOf(node));
   }
@@ -131,7 +144,9 @@ export class Devices {
     return {
       protocol41: this.#protocol41[worker],
       icmp4: this.#icmp4[worker],
-      tunnels: new Map(node.tunnels.map(({ interface: name }) => [name, this.#tuns.get(name)?.[worker] ?? -1])),
+      tunnels: this.#queuesOf(worker, node),
+      udp: owner ? this.#udp.descriptors : new Map(),
+      outlet: owner ? this.#outlet : null,
       lans: openOn(this.#lans, owner ? lansOf(node) : NO_NAMES),
       dhcp4: openOn(this.#dhcp4, owner ? leasesOf(node) : NO_NAMES),
     };
@@ -139,10 +154,45 @@ export class Devices {
 
   /** Closes everything, once no packet thread runs any more. */
   closeAll(): void {
-    for (const fd of [...this.#protocol41, ...this.#icmp4, ...[...this.#tuns.values()].flat(), ...this.#retired.splice(0)]) close(fd);
+    const outlet = this.#outlet === null ? [] : [this.#outlet];
+    for (const fd of [...this.#protocol41, ...this.#icmp4, ...[...this.#tuns.values()].flat(), ...outlet, ...this.#retired.splice(0)])
+      close(fd);
+    this.#udp.closeAll();
     this.#lans.closeExcept(NO_NAMES);
     this.#dhcp4.closeExcept(NO_NAMES);
   }
+
+  /** Opens the device with a queue for each packet thread that runs the tunnel, or gives it more or fewer of them: the kernel spreads packets over all. */
+  #openQueues(name: string, tunnel: TunnelSpec): void {
+    const before = this.#tuns.get(name);
+    const wanted = this.#queuesFor(tunnel, before?.length ?? 1);
+    if (before === undefined) this.#tuns.set(name, openTunnel(name, wanted));
+    else {
+      const added = Array.from({ length: Math.max(0, wanted - before.length) }, () => privileged(() => addTunQueue(name)));
+      this.#retired.push(...before.slice(wanted));
+      this.#tuns.set(name, [...before.slice(0, wanted), ...added]);
+    }
+  }
+
+  /** Sockets of its own are read by one thread, and so is its device. One that is down has no need of others: it keeps the `present` ones. */
+  #queuesFor(tunnel: TunnelSpec, present: number): number {
+    if (tunnel.down !== null) return present;
+    return socketsOf(tunnel).length === 0 ? this.#workers : 1;
+  }
+
+  #queuesOf(worker: number, node: NodeSpec): ReadonlyMap<string, number> {
+    const queues = devicesOf(node).map(({ interface: name }) => [name, this.#tuns.get(name)?.[worker]] as const);
+    return new Map(queues.filter((queue): queue is [string, number] => queue[1] !== undefined));
+  }
+}
+
+/** TUN devices, each with its tunnel. */
+function devicesOf(node: NodeSpec): { readonly interface: string; readonly tunnel: TunnelSpec }[] {
+  return node.tunnels.flatMap((tunnel) => (tunnel.interface === null ? [] : [{ interface: tunnel.interface, tunnel }]));
+}
+
+function needsOutlet(node: NodeSpec): boolean {
+  return node.tunnels.some((tunnel) => tunnel.interface === null);
 }
 
 /** Interfaces of LANs. */

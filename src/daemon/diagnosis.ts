@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
+import { socketsOf } from '../engine/technologies.js';
 import { type TunHolder, tunHolder } from '../linux/holder.js';
 import { runBatch } from '../linux/ip-batch.js';
 import { findLeftover, type Leftover } from '../linux/leftover.js';
@@ -12,6 +13,7 @@ import { type MissingPrivilege, missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
 import { formatIpv4 } from '../wire/address.js';
 import { IPV4_LEN } from '../wire/ipv4.js';
+import { UDP_LEN } from '../wire/udp.js';
 import { type Configuration, readConfiguration } from './configuration.js';
 import { ControlClient } from './control-client.js';
 import { reasonOf } from './failure.js';
@@ -59,7 +61,7 @@ export async function diagnose(file: string, now: number): Promise<Diagnosis[]> 
   found.push(
     ...judgeTunnels(node, status),
     judgeLeftover(findLeftover(config.node.state), config.node.state),
-    ...node.tunnels.map(({ interface: name }) => judgeDevice(name, names.includes(name), tunHolder(name))),
+    ...node.tunnels.flatMap(({ interface: name }) => (name === null ? [] : [judgeDevice(name, names.includes(name), tunHolder(name))])),
     ...judgeMtu(node, facts, links),
     ...judgeReversePath(facts, (name) => Number(sysctl(`net/ipv4/conf/${name}/rp_filter`))),
     service,
@@ -140,19 +142,21 @@ export function judgeDevice(name: string, exists: boolean, holder: TunHolder | n
 /** Whether the link below takes the tunnel's packets whole. */
 export function judgeMtu(node: NodeSpec, facts: HostFacts, links: readonly Link[]): Diagnosis[] {
   const check = 'mtu';
-  return node.tunnels.flatMap(({ name, mtu, local }) => {
+  return node.tunnels.flatMap((tunnel) => {
+    const { name, mtu, local } = tunnel;
+    const carried = mtu + IPV4_LEN + (socketsOf(tunnel).length > 0 ? UDP_LEN : 0);
     const source = local.find((own) => facts.ipv4.some(({ addr }) => addr === own)) ?? facts.defaultSource;
     const below = facts.ipv4.find(({ addr }) => addr === source);
     const link = links.find(({ ifname }) => ifname === below?.interface);
     if (below === undefined || link === undefined) return [];
-    if (mtu + IPV4_LEN <= link.mtu) return [ok(check, `packets of ${mtu} octets fit into ${link.mtu}`, `${name} over ${link.ifname}`)];
+    if (carried <= link.mtu) return [ok(check, `packets of ${mtu} octets fit into ${link.mtu}`, `${name} over ${link.ifname}`)];
     return [
       {
         check,
         severity: 'warning' as const,
-        what: `packets of ${mtu} octets become ${mtu + IPV4_LEN} and are fragmented: ${formatIpv4(below.addr)} is on a link that takes ${link.mtu}`,
+        what: `packets of ${mtu} octets become ${carried} and are fragmented: ${formatIpv4(below.addr)} is on a link that takes ${link.mtu}`,
         where: `${name} over ${link.ifname}`,
-        remedy: `mtu = ${Math.max(1280, link.mtu - IPV4_LEN)}`,
+        remedy: `mtu = ${Math.max(1280, link.mtu - (carried - mtu))}`,
       },
     ];
   });

@@ -3,7 +3,7 @@ import type { Millis } from '../core/clock.js';
 import type { Discovery } from '../engine/news.js';
 import { type Findings, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Lease } from '../role/dhcp-lease.js';
-import type { LearnedRouter } from '../role/role.js';
+import type { EndpointText, LearnedRouter, Qualification } from '../role/role.js';
 import { formatIpv4, formatIpv6, formatPrefix4, formatPrefix6 } from '../wire/address.js';
 import type { NodeEvent } from './changes.js';
 import type { Fields } from './log.js';
@@ -52,9 +52,34 @@ export function newsEvents(found: Findings, news: Discovery, now: Millis): NodeE
   switch (news.kind) {
     case 'lease':
       return leaseEvents(news.interface, found.leases.get(news.interface) ?? null, news.lease, now);
-    case 'learned':
-      return routerEvents(news.tunnel, found.learned.get(news.tunnel)?.routers ?? [], news.learned.routers, now);
+    case 'learned': {
+      const before = found.learned.get(news.tunnel);
+      return [
+        ...routerEvents(news.tunnel, before?.routers ?? [], news.learned.routers, now),
+        ...qualificationEvents(news.tunnel, before?.teredo ?? null, news.learned.teredo),
+      ];
+    }
   }
+}
+
+/** A Teredo client has come to an address, or to another one; it has lost it; or it finds out that it gets none. */
+function qualificationEvents(tunnel: string, was: Qualification | null, is: Qualification | null): NodeEvent[] {
+  const before = was === null ? null : qualified(was);
+  const now = is === null ? null : qualified(is);
+  if (now !== null) {
+    return sameSpec(before, now) ? [] : [{ level: 'info', message: 'teredo qualified', fields: { tunnel, ...now } }];
+  }
+  const reason = is?.failure ?? null;
+  if (before !== null) return [{ level: 'warn', message: 'teredo lost', fields: { tunnel, ...(reason !== null && { reason }) } }];
+  // Once: the client goes on to try, and what it is told by one server after the other is in the status.
+  const isFirst = (was?.failure ?? null) === null;
+  return reason !== null && isFirst ? [{ level: 'warn', message: 'teredo does not qualify', fields: { tunnel, reason } }] : [];
+}
+
+/** What a client that is qualified says of itself; null: it is not. */
+function qualified({ state, server, mapped, nat, address }: Qualification): Fields | null {
+  if (state !== 'qualified' || server === null || mapped === null || address === null) return null;
+  return { server: formatIpv4(server), mapped: formatEndpoint(mapped), ...(nat !== null && { nat }), address: formatIpv6(address) };
 }
 
 /** A router that does not answer is as good as lost, and as good as new when it does. */
@@ -119,4 +144,9 @@ function leaseFields({ address, prefixLen, server, sixRd, until }: Lease, now: M
 /** Seconds from now to `until`, as a field; none when there is no end. */
 export function untilSeconds(until: Millis, now: Millis): { readonly untilSeconds?: number } {
   return until === Number.POSITIVE_INFINITY ? {} : { untilSeconds: Math.max(0, Math.round((until - now) / 1000)) };
+}
+
+/** `192.0.2.45:40000`. */
+export function formatEndpoint({ addr, port }: EndpointText): string {
+  return `${formatIpv4(addr)}:${port}`;
 }

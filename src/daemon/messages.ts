@@ -9,8 +9,12 @@ export interface Descriptors {
   readonly protocol41: number;
   /** A socket of its own: each thread hears every ICMP error. */
   readonly icmp4: number;
-  /** One TUN queue of each interface, by name. */
+  /** One TUN queue of each interface, by name. A tunnel of which a thread has no queue is not its business; the owner has one of each. */
   readonly tunnels: ReadonlyMap<string, number>;
+  /** UDP sockets of a tunnel's own, by its name, in the order of `Technology.sockets`; empty in every thread but the owner. */
+  readonly udp: ReadonlyMap<string, readonly number[]>;
+  /** The way out for tunnels without an interface; null: there is none, and in every thread but the owner. */
+  readonly outlet: number | null;
   /** LANs, by interface name; empty in every thread but the owner. */
   readonly lans: ReadonlyMap<string, number>;
   /** Interfaces on which the node is a DHCPv4 client, by name; empty in every thread but the owner. */

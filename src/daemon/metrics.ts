@@ -7,6 +7,7 @@
 import { DIRECTIONS, Direction, drops, ICMP_KINDS, icmpEvents, NODE_SLOT, octets, packets } from '../core/counters.js';
 import { DROPS } from '../core/drop.js';
 import type { ServiceView } from './status.js';
+import { detailsOf } from './status-details.js';
 
 /** Which tier moved the packets. */
 const PATH = 'worker';
@@ -71,6 +72,18 @@ export const METRICS: readonly Metric[] = [
     read: ({ node, rows }, emit) => {
       for (const { name, slot } of node.tunnels) {
         for (const [i, kind] of ICMP_KINDS.entries()) emit({ tunnel: name, kind }, icmpEvents(rows, slot, i));
+      }
+    },
+  },
+  {
+    name: 'tsunagi_teredo_peers',
+    kind: 'gauge',
+    help: 'Peers that a Teredo client or relay keeps state of.',
+    labels: ['tunnel'],
+    read: (view, emit) => {
+      for (const tunnel of view.node.tunnels) {
+        const { teredo } = detailsOf(tunnel, view);
+        if (teredo !== undefined && 'peers' in teredo) emit({ tunnel: tunnel.name }, teredo.peers);
       }
     },
   },

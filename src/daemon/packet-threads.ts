@@ -1,7 +1,7 @@
 /** The packet threads as the main thread sees them: started, configured, ended, all together. */
 import type { ToldLans } from '../engine/lan-memory.js';
 import type { News } from '../engine/news.js';
-import type { NodeSpec } from '../engine/spec.js';
+import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
 import { openEvent, signal } from '../linux/eventfd.js';
 import { close } from '../linux/libc.js';
 import type { Descriptors, FromWorker, ToWorker } from './messages.js';
@@ -52,8 +52,9 @@ export class PacketThreads {
       this.#waiting = { resolve, reject };
     });
     this.#behind = new Set(this.#threads);
-    const share = shareOf(node, this.#threads.length);
-    for (const [i, thread] of this.#threads.entries()) post(thread, { kind: 'configure', node: share, descriptors: descriptorsOf(i) });
+    const all = this.#threads.map((_, worker) => descriptorsOf(worker));
+    for (const [worker, thread] of this.#threads.entries())
+      post(thread, { kind: 'configure', node: shareOf(node, all, worker), descriptors: all[worker] });
     await settled;
   }
 
@@ -105,9 +106,19 @@ export class PacketThreads {
   }
 }
 
-/** What each of `threads` threads has of a node: all of it, but of what its tunnels may say a part. */
-function shareOf(node: NodeSpec, threads: number): NodeSpec {
-  return { ...node, tunnels: node.tunnels.map((tunnel) => ({ ...tunnel, icmpRate: tunnel.icmpRate / threads })) };
+/** What one thread has of a node: its tunnels, and of what several threads may say together its part. */
+function shareOf(node: NodeSpec, all: readonly Descriptors[], worker: number): NodeSpec {
+  const threadsOf = (tunnel: TunnelSpec): number[] => [...all.keys()].filter((thread) => runs(all, thread, tunnel));
+  const tunnels = node.tunnels.flatMap((tunnel) => {
+    const threads = threadsOf(tunnel);
+    return threads.includes(worker) ? [{ ...tunnel, icmpRate: tunnel.icmpRate / threads.length }] : [];
+  });
+  return { ...node, tunnels };
+}
+
+/** The owner runs every tunnel, the others those of which they have a queue. */
+function runs(all: readonly Descriptors[], worker: number, { interface: name }: TunnelSpec): boolean {
+  return worker === 0 || (name !== null && all[worker].tunnels.has(name));
 }
 
 function post({ thread, bell }: Thread, message: ToWorker): void {

@@ -1,10 +1,12 @@
 /** What the status says of a tunnel beside what all tunnels have: by its technology. */
 import type { Millis } from '../core/clock.js';
+import { peers } from '../core/counters.js';
 import { delegatedPrefix } from '../engine/site.js';
-import type { DhcpSpec, IsatapSpec, NodeSpec, SixRdSpec, TunnelSpec } from '../engine/spec.js';
+import type { DhcpSpec, IsatapSpec, NodeSpec, SixRdSpec, TeredoSpec, TunnelSpec } from '../engine/spec.js';
+import { teredoPrefix } from '../engine/teredo.js';
 import { SixRd } from '../mapping/sixrd.js';
 import { formatIpv4, formatIpv6, formatPrefix6 } from '../wire/address.js';
-import { untilSeconds } from './findings.js';
+import { formatEndpoint, untilSeconds } from './findings.js';
 
 /** The DHCPv4 lease that a tunnel works by. */
 export interface LeaseStatus {
@@ -60,26 +62,77 @@ export interface IsatapStatus {
   readonly routerLifetime?: number;
 }
 
+/** A Teredo client. */
+export interface TeredoClientStatus {
+  readonly state: 'qualifying' | 'qualified' | 'off-line';
+  /** The server that it uses or asks; null: none yet. */
+  readonly server: string | null;
+  /** Its IPv4 address and port as the server sees them; null: it has none yet. */
+  readonly mapped: string | null;
+  /** The NAT in front of it, as far as it can tell: `none`, `cone or restricted`, `symmetric`; null: it cannot. */
+  readonly nat: string | null;
+  /** null until it is qualified. */
+  readonly address: string | null;
+  /** UDP port of the service; not there until it is known. */
+  readonly localPort?: number;
+  /** Seconds between two words with the server. */
+  readonly refreshSeconds: number;
+  /** The last reason why it did not work, a sentence; not there while there was none. */
+  readonly failure?: string;
+  readonly peers: number;
+}
+
+/** A Teredo server, which keeps no state of anybody. */
+export interface TeredoServerStatus {
+  readonly prefix: string;
+  readonly secondary: string;
+  readonly port: number;
+  /** In secure mode only known clients are served. */
+  readonly secure: boolean;
+}
+
+/** A Teredo relay. */
+export interface TeredoRelayStatus {
+  readonly prefix: string;
+  /** 0: any. */
+  readonly port: number;
+  readonly peers: number;
+}
+
+/** A Teredo tunnel, by its role. */
+export type TeredoStatus = TeredoClientStatus | TeredoServerStatus | TeredoRelayStatus;
+
 /** At most one of them. */
 export interface Details {
   readonly sixRd?: SixRdStatus;
   readonly isatap?: IsatapStatus;
+  readonly teredo?: TeredoStatus;
 }
 
-type Describe<S extends TunnelSpec> = (spec: S, node: NodeSpec, now: Millis) => Details;
+/** What details are read from, beside the tunnel. */
+export interface Moment {
+  readonly node: NodeSpec;
+  /** Times are counted from here. */
+  readonly now: Millis;
+  /** Counter rows. */
+  readonly rows: readonly Float64Array[];
+}
+
+type Describe<S extends TunnelSpec> = (spec: S, moment: Moment) => Details;
 
 const DESCRIBE: { readonly [T in TunnelSpec['type']]: Describe<Extract<TunnelSpec, { type: T }>> } = {
   '6to4': () => ({}),
-  '6rd': (spec, node, now) => ({ sixRd: sixRdStatus(spec, node, now) }),
-  isatap: (spec, _node, now) => ({ isatap: isatapStatus(spec, now) }),
+  '6rd': (spec, moment) => ({ sixRd: sixRdStatus(spec, moment) }),
+  isatap: (spec, { now }) => ({ isatap: isatapStatus(spec, now) }),
+  teredo: (spec, moment) => ({ teredo: TEREDO[spec.role](spec, moment) }),
 };
 
-/** The details of one tunnel of `node`; times are counted from `now`. */
-export function detailsOf(spec: TunnelSpec, node: NodeSpec, now: Millis): Details {
-  return (DESCRIBE[spec.type] as Describe<TunnelSpec>)(spec, node, now);
+/** The details of one tunnel of the node, at a moment. */
+export function detailsOf(spec: TunnelSpec, moment: Moment): Details {
+  return (DESCRIBE[spec.type] as Describe<TunnelSpec>)(spec, moment);
 }
 
-function sixRdStatus({ domain, local, role, relays, slot }: SixRdSpec, node: NodeSpec, now: Millis): SixRdStatus {
+function sixRdStatus({ domain, local, role, relays, slot }: SixRdSpec, { node, now }: Moment): SixRdStatus {
   const isEdge = role === 'customer-edge';
   const lease = node.dhcp.find((dhcp) => dhcp.slot === slot);
   return {
@@ -127,4 +180,35 @@ function isatapStatus({ prefix, potentialRouters, learned, routerLifetime }: Isa
       ...untilSeconds(one.validUntil, now),
     })),
   };
+}
+
+const TEREDO: { readonly [R in TeredoSpec['role']]: (spec: TeredoSpec, moment: Moment) => TeredoStatus } = {
+  client({ learned, down, refreshInterval, slot }, { rows }) {
+    const found = learned?.teredo ?? null;
+    const { server = null, mapped = null, nat = null, address = null, failure = null } = found ?? {};
+    return {
+      state: found?.state ?? (down === null ? 'qualifying' : 'off-line'),
+      server: server === null ? null : formatIpv4(server),
+      mapped: mapped === null ? null : formatEndpoint(mapped),
+      nat,
+      address: address === null ? null : formatIpv6(address),
+      ...(found !== null && { localPort: found.localPort }),
+      refreshSeconds: found?.refreshSeconds ?? refreshInterval / 1000,
+      ...(failure !== null && { failure }),
+      peers: peers(rows, slot),
+    };
+  },
+
+  server(spec) {
+    const { secondary, port, keys } = spec;
+    return { prefix: prefixText(spec), secondary: formatIpv4(secondary ?? 0), port, secure: keys.length > 0 };
+  },
+
+  relay(spec, { rows }) {
+    return { prefix: prefixText(spec), port: spec.port, peers: peers(rows, spec.slot) };
+  },
+};
+
+function prefixText(spec: TeredoSpec): string {
+  return formatPrefix6(teredoPrefix(spec));
 }

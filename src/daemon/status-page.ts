@@ -26,7 +26,7 @@ function row(tunnel: TunnelStatus): string {
     tunnel.name,
     `${tunnel.type} ${tunnel.role}`,
     tunnel.down === undefined ? tunnel.state : `${tunnel.state}: ${tunnel.down}`,
-    tunnel.interface,
+    tunnel.interface ?? '',
     tunnel.local ?? '',
     tunnel.address ?? '',
     String(tunnel.encapsulated.packets),

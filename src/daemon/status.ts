@@ -44,7 +44,8 @@ export interface TunnelStatus extends Details {
   readonly state: 'up' | 'down';
   /** Why it is down. */
   readonly down?: string;
-  readonly interface: string;
+  /** null: it has none. */
+  readonly interface: string | null;
   /** Outer source; null while it is down for want of one. */
   readonly local: string | null;
   /** Further IPv4 addresses on which it decapsulates. */
@@ -87,7 +88,8 @@ export function readStatus(view: ServiceView): Status {
   };
 }
 
-function tunnelStatus(tunnel: TunnelSpec, { node, rows, now }: ServiceView): TunnelStatus {
+function tunnelStatus(tunnel: TunnelSpec, view: ServiceView): TunnelStatus {
+  const { rows } = view;
   const [local, ...accept] = tunnel.local.map(formatIpv4);
   const [address] = addressesOf(tunnel).map((own) => formatIpv6(own));
   return {
@@ -105,7 +107,7 @@ function tunnelStatus(tunnel: TunnelSpec, { node, rows, now }: ServiceView): Tun
     decapsulated: traffic(rows, tunnel.slot, Direction.decapsulate),
     dropped: dropped(rows, tunnel.slot),
     icmp: counted(ICMP_KINDS.map((name, kind) => [name, icmpEvents(rows, tunnel.slot, kind)])),
-    ...detailsOf(tunnel, node, now),
+    ...detailsOf(tunnel, view),
   };
 }
 

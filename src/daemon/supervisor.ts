@@ -99,7 +99,7 @@ export class Supervisor {
     this.#http = new HttpPlace(this.view, log);
     this.#discovery = new Discovery(log, () => this.#followSoon());
     this.#devices = new Devices(workers);
-    this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? [] : this.#devices.overflows()));
+    this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));
     this.#lans = new LanRecord(node.state, log);
     this.#threads = new PacketThreads(thread, workers, counters, this.#lans.read(), {
       failed: (error) => this.fail('packet thread failed', error),
@@ -315,7 +315,7 @@ export class Supervisor {
   /** TUN devices that somebody took down, and with them the routes through them, are to be set up again. */
   #raise(): void {
     for (const { interface: device, configure, down } of this.#node.tunnels) {
-      if (!configure || down !== null || !isDown(device)) continue;
+      if (!configure || down !== null || device === null || !isDown(device)) continue;
       this.#log.warn('interface was taken down by somebody, it is set up again', { interface: device });
       this.#host.distrust();
     }

@@ -15,9 +15,11 @@ import { Dhcp4Port } from '../linux/dhcp4.js';
 import { drain } from '../linux/eventfd.js';
 import { Icmp4Port } from '../linux/icmp4.js';
 import { LanPort } from '../linux/lan.js';
+import { Outlet6Port } from '../linux/outlet6.js';
 import { Poller } from '../linux/poll.js';
 import { Protocol41Port } from '../linux/protocol41.js';
 import { TunPort } from '../linux/tun.js';
+import { UdpSocketPort } from '../linux/udp.js';
 import { monotonicNow } from './clock.js';
 import { writerOf } from './counters.js';
 import type { Descriptors, FromWorker, ToWorker } from './messages.js';
@@ -30,6 +32,8 @@ const SMALL_BATCH = 8;
 const ROOM = HEADROOM + 65_536;
 /** Octets of an arena beside packets: the arrays that tell the kernel where they are. */
 const ARENA_SLACK = 1 << 20;
+/** The same for each UDP socket, of which there may be hundreds. */
+const SOCKET_SLACK = 1 << 15;
 /** Longest sleep, milliseconds: an upper bound on how late the process can end, whatever goes wrong. */
 const LONGEST_SLEEP = 1000;
 /** The ports over one set of descriptors, in an arena of their own. */
@@ -38,6 +42,8 @@ class PortSet implements Ports {
   readonly protocol41: Protocol41Port;
   readonly icmp4: Icmp4Port;
   readonly tunnels: ReadonlyMap<string, TunPort>;
+  readonly udp: ReadonlyMap<string, readonly UdpSocketPort[]>;
+  readonly outlet: Outlet6Port | null;
   readonly lans: ReadonlyMap<string, LanPort>;
   readonly dhcp4: ReadonlyMap<string, Dhcp4Port>;
   readonly poller: Poller;
@@ -45,17 +51,20 @@ class PortSet implements Ports {
   readonly #deleted = new Set<string>();
 
   constructor(descriptors: Descriptors, bell: number) {
-    const { protocol41, icmp4, tunnels, lans, dhcp4 } = descriptors;
-    const frames = BATCH * (1 + tunnels.size) + SMALL_BATCH * (1 + lans.size + dhcp4.size);
+    const { protocol41, icmp4, tunnels, udp, outlet, lans, dhcp4 } = descriptors;
+    const sockets = [...udp.values()].flat();
+    const frames = BATCH * (1 + tunnels.size + sockets.length) + SMALL_BATCH * (1 + lans.size + dhcp4.size);
     // Memory is taken page by page as packets touch it: a roomy arena costs addresses only.
-    const arena = new Arena(ARENA_SLACK + frames * arenaStride(ROOM));
+    const arena = new Arena(ARENA_SLACK + SOCKET_SLACK * sockets.length + frames * arenaStride(ROOM));
     this.descriptors = descriptors;
     this.#arena = arena;
     const leases = [...dhcp4.values()].map(({ link }) => link);
-    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, icmp4, ...lans.values(), ...leases]);
+    this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, icmp4, ...sockets, ...lans.values(), ...leases]);
     this.protocol41 = new Protocol41Port(arena, protocol41, BATCH, ROOM);
     this.icmp4 = new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
     this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM)]));
+    this.udp = new Map([...udp].map(([name, fds]) => [name, fds.map((fd) => new UdpSocketPort(arena, fd, BATCH, ROOM))]));
+    this.outlet = outlet === null ? null : new Outlet6Port(arena, outlet, BATCH);
     this.lans = new Map([...lans].map(([name, fd]) => [name, new LanPort(arena, fd, SMALL_BATCH, ROOM)]));
     this.dhcp4 = new Map([...dhcp4].map(([name, sockets]) => [name, new Dhcp4Port(arena, sockets, SMALL_BATCH, ROOM)]));
   }
@@ -153,8 +162,8 @@ class PacketLoop {
 }
 
 function sameDescriptors(a: Descriptors, b: Descriptors): boolean {
-  const flat = ({ protocol41, icmp4, tunnels, lans, dhcp4 }: Descriptors) =>
-    JSON.stringify([protocol41, icmp4, [...tunnels], [...lans], [...dhcp4]]);
+  const flat = ({ protocol41, icmp4, tunnels, udp, outlet, lans, dhcp4 }: Descriptors) =>
+    JSON.stringify([protocol41, icmp4, [...tunnels], [...udp], outlet, [...lans], [...dhcp4]]);
   return flat(a) === flat(b);
 }
 

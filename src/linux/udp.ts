@@ -21,6 +21,8 @@ import { enlargeBuffers } from './socket-buffer.js';
 export interface UdpOptions {
   /** Time to live, 1..255. */
   readonly ttl: number;
+  /** Type of service, 0..255, its two ECN bits zero; absent: 0. */
+  readonly tos?: number;
 }
 
 /**
@@ -29,15 +31,15 @@ export interface UdpOptions {
  * refused with `no_route`. Throws `SystemError`: EADDRINUSE when the port is taken, EACCES for one below 1024 without
  * CAP_NET_BIND_SERVICE.
  */
-export function openUdp(local: number | null, port: number, { ttl }: UdpOptions): number {
+export function openUdp(local: number | null, port: number, options: UdpOptions): number {
   const fd = must(socket(AF.INET, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0), 'socket', 'AF_INET, SOCK_DGRAM');
   try {
     for (const [name, option, value] of [
       ['IP_FREEBIND', IP.FREEBIND, 1],
       ['IP_MTU_DISCOVER', IP.MTU_DISCOVER, PMTUDISC_OMIT],
-      ['IP_TTL', IP.TTL, ttl],
     ] as const)
-      must(setsockopt(fd, SOL.IP, option, int32(value), 4), 'setsockopt', `socket ${fd}, ${name} ${value}`);
+      setIp(fd, name, option, value);
+    tuneUdp(fd, options);
     enlargeBuffers(fd);
     must(bind(fd, inetAddress(local ?? 0, port), SOCKADDR_IN_LEN), 'bind', `UDP port ${port}`);
     return fd;
@@ -45,6 +47,16 @@ export function openUdp(local: number | null, port: number, { ttl }: UdpOptions)
     close(fd);
     throw error;
   }
+}
+
+/** Gives the packets of a socket of `openUdp` other properties. Throws `SystemError`. */
+export function tuneUdp(fd: number, { ttl, tos = 0 }: UdpOptions): void {
+  setIp(fd, 'IP_TTL', IP.TTL, ttl);
+  setIp(fd, 'IP_TOS', IP.TOS, tos);
+}
+
+function setIp(fd: number, name: string, option: number, value: number): void {
+  must(setsockopt(fd, SOL.IP, option, int32(value), 4), 'setsockopt', `socket ${fd}, ${name} ${value}`);
 }
 
 /** The UDP port that a socket is bound to, 1..65535. Throws `SystemError`. */

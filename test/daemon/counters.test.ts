@@ -11,15 +11,28 @@ test('readers see what each thread writes into its own row, added', () => {
 });
 
 test('what sockets had no room for is counted for the node, once, though the kernel counts modulo 2^32', () => {
-  let told = [0, 7];
+  const [one, other, later] = [{}, {}, {}];
+  let told = new Map([
+    [one, 0],
+    [other, 7],
+  ]);
   const overflow = new OverflowCounter(() => told);
   const counted = () => {
     overflow.update();
     return drops([overflow.row], NODE_SLOT, Direction.decapsulate, Drop.queue_full);
   };
   expect([counted(), counted()]).toEqual([7, 7]);
-  told = [0xffffffff, 7];
+  told = new Map([
+    [one, 0xffffffff],
+    [other, 7],
+  ]);
   expect(counted()).toBe(7 + 0xffffffff);
-  told = [2, 8];
+  told = new Map([
+    [other, 8],
+    [one, 2],
+  ]);
   expect(counted()).toBe(7 + 0xffffffff + 3 + 1);
+  // A socket that is gone takes nothing back, and one in its place begins anew.
+  told = new Map([[later, 5]]);
+  expect(counted()).toBe(7 + 0xffffffff + 3 + 1 + 5);
 });

@@ -39,6 +39,7 @@ test('every series exists from the start, so that a rate never misses the first 
     tsunagi_octets_total: 2 * tunnels,
     tsunagi_dropped_packets_total: 2 * DROPS.length * (tunnels + 1),
     tsunagi_icmp_errors_total: ICMP_KINDS.length * tunnels,
+    tsunagi_teredo_peers: 0,
     tsunagi_tunnel_up: tunnels,
     tsunagi_build_info: 1,
   });

@@ -1,0 +1,85 @@
+/**
+ * The UDP sockets of tunnels: each bound to its address and port as long as any tunnel wants it.
+ *
+ * NATs and peers know a node by its ports, so that a reload must not bind what it can keep; and a port
+ * that one tunnel leaves to another cannot be bound twice, so that it goes over as it is.
+ */
+import type { NodeSpec, SocketSpec, TunnelSpec } from '../engine/spec.js';
+import { socketsOf } from '../engine/technologies.js';
+import { close } from '../linux/libc.js';
+import { openUdp, tuneUdp, type UdpOptions } from '../linux/udp.js';
+import { formatIpv4 } from '../wire/address.js';
+import { Exit, Failure, reasonOf } from './failure.js';
+
+/** One socket. */
+interface Socket {
+  readonly fd: number;
+  readonly spec: SocketSpec;
+  /** Name of the tunnel that has it, or had it last. */
+  tunnel: string;
+}
+
+/** See the head of the file. */
+export class UdpSockets {
+  /** All that are open. Packet threads may still use those that no tunnel has any more. */
+  #open: Socket[] = [];
+  #held: ReadonlyMap<string, readonly Socket[]> = new Map();
+
+  /** Opens what the tunnels of `node` need and is not open yet. Throws a Failure; what was opened before it stays open until `close`. */
+  open(node: NodeSpec): void {
+    const free = new Set(this.#open);
+    const held = new Map<string, readonly Socket[]>();
+    for (const tunnel of node.tunnels) {
+      const sockets = socketsOf(tunnel).map((spec) => this.#take(free, spec, tunnel));
+      if (sockets.length > 0) held.set(tunnel.name, sockets);
+    }
+    this.#held = held;
+  }
+
+  /** Descriptors by the name of the tunnel, in the order of `Technology.sockets`. */
+  get descriptors(): ReadonlyMap<string, readonly number[]> {
+    return new Map([...this.#held].map(([name, sockets]) => [name, sockets.map(({ fd }) => fd)]));
+  }
+
+  /** All that are open, each with its descriptor: a number that another socket may have later. */
+  get all(): readonly (readonly [socket: object, fd: number])[] {
+    return this.#open.map((socket) => [socket, socket.fd]);
+  }
+
+  /** Closes what no tunnel has, once no packet thread uses it any more. */
+  close(): void {
+    const held = new Set([...this.#held.values()].flat());
+    for (const socket of this.#open) if (!held.has(socket)) close(socket.fd);
+    this.#open = [...held];
+  }
+
+  /** Closes all of them, once no packet thread runs any more. */
+  closeAll(): void {
+    this.#held = new Map();
+    this.close();
+  }
+
+  #take(free: Set<Socket>, spec: SocketSpec, { name, ttl, dscp }: TunnelSpec): Socket {
+    const options: UdpOptions = { ttl, tos: dscp === 'copy' ? 0 : dscp << 2 };
+    const like = [...free].filter((socket) => socket.spec.local === spec.local && socket.spec.port === spec.port);
+    // One of its own, else one that another tunnel has left, unless any port will do.
+    const kept = like.find(({ tunnel }) => tunnel === name) ?? (spec.port === 0 ? undefined : like[0]);
+    if (kept === undefined) {
+      const socket = { fd: bound(spec, name, options), spec, tunnel: name };
+      this.#open.push(socket);
+      return socket;
+    }
+    free.delete(kept);
+    kept.tunnel = name;
+    tuneUdp(kept.fd, options);
+    return kept;
+  }
+}
+
+function bound({ local, port }: SocketSpec, tunnel: string, options: UdpOptions): number {
+  try {
+    return openUdp(local, port, options);
+  } catch (cause) {
+    throw new Failure(Exit.failed, `tunnel ${tunnel}: no UDP socket at ${formatIpv4(local)}:${port}: ${reasonOf(cause)}`, { cause });
+  }
+}
