@@ -7,8 +7,8 @@ import type { Judge } from './judge.js';
 import { isNative } from './native.js';
 import { commonOf } from './tunnel-common.js';
 
-/** Resolves one tunnel. */
-export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge): TeredoSpec {
+/** Resolves one tunnel; what type it is, is its caller's to say. */
+export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge): Omit<TeredoSpec, 'type'> {
   const source = config.local ?? judge.host.facts.defaultSource;
   JUDGE[config.role](config, source, judge);
   const common = commonOf(config, slot, { source, bringsAddresses: false, dontFragment: false, lans: [] }, judge);
@@ -16,7 +16,6 @@ export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge):
     ...common,
     // What a client had found out holds no longer.
     learned: common.down === null ? common.learned : null,
-    type: 'teredo',
     role: config.role,
     prefix: i32(config.prefix.addr, 0),
     port: config.port,

@@ -51,7 +51,7 @@ const RESOLVERS: { readonly [T in TunnelConfig['type']]: (config: TunnelConfig &
     '6to4': resolveSixToFour,
     '6rd': (config, slot, judge) => ({ type: '6rd', ...resolveSixRd(config, slot, judge) }),
     isatap: resolveIsatap,
-    teredo: resolveTeredo,
+    teredo: (config, slot, judge) => ({ type: 'teredo', ...resolveTeredo(config, slot, judge) }),
   };
 
 function resolveTunnel(config: TunnelConfig, slot: number, judge: Judge): TunnelSpec {

@@ -3,7 +3,7 @@ import { statusLines } from '../../src/cli/status-lines.js';
 import { Direction } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { campus, edge, makeView, node } from '../daemon/view.js';
+import { campus, edge, makeView, node, roamer } from '../daemon/view.js';
 import { memoryIo } from './invoke.js';
 
 test('the table names every tunnel, why one is down, and what the most frequent drops mean', () => {
@@ -87,4 +87,33 @@ test('colours change nothing but colours', () => {
   expect(coloured.join('\n')).toContain('\x1b[31mdown\x1b[0m');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: styles are made of them
   expect(coloured.map((line) => line.replaceAll(/\x1b\[\d+m/g, ''))).toEqual(plain);
+});
+
+test('a Teredo client, its server and its relay stand below the table', () => {
+  const lines = (over: Partial<typeof roamer>) =>
+    statusLines(readStatus(makeView({ node: { ...node, tunnels: [{ ...roamer, ...over }] } }).view), memoryIo().io).slice(3);
+  expect(lines({})).toEqual([
+    'roamer  teredo client  up     tunteredo  192.168.1.2  2001:0:4136:e378:8000:63bf:3fff:fdd2  0             0             0',
+    '',
+    'roamer:',
+    '  qualified     by server 65.54.227.120, refreshed every 30 s',
+    '  mapped        192.0.2.45:40000',
+    '  NAT           cone or restricted',
+    '  last failure  no answer from 65.54.227.120',
+    '  peers         0',
+  ]);
+  expect(lines({ learned: null }).slice(3)).toEqual(['  qualifying  no server has answered', '  peers       0']);
+  const server = { role: 'server', interface: null, port: 3544, secondary: 0x4136e379, learned: null } as const;
+  expect(lines(server)).toEqual([
+    'roamer  teredo server  up     -          192.168.1.2  -     0             0             0',
+    '',
+    'roamer:',
+    '  prefix         2001::/32, UDP port 3544',
+    '  other address  65.54.227.121',
+    '  serves         everybody',
+  ]);
+  expect(lines({ ...server, keys: [{ identifier: Uint8Array.of(1), secret: Uint8Array.of(1) }] }).slice(5)).toEqual([
+    '  serves         known clients (secure mode)',
+  ]);
+  expect(lines({ role: 'relay', port: 0, learned: null }).slice(3)).toEqual(['  prefix  2001::/32, UDP port any', '  peers   0']);
 });

@@ -3,7 +3,7 @@ import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews 
 import type { Discovery } from '../../src/engine/news.js';
 import { type Findings, NO_FINDINGS } from '../../src/engine/spec.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
-import type { Learned } from '../../src/role/role.js';
+import type { Learned, Qualification } from '../../src/role/role.js';
 import { parseIpv6 } from '../../src/wire/address.js';
 import { node } from './view.js';
 
@@ -96,6 +96,74 @@ test('a router that does not answer any more is lost, and learned again when it 
   expect(losesLastRouter(known, silent)).toBe(true);
   expect(told(withNews(known, silent), silent)).toEqual([]);
   expect(told(withNews(known, silent), there).map(([, message]) => message)).toEqual(['router learned']);
+});
+
+/** What a Teredo client has found out, one word after the other, and what is told of each. */
+function toldOf(...words: readonly Partial<Qualification>[]) {
+  let found = NO_FINDINGS;
+  let teredo: Qualification = {
+    state: 'qualifying',
+    address: null,
+    server: 0x4136e378,
+    mapped: null,
+    localPort: 4242,
+    nat: null,
+    refreshSeconds: 30,
+    failure: null,
+  };
+  return words.map((word) => {
+    teredo = { ...teredo, ...word };
+    const learned: Learned = { routers: [], prefixes: [], routes: [], mtu: 0, teredo };
+    const news: Discovery = { kind: 'learned', tunnel: 'roamer', learned };
+    const events = told(found, news);
+    found = withNews(found, news);
+    return events;
+  });
+}
+
+test('a Teredo client tells of each address that it comes to, and that it has lost it, once', () => {
+  const here: Partial<Qualification> = {
+    state: 'qualified',
+    address: parseIpv6('2001:0:4136:e378:8000:63bf:3fff:fdd2'),
+    mapped: { addr: 0xc000022d, port: 40000 },
+    nat: 'cone or restricted',
+  };
+  const fields = {
+    tunnel: 'roamer',
+    server: '65.54.227.120',
+    mapped: '192.0.2.45:40000',
+    nat: 'cone or restricted',
+    address: '2001:0:4136:e378:8000:63bf:3fff:fdd2',
+  };
+  const there: Partial<Qualification> = {
+    address: parseIpv6('2001:0:4136:e378:8000:63be:3fff:fdd2'),
+    mapped: { addr: 0xc000022d, port: 40001 },
+  };
+  const gone: Partial<Qualification> = { state: 'off-line', address: null, failure: 'no answer from 65.54.227.120' };
+  const again = { ...fields, mapped: '192.0.2.45:40001', address: '2001:0:4136:e378:8000:63be:3fff:fdd2' };
+  expect(
+    toldOf({}, here, { refreshSeconds: 25 }, there, gone, { failure: 'something else' }, { state: 'qualifying' }, { ...here, ...there }),
+  ).toEqual([
+    [],
+    [['info', 'teredo qualified', fields]],
+    [],
+    [['info', 'teredo qualified', again]],
+    [['warn', 'teredo lost', { tunnel: 'roamer', reason: 'no answer from 65.54.227.120' }]],
+    [],
+    [],
+    [['info', 'teredo qualified', again]],
+  ]);
+});
+
+test('a Teredo client that does not qualify says why, once', () => {
+  const warned = (reason: string) => [['warn', 'teredo does not qualify', { tunnel: 'roamer', reason }]];
+  expect(toldOf({}, { state: 'off-line', failure: 'a' }, { state: 'qualifying' }, { state: 'off-line', failure: 'b' })).toEqual([
+    [],
+    warned('a'),
+    [],
+    [],
+  ]);
+  expect(toldOf({ failure: 'a' })).toEqual([warned('a')]);
 });
 
 test('a name is told with what it stood for and what it stands for', () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Direction, ICMP_KINDS, NODE_SLOT } from '../../src/core/counters.js';
 import { DROPS, Drop } from '../../src/core/drop.js';
 import { METRICS, openMetrics } from '../../src/daemon/metrics.js';
-import { makeView, node } from './view.js';
+import { makeView, node, roamer } from './view.js';
 
 /** Series of a page: `name{labels}` and its value. */
 function series(page: string): Map<string, number> {
@@ -43,6 +43,18 @@ test('every series exists from the start, so that a rate never misses the first 
     tsunagi_tunnel_up: tunnels,
     tsunagi_build_info: 1,
   });
+});
+
+test('peers are told of tunnels that keep any, as many as there are now', async () => {
+  const server = { ...roamer, name: 'server', slot: 6, role: 'server', interface: null, secondary: 1, learned: null } as const;
+  const { view, writers } = makeView({ node: { ...node, tunnels: [...node.tunnels, roamer, server] } });
+  const page = await openMetrics(view);
+  const told = async () => [...series(await page.text())].filter(([key]) => key.startsWith('tsunagi_teredo_peers'));
+  expect(await told()).toEqual([['tsunagi_teredo_peers{tunnel="roamer"}', 0]]);
+  writers[0].peers(roamer.slot, 12);
+  expect(await told()).toEqual([['tsunagi_teredo_peers{tunnel="roamer"}', 12]]);
+  writers[0].peers(roamer.slot, 3);
+  expect(await told()).toEqual([['tsunagi_teredo_peers{tunnel="roamer"}', 3]]);
 });
 
 test('a tunnel that a reload removed leaves the page', async () => {

@@ -3,7 +3,7 @@ import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
-import { campus, edge, makeView, node } from './view.js';
+import { campus, edge, makeView, node, roamer } from './view.js';
 
 test('the status adds the rows of all packet threads and leaves out what never came up', () => {
   const { view, writers } = makeView();
@@ -120,4 +120,44 @@ test('an ISATAP host says whom it asks and what it has learned, a router what it
     prefixes: [{ prefix: '2001:db8:0:1::/64', preferred: true }],
     routerLifetime: 1800,
   });
+});
+
+test('a Teredo client says what its server sees, what it makes of the NAT, and why it failed last', () => {
+  const of = (over: Partial<typeof roamer>) => {
+    const { view, writers } = makeView({ node: { ...node, tunnels: [{ ...roamer, ...over }] } });
+    writers[0].peers(roamer.slot, 7);
+    return readStatus(view).tunnels[0];
+  };
+  expect(of({})).toMatchObject({
+    interface: 'tunteredo',
+    local: '192.168.1.2',
+    address: '2001:0:4136:e378:8000:63bf:3fff:fdd2',
+    teredo: {
+      state: 'qualified',
+      server: '65.54.227.120',
+      mapped: '192.0.2.45:40000',
+      nat: 'cone or restricted',
+      address: '2001:0:4136:e378:8000:63bf:3fff:fdd2',
+      localPort: 40001,
+      refreshSeconds: 30,
+      failure: 'no answer from 65.54.227.120',
+      peers: 7,
+    },
+  });
+  const nothing = { server: null, mapped: null, nat: null, address: null, refreshSeconds: 30, peers: 7 };
+  expect(of({ learned: null }).teredo).toEqual({ state: 'qualifying', ...nothing });
+  expect(of({ learned: null }).address).toBeUndefined();
+  expect(of({ learned: null, local: [], down: 'the host has native IPv6' }).teredo).toEqual({ state: 'off-line', ...nothing });
+});
+
+test('a Teredo server has no interface and no peers, a relay has both', () => {
+  const of = (over: Partial<typeof roamer>) =>
+    readStatus(makeView({ node: { ...node, tunnels: [{ ...roamer, learned: null, servers: [], ...over }] } }).view).tunnels[0];
+  const server = { role: 'server', interface: null, port: 3544, secondary: 0x4136e379 } as const;
+  expect(of(server)).toMatchObject({ interface: null });
+  expect(of(server).teredo).toEqual({ prefix: '2001::/32', secondary: '65.54.227.121', port: 3544, secure: false });
+  const keys = [{ identifier: Uint8Array.of(1), secret: new TextEncoder().encode('verysecret') }];
+  expect(of({ ...server, keys }).teredo).toMatchObject({ secure: true });
+  expect(JSON.stringify(of({ ...server, keys }))).not.toMatch(/secret"|118,101,114/);
+  expect(of({ role: 'relay', port: 3545, prefix: 0x3fff0001 }).teredo).toEqual({ prefix: '3fff:1::/32', port: 3545, peers: 0 });
 });

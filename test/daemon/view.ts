@@ -2,7 +2,7 @@
 import { Counters } from '../../src/core/counters.js';
 import { allocateRows, rowsOf } from '../../src/daemon/counters.js';
 import type { ServiceView } from '../../src/daemon/status.js';
-import type { IsatapSpec, NodeSpec, SixRdSpec, SixToFourSpec } from '../../src/engine/spec.js';
+import type { IsatapSpec, NodeSpec, SixRdSpec, SixToFourSpec, TeredoSpec } from '../../src/engine/spec.js';
 import { type Prefix6, parseIpv6 } from '../../src/wire/address.js';
 
 const relay: SixToFourSpec = {
@@ -86,6 +86,42 @@ export const campus: IsatapSpec = {
   },
 };
 
+/** A Teredo client that is qualified, after it was not. */
+export const roamer: TeredoSpec = {
+  ...common,
+  name: 'roamer',
+  slot: 5,
+  type: 'teredo',
+  role: 'client',
+  interface: 'tunteredo',
+  local: [0xc0a80102],
+  assign: [],
+  mtu: 1280,
+  prefix: 0x20010000,
+  port: 0,
+  servers: [{ primary: 0x4136e378, secondary: 0x4136e379 }],
+  secondary: null,
+  keys: [],
+  refreshInterval: 30_000,
+  maxPeers: 1000,
+  learned: {
+    routers: [],
+    prefixes: [],
+    routes: [],
+    mtu: 0,
+    teredo: {
+      state: 'qualified',
+      address: prefix6('2001:0:4136:e378:8000:63bf:3fff:fdd2', 128).addr,
+      server: 0x4136e378,
+      mapped: { addr: 0xc000022d, port: 40000 },
+      localPort: 40001,
+      nat: 'cone or restricted',
+      refreshSeconds: 30,
+      failure: 'no answer from 65.54.227.120',
+    },
+  },
+};
+
 /** A relay that is up and a host that is down. */
 export const node: NodeSpec = {
   identity: null,
@@ -128,6 +164,8 @@ export const everyTechnology: NodeSpec = {
     edge,
     campus,
     { ...campus, role: 'router', prefix: Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1), learned: null, potentialRouters: [] },
+    roamer,
+    { ...roamer, name: 'server', role: 'server', interface: null, port: 3544, servers: [], secondary: 0x4136e379, learned: null },
   ],
 };
 
