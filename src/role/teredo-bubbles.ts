@@ -7,8 +7,8 @@ import type { Frame } from '../core/frame.js';
 import { Teredo, teredoServer } from '../mapping/teredo.js';
 import { checksum6 } from '../wire/checksum.js';
 import { Icmp6 } from '../wire/icmp6.js';
-import { ADDRESS_LEN, IPV6_DST, IPV6_LEN, IPV6_SRC, NextHeader, writeIpv6 } from '../wire/ipv6.js';
-import { copy, put16, put32 } from '../wire/octets.js';
+import { ADDRESS_LEN, IPV6_DST, IPV6_LEN, IPV6_SRC, NextHeader, nextHeader6, writeIpv6 } from '../wire/ipv6.js';
+import { copy, put16, put32, same } from '../wire/octets.js';
 import { BUBBLE_HOP_LIMIT, NONCE_LEN, TEREDO_PORT, writeBubble } from '../wire/teredo.js';
 import {
   TRAILER_NONCE_LEN,
@@ -26,9 +26,9 @@ import type { RandomPorts } from './teredo-random-ports.js';
 /** Of a direct bubble without a discovery trailer. */
 export const NO_DISCOVERY = -1;
 /** Octets in front of the nonce of an echo message. */
-export const ECHO_HEADER_LEN = 8;
+const ECHO_HEADER_LEN = 8;
 /** Octets of an echo message of the connectivity test. */
-export const PING_LEN = ECHO_HEADER_LEN + NONCE_LEN;
+const PING_LEN = ECHO_HEADER_LEN + NONCE_LEN;
 
 /** Identifier and sequence number of echo requests: the nonce is what tells them apart. */
 const ECHO_ID = 0x00010001;
@@ -44,6 +44,7 @@ export class TeredoBubbles {
   readonly #alternates: readonly Endpoint[];
   readonly #embedded = new Endpoint();
   readonly #nonce = new Uint8Array(TRAILER_NONCE_LEN);
+  readonly #pingNonce = new Uint8Array(NONCE_LEN);
 
   constructor(node: TeredoNode, qualifier: TeredoQualifier, ports: RandomPorts) {
     this.#node = node;
@@ -109,6 +110,12 @@ export class TeredoBubbles {
     this.#outbox.close(nonce < 0 ? end : writeNonceTrailer(this.#outbox.b, end, b, nonce));
   }
 
+  /** The echo requests for the peer have another nonce from now on. */
+  drawPing(peers: TeredoClientPeers, peer: number): void {
+    this.#node.random(this.#pingNonce);
+    copy(this.#pingNonce, 0, peers.nonces, peers.pingNonce(peer), NONCE_LEN);
+  }
+
   /** An echo request for the peer, by way of the own server. */
   ping(peers: TeredoClientPeers, peer: number): void {
     const { table } = peers;
@@ -141,8 +148,14 @@ export class TeredoBubbles {
   }
 
   #writeRandomPort(peers: TeredoClientPeers, peer: number, b: Uint8Array, end: number): number {
-    const socket = peers.randomSocket[peer];
-    const advertised = socket === 0 ? 0 : this.#ports.at(socket).advertised;
+    const advertised = this.#ports.advertised(peers, peer);
     return advertised === 0 ? end : writeRandomPort(b, end, advertised);
   }
+}
+
+/** True when the IPv6 packet at `b[off..end)` is an echo reply with the nonce of the echo requests for the peer. */
+export function isPong(peers: TeredoClientPeers, peer: number, b: Uint8Array, off: number, end: number): boolean {
+  const icmp = off + IPV6_LEN;
+  if (nextHeader6(b, off) !== NextHeader.icmp6 || end - icmp < PING_LEN || b[icmp] !== Icmp6.echoReply) return false;
+  return same(b, icmp + ECHO_HEADER_LEN, peers.nonces, peers.pingNonce(peer), NONCE_LEN);
 }

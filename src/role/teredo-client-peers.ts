@@ -25,7 +25,7 @@ export const PeerFlag = {
 } as const;
 
 /** Peers that are asked at a time. */
-export const MAX_ASKED = 256;
+export const MAX_ASKED = 320;
 /** Index of nobody. */
 export const NOBODY = -1;
 const NONCES_LEN = 2 * TRAILER_NONCE_LEN + NONCE_LEN;
@@ -39,6 +39,9 @@ export class TeredoClientPeers {
   readonly randomSocket: Uint8Array;
   /** Its random port; 0: none is known. */
   readonly randomPort: Uint16Array;
+  /** Where packets came from that wait until it has answered; port 0: none do. */
+  readonly arrivedBits: Int32Array;
+  readonly arrivedPort: Uint16Array;
   /** How often it was asked this time. */
   readonly tries: Uint8Array;
   /** When it is to be asked again, or given up. */
@@ -58,6 +61,8 @@ export class TeredoClientPeers {
     this.nonces = new Uint8Array(NONCES_LEN * capacity);
     this.randomSocket = new Uint8Array(capacity);
     this.randomPort = new Uint16Array(capacity);
+    this.arrivedBits = new Int32Array(capacity);
+    this.arrivedPort = new Uint16Array(capacity);
     this.tries = new Uint8Array(capacity);
     this.due = new Float64Array(capacity);
     this.answers = new Uint8Array(capacity);
@@ -94,7 +99,7 @@ export class TeredoClientPeers {
 
   /** Of an entry that is used for another peer now. */
   reset(peer: number): void {
-    this.randomSocket[peer] = this.randomPort[peer] = this.tries[peer] = this.answers[peer] = 0;
+    this.randomSocket[peer] = this.randomPort[peer] = this.arrivedPort[peer] = this.tries[peer] = this.answers[peer] = 0;
     this.answersSince[peer] = Number.NEGATIVE_INFINITY;
   }
 

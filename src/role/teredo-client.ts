@@ -21,6 +21,7 @@ import { same } from '../wire/octets.js';
 import { isBubble, readOrigin, readTeredo, TeredoMessage } from '../wire/teredo.js';
 import { Discovery, readTrailers, TeredoTrailers } from '../wire/teredo-trailers.js';
 import { type Heritage, type Learned, NO_HERITAGE, type Outer, type Qualification, type Role, type Speaker, TransmitTo } from './role.js';
+import { TeredoAddresses } from './teredo-addresses.js';
 import { NOBODY, PeerFlag } from './teredo-client-peers.js';
 import { TeredoConnectivity } from './teredo-connectivity.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
@@ -47,6 +48,7 @@ export class TeredoClient implements Role, Speaker {
   readonly carrierErrorSource: Uint8Array;
   readonly speaker: Speaker = this;
   readonly #node: TeredoNode;
+  readonly #addresses: TeredoAddresses;
   readonly #qualifier: TeredoQualifier;
   readonly #connectivity: TeredoConnectivity;
   readonly #message = new TeredoMessage();
@@ -59,10 +61,11 @@ export class TeredoClient implements Role, Speaker {
   #learned: Learned;
 
   constructor(options: TeredoClientOptions, now: Millis) {
-    const { node, servers, keys, maxPeers } = options;
+    const { node } = options;
     this.#node = node;
+    this.#addresses = new TeredoAddresses(node.prefix, node.endpoints);
     this.#qualifier = new TeredoQualifier(options, now);
-    this.#connectivity = new TeredoConnectivity(node, servers, keys[0] ?? null, maxPeers, this.#qualifier);
+    this.#connectivity = new TeredoConnectivity(options, this.#addresses, this.#qualifier);
     this.#address = this.#qualifier.address;
     this.errorSource = this.carrierErrorSource = this.#address;
     this.#learned = learnedFrom(this.#qualifier.state);
@@ -116,7 +119,7 @@ export class TeredoClient implements Role, Speaker {
 
   /** See {@link Role}. */
   claims(b: Uint8Array, off: number): boolean {
-    return this.#connectivity.isTeredo(b, off + IPV6_SRC) || this.#connectivity.isTeredo(b, off + IPV6_DST);
+    return this.#addresses.has(b, off + IPV6_SRC) || this.#addresses.has(b, off + IPV6_DST);
   }
 
   /** See {@link Role}. */
@@ -180,7 +183,7 @@ export class TeredoClient implements Role, Speaker {
     const at = off + IPV6_DST;
     if (specialIpv6(b, at)) return Drop.special_ipv6;
     if (this.isOwn(b, at) || this.#node.own.carriedBy(b, at)) return Drop.loop;
-    return this.#connectivity.isTeredo(b, at) ? this.#connectivity.refusal(b, at) : Drop.none;
+    return this.#addresses.has(b, at) ? this.#addresses.refusal(b, at) : Drop.none;
   }
 
   /** True when `outer` is between the endpoints that the peer is known by. */
@@ -204,9 +207,11 @@ export class TeredoClient implements Role, Speaker {
     if (!this.isOwn(b, off + IPV6_DST)) return specialIpv6(b, off + IPV6_DST) ? Drop.special_ipv6 : Drop.destination_mismatch;
     if (outer.payloadEnd > end && readTrailers(b, end, outer.payloadEnd, this.#trailers) !== Drop.none) return Drop.malformed_teredo;
     if (outer.payloadEnd === end) readTrailers(b, end, end, this.#trailers);
+    if (this.isOwn(b, off + IPV6_SRC)) return Drop.loop;
+    if (isFromServer) this.#qualifier.heardServer(now);
     if (isFromServer && isBubble(b, off)) return this.#hearIndirect(b, off, outer, now);
     if (specialIpv6(b, off + IPV6_SRC)) return Drop.special_ipv6;
-    if (this.#connectivity.isTeredo(b, off + IPV6_SRC)) return this.#judgeClient(b, off, outer, now);
+    if (this.#addresses.has(b, off + IPV6_SRC)) return this.#judgeClient(b, off, outer, now);
     return this.#judgeNative(b, off, end, outer, now);
   }
 
@@ -234,20 +239,19 @@ export class TeredoClient implements Role, Speaker {
     readOrigin(b, message.origin, this.#origin);
     if (this.#origin.port === 0 || this.#node.endpoints.refuses(this.#origin)) return Drop.special_ipv4;
     if (specialIpv6(b, off + IPV6_SRC) && !isLinkLocal6(b, off + IPV6_SRC)) return Drop.special_ipv6;
-    this.#qualifier.heardServer(now);
     return this.#connectivity.hearIndirect(b, off, this.#origin, this.#trailers, now);
   }
 
   /** Cases 1, 3 and 6 for other clients, and direct bubbles of those behind symmetric NATs, RFC 6081 section 5.2.4.4. */
   #judgeClient(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const connectivity = this.#connectivity;
-    const refusal = connectivity.refusal(b, off + IPV6_SRC);
+    const refusal = this.#addresses.refusal(b, off + IPV6_SRC);
     if (refusal !== Drop.none) return refusal;
     const known = connectivity.peers.table.find(b, off + IPV6_SRC);
     if (!connectivity.isOpen(known, outer.socket)) return Drop.untrusted_peer;
     const bubble = isBubble(b, off);
     if (known === NOBODY || !this.#isFrom(known, outer)) {
-      const doubt = connectivity.isEmbedded(b, off + IPV6_SRC, outer.remote) ? Drop.none : this.#doubt(known, b, off, bubble, now);
+      const doubt = this.#addresses.carries(b, off + IPV6_SRC, outer.remote) ? Drop.none : this.#doubt(known, b, off, bubble, now);
       if (doubt !== Drop.none) return doubt;
     }
     const peer = connectivity.admit(b, off + IPV6_SRC, now);
@@ -285,8 +289,8 @@ export class TeredoClient implements Role, Speaker {
       connectivity.hear(peer, outer, bubble, now);
       return bubble ? Verdict.consumed : Drop.none;
     }
-    if (!bubble && !this.#node.own.carriedBy(b, off + IPV6_SRC)) connectivity.ask(b, off + IPV6_SRC, now);
-    return Drop.untrusted_peer;
+    if (bubble || this.#node.own.carriedBy(b, off + IPV6_SRC)) return Drop.untrusted_peer;
+    return connectivity.holdArrived(b, off, outer.remote, now);
   }
 }
 

@@ -17,16 +17,14 @@ import { Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
-import { Teredo, teredoServer } from '../mapping/teredo.js';
 import { RateLimit } from '../policy/rate-limit.js';
-import { Icmp6 } from '../wire/icmp6.js';
-import { IPV6_DST, IPV6_LEN, IPV6_SRC, NextHeader, nextHeader6, totalLen6 } from '../wire/ipv6.js';
+import { IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
 import { copy, same } from '../wire/octets.js';
-import { NONCE_LEN } from '../wire/teredo.js';
 import { Discovery, readAlternate, type TeredoTrailers, TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
 import { HeldPackets } from './held-packets.js';
 import { type Outer, TransmitTo } from './role.js';
-import { ECHO_HEADER_LEN, NO_DISCOVERY, PING_LEN, TeredoBubbles } from './teredo-bubbles.js';
+import type { TeredoAddresses } from './teredo-addresses.js';
+import { isPong, NO_DISCOVERY, TeredoBubbles } from './teredo-bubbles.js';
 import { NOBODY, PeerFlag, TeredoClientPeers } from './teredo-client-peers.js';
 import { EchoStep } from './teredo-echo-test.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
@@ -45,9 +43,19 @@ export const MAX_ANSWERS = 4;
 /** RFC 4380 section 5.2.6. */
 export const ANSWER_PERIOD: Millis = 300_000;
 /** Strangers who may make this client keep state, or ask somebody, in a second. Less than all can be asked by them alone. */
-export const STRANGERS = 20;
+export const STRANGERS = 30;
 /** Bubbles in a second that answer relays, which no state is kept of. */
 const RELAY_ANSWERS = 1_000;
+
+/** How it is set up. */
+export interface ConnectivityOptions {
+  readonly node: TeredoNode;
+  readonly servers: readonly TeredoServers[];
+  /** None, or one. */
+  readonly keys: readonly TeredoKey[];
+  /** Peers that state is kept of, at most. */
+  readonly maxPeers: number;
+}
 
 /** See the head of the file. */
 export class TeredoConnectivity {
@@ -56,46 +64,28 @@ export class TeredoConnectivity {
   readonly #node: TeredoNode;
   readonly #servers: readonly TeredoServers[];
   readonly #qualifier: TeredoQualifier;
-  readonly #mapping: Teredo;
+  readonly #addresses: TeredoAddresses;
+  /** Packets that came from native hosts who have not answered yet. */
+  readonly #arrived: HeldPackets;
   readonly #held: HeldPackets;
   readonly #bubbles: TeredoBubbles;
   readonly #ports: RandomPorts;
   readonly #strangers = new RateLimit(STRANGERS);
   readonly #relayAnswers = new RateLimit(RELAY_ANSWERS);
-  readonly #embedded = new Endpoint();
-  readonly #server = new Endpoint();
   readonly #alternate = new Endpoint();
-  readonly #pingNonce = new Uint8Array(NONCE_LEN);
 
-  constructor(node: TeredoNode, servers: readonly TeredoServers[], key: TeredoKey | null, maxPeers: number, qualifier: TeredoQualifier) {
+  constructor(options: ConnectivityOptions, addresses: TeredoAddresses, qualifier: TeredoQualifier) {
+    const { node, servers, keys, maxPeers } = options;
+    const key = keys[0] ?? null;
     this.#node = node;
     this.#servers = servers;
     this.#qualifier = qualifier;
-    this.#mapping = new Teredo(0, 0, node.prefix);
+    this.#addresses = addresses;
     this.#held = new HeldPackets(node.mtu);
+    this.#arrived = new HeldPackets(node.mtu);
     this.#ports = new RandomPorts(node, key);
     this.#bubbles = new TeredoBubbles(node, qualifier, this.#ports);
     this.peers = new TeredoClientPeers(maxPeers, node.random);
-  }
-
-  /** Whether the address at `b[off..)` is a Teredo one. */
-  isTeredo(b: Uint8Array, off: number): boolean {
-    return this.#mapping.has(b, off);
-  }
-
-  /** Whether the Teredo address at `b[off..)` carries the endpoint `ep`. */
-  isEmbedded(b: Uint8Array, off: number, { bits, port }: Endpoint): boolean {
-    this.#mapping.endpointOf(b, off, this.#embedded);
-    return this.#embedded.bits === bits && this.#embedded.port === port;
-  }
-
-  /** Why no packet or bubble may go to the Teredo address at `b[off..)`, RFC 4380 section 5.2.4; `Drop.none` if it may. */
-  refusal(b: Uint8Array, off: number): number {
-    const { endpoints } = this.#node;
-    this.#mapping.endpointOf(b, off, this.#embedded);
-    this.#server.addr = teredoServer(b, off);
-    const isSpecial = this.#embedded.port === 0 || endpoints.refuses(this.#embedded) || endpoints.refuses(this.#server);
-    return isSpecial ? Drop.special_ipv4 : Drop.none;
   }
 
   /** Keeps a copy of the packet at `b[off..)` until its destination is reached, and asks for that. `Verdict.hold` or a drop reason. */
@@ -113,12 +103,32 @@ export class TeredoConnectivity {
   }
 
   /**
+   * Case 6 of RFC 4380 section 5.2.3: the packet at `b[off..)`, which a native host may have sent, came from `from`. It waits
+   * until the host has answered the connectivity test, and is taken if the answer comes from there. `Verdict.hold`, or
+   * `untrusted_peer` when too many wait.
+   */
+  holdArrived(b: Uint8Array, off: number, from: Endpoint, now: Millis): number {
+    const { peers } = this;
+    const len = totalLen6(b, off);
+    if (!this.#arrived.takes(len)) return Drop.untrusted_peer;
+    this.ask(b, off + IPV6_SRC, now);
+    const peer = peers.table.find(b, off + IPV6_SRC);
+    if (peer === NOBODY || !peers.has(peer, PeerFlag.asked)) return Drop.untrusted_peer;
+    if (peers.arrivedPort[peer] === 0) {
+      peers.arrivedBits[peer] = from.bits;
+      peers.arrivedPort[peer] = from.port;
+    }
+    const isFromThere = peers.arrivedBits[peer] === from.bits && peers.arrivedPort[peer] === from.port;
+    return isFromThere && this.#arrived.keep(peer, b, off, len) ? Verdict.hold : Drop.untrusted_peer;
+  }
+
+  /**
    * An indirect bubble, the inner packet at `b[off..)`, that the server has from `origin`. `Verdict.consumed` or a drop reason.
    * RFC 4380 section 5.2.6: the answer is a direct one.
    */
   hearIndirect(b: Uint8Array, off: number, origin: Endpoint, trailers: TeredoTrailers, now: Millis): number {
-    if (!this.isTeredo(b, off + IPV6_SRC)) return this.#answerRelay(b, off, origin, trailers.nonce, now);
-    const refusal = this.refusal(b, off + IPV6_SRC);
+    if (!this.#addresses.has(b, off + IPV6_SRC)) return this.#answerRelay(b, off, origin, trailers.nonce, now);
+    const refusal = this.#addresses.refusal(b, off + IPV6_SRC);
     if (refusal !== Drop.none) return refusal;
     if (trailers.alternateCount < 0) return Drop.malformed_teredo;
     const { peers } = this;
@@ -150,7 +160,7 @@ export class TeredoConnectivity {
     peers.answers[peer] = 0;
     peers.set(peer, PeerFlag.heard);
     // RFC 6081 section 5.4.4.5.
-    if (outer.socket === 0) this.#giveRandomPort(peer, now);
+    if (outer.socket === 0) this.#ports.give(this.peers, peer, now);
     if (!wasReached) this.#open(peer, isBubble);
     else if (peers.has(peer, PeerFlag.asked)) this.#settle(peer, TransmitTo.released);
   }
@@ -169,19 +179,17 @@ export class TeredoConnectivity {
     return true;
   }
 
-  /** RFC 4380 section 5.2.9: whether the packet at `b[off..end)` is the echo reply that is awaited from the peer. */
-  isPong(peer: number, b: Uint8Array, off: number, end: number): boolean {
-    const { peers } = this;
-    if (!peers.has(peer, PeerFlag.asked) || nextHeader6(b, off) !== NextHeader.icmp6 || end - off < IPV6_LEN + PING_LEN) return false;
-    const icmp = off + IPV6_LEN;
-    return b[icmp] === Icmp6.echoReply && same(b, icmp + ECHO_HEADER_LEN, peers.nonces, peers.pingNonce(peer), NONCE_LEN);
-  }
-
   /** Something came that a peer, whose address is at `b[off..)`, may have sent: it is asked, if strangers do not make this client ask too often. */
   ask(b: Uint8Array, off: number, now: Millis): void {
-    if (!this.#strangers.take(now)) return;
+    const known = this.peers.table.find(b, off);
+    if ((known !== NOBODY && this.peers.has(known, PeerFlag.asked)) || !this.#strangers.take(now)) return;
     const peer = this.#meet(b, off, now);
-    if (peer !== NOBODY && !this.peers.has(peer, PeerFlag.asked)) this.#ask(peer, now);
+    if (peer !== NOBODY) this.#ask(peer, now);
+  }
+
+  /** Whether the packet at `b[off..end)` is the echo reply that is awaited from the peer, RFC 4380 section 5.2.9. */
+  isPong(peer: number, b: Uint8Array, off: number, end: number): boolean {
+    return this.peers.has(peer, PeerFlag.asked) && isPong(this.peers, peer, b, off, end);
   }
 
   /** The peer whose Teredo address is at `b[off..)`, a new one if strangers are not too many; else a negative drop reason. */
@@ -209,14 +217,15 @@ export class TeredoConnectivity {
 
   /** All that was known of peers was about another address of this client, and what waits has it as its source. */
   forget(now: Millis): void {
-    this.#held.settleAll(TransmitTo.undeliverable);
-    for (const port of this.#ports.all) if (port.peer !== NOBODY) this.#ports.give(port, now);
+    this.giveUp();
+    this.#ports.giveAll(this.peers, now);
     this.peers = new TeredoClientPeers(this.peers.table.capacity, this.#node.random);
   }
 
   /** Gives up what waits. */
   giveUp(): void {
     this.#held.settleAll(TransmitTo.undeliverable);
+    this.#arrived.settleAll(TransmitTo.dismissed);
   }
 
   handleTimeout(now: Millis): void {
@@ -234,8 +243,10 @@ export class TeredoConnectivity {
   /** Writes what is to be sent next: `TransmitTo.carrier`; a packet that waits no longer: `released` or `undeliverable`; or `nowhere`. */
   poll(out: Frame): number {
     if (this.#bubbles.poll(out)) return TransmitTo.carrier;
-    for (const port of this.#ports.all) if (this.#pollEcho(port, out)) return TransmitTo.carrier;
-    return this.#held.poll(out);
+    const ports = this.#ports.all;
+    for (let i = 0; i < ports.length; i++) if (this.#pollEcho(ports[i], out)) return TransmitTo.carrier;
+    const arrived = this.#arrived.poll(out);
+    return arrived === TransmitTo.nowhere ? this.#held.poll(out) : arrived;
   }
 
   /** The entry of the address at `b[off..)`, a new one if there is none; `NOBODY` when there is no room. */
@@ -246,14 +257,14 @@ export class TeredoConnectivity {
     const peer = table.take(b, off, now);
     if (peer === NOBODY) return NOBODY;
     // Of whoever had the entry before.
-    this.#giveRandomPort(peer, now);
+    this.#ports.give(this.peers, peer, now);
     this.peers.reset(peer);
     return peer;
   }
 
   #isTeredoPeer(peer: number): boolean {
     const { table } = this.peers;
-    return this.#mapping.has(table.octets, table.address(peer));
+    return this.#addresses.has(table.octets, table.address(peer));
   }
 
   /** Begins to ask a peer, as soon as the limits allow. */
@@ -261,10 +272,10 @@ export class TeredoConnectivity {
     const { peers } = this;
     const { table } = peers;
     const isTeredo = this.#isTeredoPeer(peer);
-    const earliest = isTeredo ? Math.max(now, table.lastSent[peer] + BUBBLE_SPACING) : now;
+    const earliest = isTeredo ? this.#earliest(peer, now) : now;
     if (isTeredo && !table.mayBubble(peer, earliest)) return Drop.neighbor_unreachable;
     if (!peers.ask(peer, earliest)) return Drop.queue_full;
-    if (!isTeredo) this.#drawPing(peer);
+    if (!isTeredo) this.#bubbles.drawPing(peers, peer);
     else if (peers.has(peer, PeerFlag.trusted)) peers.set(peer, PeerFlag.solicited);
     if (earliest <= now) this.#try(peer, now);
     return Drop.none;
@@ -280,14 +291,20 @@ export class TeredoConnectivity {
   #try(peer: number, now: Millis): void {
     const { peers } = this;
     const isTeredo = this.#isTeredoPeer(peer);
-    if (peers.tries[peer] === MAX_TRIES || (isTeredo && !peers.table.mayBubble(peer, now))) {
-      this.#giveUp(peer, now);
-      return;
+    const earliest = isTeredo ? this.#earliest(peer, now) : now;
+    if (peers.tries[peer] === MAX_TRIES || (isTeredo && !peers.table.mayBubble(peer, earliest))) this.#giveUp(peer, now);
+    else if (earliest > now) peers.ask(peer, earliest);
+    else {
+      peers.tries[peer]++;
+      peers.ask(peer, now + TRY_INTERVAL);
+      if (isTeredo) this.#bubble(peer, now);
+      else this.#bubbles.ping(peers, peer);
     }
-    peers.tries[peer]++;
-    peers.ask(peer, now + TRY_INTERVAL);
-    if (!isTeredo) this.#bubbles.ping(peers, peer);
-    else this.#bubble(peer, now);
+  }
+
+  /** When a bubble may go to the peer, after the last transmission: RFC 4380 section 5.2.6. */
+  #earliest(peer: number, now: Millis): Millis {
+    return Math.max(now, this.peers.table.lastSent[peer] + BUBBLE_SPACING);
   }
 
   #bubble(peer: number, now: Millis): void {
@@ -300,7 +317,9 @@ export class TeredoConnectivity {
   #giveUp(peer: number, now: Millis): void {
     const { peers } = this;
     this.#settle(peer, TransmitTo.undeliverable);
-    this.#giveRandomPort(peer, now);
+    // It is heard, where it was before: what was doubtful was not from it.
+    if (peers.table.isUsable(peer, now)) return;
+    this.#ports.give(peers, peer, now);
     peers.clear(peer, PeerFlag.trusted | PeerFlag.heard | PeerFlag.told);
     // The entry of a client is kept for the limits of its bubbles.
     if (!this.#isTeredoPeer(peer)) peers.table.remove(peer);
@@ -308,14 +327,14 @@ export class TeredoConnectivity {
 
   /** The peer is asked no longer, and what waits for it goes its way. */
   #settle(peer: number, fate: number): void {
-    this.peers.endAsking(peer);
-    this.#held.settle(peer, fate);
-  }
-
-  #drawPing(peer: number): void {
     const { peers } = this;
-    this.#node.random(this.#pingNonce);
-    copy(this.#pingNonce, 0, peers.nonces, peers.pingNonce(peer), NONCE_LEN);
+    const { table } = peers;
+    peers.endAsking(peer);
+    this.#held.settle(peer, fate);
+    if (peers.arrivedPort[peer] === 0) return;
+    const isThere = peers.arrivedBits[peer] === table.remoteBits[peer] && peers.arrivedPort[peer] === table.remotePort[peer];
+    this.#arrived.settle(peer, fate === TransmitTo.released && isThere ? TransmitTo.admitted : TransmitTo.dismissed);
+    peers.arrivedPort[peer] = 0;
   }
 
   /** RFC 6081 section 5.7.4.1: the peer that was there is asked itself; the last time its server helps. */
@@ -329,7 +348,7 @@ export class TeredoConnectivity {
 
   /** A direct bubble and an indirect one. */
   #pair(peer: number, now: Millis): void {
-    if (this.#isPortPreserving && this.peers.randomSocket[peer] === 0) this.#takeRandomPort(peer, now);
+    if (this.#isPortPreserving && this.peers.randomSocket[peer] === 0) this.#ports.take(this.peers, peer, now);
     this.#direct(peer);
     this.#indirect(peer, now);
   }
@@ -348,12 +367,12 @@ export class TeredoConnectivity {
 
   #directToEmbedded(peer: number): void {
     const { peers } = this;
-    this.#readEmbedded(peer);
-    const { bits, port } = this.#embedded;
+    this.#addresses.read(peers.table.octets, peers.table.address(peer));
+    const { bits, port } = this.#addresses.embedded;
     const socket = peers.randomSocket[peer];
     const randomPort = peers.randomPort[peer] === 0 ? port : peers.randomPort[peer];
     // A random port is opened for what the peer says, not before: its first destination is the one that can be foretold.
-    const isTwofold = peers.has(peer, PeerFlag.tells) && (socket === 0 ? randomPort !== port : this.#ports.at(socket).advertised !== 0);
+    const isTwofold = peers.has(peer, PeerFlag.tells) && (socket === 0 ? randomPort !== port : this.#ports.advertised(peers, peer) !== 0);
     // The peer keeps to what it hears first, and where there is a random port it hears that.
     if (isTwofold) this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
     this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
@@ -397,7 +416,7 @@ export class TeredoConnectivity {
     }
     if (randomPort === 0 || randomPort === peers.randomPort[peer] || peers.table.isUsable(peer, now)) return;
     // The own random port has had the other one as its first destination.
-    if (peers.randomPort[peer] !== 0) this.#giveRandomPort(peer, now);
+    if (peers.randomPort[peer] !== 0) this.#ports.give(this.peers, peer, now);
     peers.randomPort[peer] = randomPort;
   }
 
@@ -419,8 +438,8 @@ export class TeredoConnectivity {
   #isProofDue(peer: number): boolean {
     if (!this.#isTeredoPeer(peer)) return false;
     const { table } = this.peers;
-    this.#readEmbedded(peer);
-    return this.#isSymmetric || table.socket[peer] !== 0 || table.remoteBits[peer] !== this.#embedded.bits;
+    this.#addresses.read(table.octets, table.address(peer));
+    return this.#isSymmetric || table.socket[peer] !== 0 || table.remoteBits[peer] !== this.#addresses.embedded.bits;
   }
 
   get #isSymmetric(): boolean {
@@ -433,26 +452,6 @@ export class TeredoConnectivity {
     return nat === 'symmetric' && mapped?.port === localPort;
   }
 
-  #readEmbedded(peer: number): void {
-    const { table } = this.peers;
-    this.#mapping.endpointOf(table.octets, table.address(peer), this.#embedded);
-  }
-
-  #takeRandomPort(peer: number, now: Millis): RandomPort | null {
-    const port = this.#ports.take(peer, now);
-    if (port === null) return null;
-    this.peers.randomSocket[peer] = port.socket;
-    port.advertised = port.local.port;
-    return port;
-  }
-
-  #giveRandomPort(peer: number, now: Millis): void {
-    const socket = this.peers.randomSocket[peer];
-    if (socket === 0) return;
-    this.#ports.give(this.#ports.at(socket), now);
-    this.peers.randomSocket[peer] = 0;
-  }
-
   /** A test by a port that nothing has left by: false when there is none. */
   #beginEchoTest(peer: number, now: Millis): boolean {
     const { peers } = this;
@@ -460,8 +459,8 @@ export class TeredoConnectivity {
     if (socket !== 0 && this.#ports.at(socket).echoTest.due !== Number.POSITIVE_INFINITY) return true;
     const servers = this.#servers.find(({ primary }) => (primary | 0) === this.#qualifier.server());
     if (servers === undefined) return false;
-    this.#giveRandomPort(peer, now);
-    const port = this.#takeRandomPort(peer, now);
+    this.#ports.give(this.peers, peer, now);
+    const port = this.#ports.take(this.peers, peer, now);
     if (port === null) return false;
     port.advertised = 0;
     port.echoTest.begin(port.local, servers, now);
@@ -491,7 +490,7 @@ export class TeredoConnectivity {
     const isInUse = table.socket[peer] === port.socket && this.peers.has(peer, PeerFlag.trusted);
     port.due = now + REFRESH_INTERVAL;
     if (now - table.lastSent[peer] < REFRESH_INTERVAL) port.due = table.lastSent[peer] + REFRESH_INTERVAL;
-    else if (!isInUse || port.refreshes === MAX_REFRESHES) this.#giveRandomPort(peer, now);
+    else if (!isInUse || port.refreshes === MAX_REFRESHES) this.#ports.give(this.peers, peer, now);
     else {
       port.refreshes++;
       this.#bubbles.toPeer(this.peers, peer, NO_DISCOVERY);

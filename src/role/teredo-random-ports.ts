@@ -7,6 +7,7 @@
  */
 import type { Millis } from '../core/clock.js';
 import { Endpoint } from '../core/endpoint.js';
+import { NOBODY, type TeredoClientPeers } from './teredo-client-peers.js';
 import { TeredoEchoTest } from './teredo-echo-test.js';
 import type { TeredoKey, TeredoNode } from './teredo-node.js';
 
@@ -14,9 +15,6 @@ import type { TeredoKey, TeredoNode } from './teredo-node.js';
 export const MAX_REFRESHES = 20;
 /** Least time without data before a bubble keeps a random port open, and after which an idle one is given back. */
 export const REFRESH_INTERVAL: Millis = 30_000;
-
-/** Index of nobody. */
-export const NOBODY = -1;
 
 /** One spare socket. */
 export class RandomPort {
@@ -56,29 +54,46 @@ export class RandomPorts {
     return this.all[socket - 1];
   }
 
-  /** The port that has rested longest, for `peer`; null: none rests. */
-  take(peer: number, now: Millis): RandomPort | null {
+  /** The outside port that the peer is told to send to instead of the mapped one; 0: none. */
+  advertised(peers: TeredoClientPeers, peer: number): number {
+    const socket = peers.randomSocket[peer];
+    return socket === 0 ? 0 : this.at(socket).advertised;
+  }
+
+  /** The port that has rested longest is for the peer from now on; null: none rests. */
+  take(peers: TeredoClientPeers, peer: number, now: Millis): RandomPort | null {
     let best: RandomPort | null = null;
     for (const port of this.all) if (port.peer === NOBODY && (best === null || port.since < best.since)) best = port;
     if (best === null) return null;
+    peers.randomSocket[peer] = best.socket;
     best.peer = peer;
-    best.advertised = best.refreshes = 0;
+    best.advertised = best.local.port;
+    best.refreshes = 0;
     best.due = now + REFRESH_INTERVAL;
     return best;
   }
 
-  /** Gives a port back. */
-  give(port: RandomPort, now: Millis): void {
+  /** The peer needs none any more. */
+  give(peers: TeredoClientPeers, peer: number, now: Millis): void {
+    const socket = peers.randomSocket[peer];
+    if (socket === 0) return;
+    peers.randomSocket[peer] = 0;
+    const port = this.at(socket);
     port.echoTest.end();
     port.peer = NOBODY;
     port.since = now;
     port.due = Number.POSITIVE_INFINITY;
   }
 
+  /** All rest. */
+  giveAll(peers: TeredoClientPeers, now: Millis): void {
+    for (const { peer } of this.all) if (peer !== NOBODY) this.give(peers, peer, now);
+  }
+
   /** When one of them is to be looked at. */
   nextTimeout(): Millis {
     let next = Number.POSITIVE_INFINITY;
-    for (const { due, echoTest } of this.all) next = Math.min(next, due, echoTest.due);
+    for (let i = 0; i < this.all.length; i++) next = Math.min(next, this.all[i].due, this.all[i].echoTest.due);
     return next;
   }
 }

@@ -55,6 +55,9 @@ export class ClientBench {
   readonly sent: Sent[] = [];
   /** Packets that waited, in hex, and where they went; `undeliverable` where they were given up. */
   readonly released: { readonly packet: string; readonly to: string }[] = [];
+  /** What had arrived and waited: taken in the end, or given up. */
+  readonly taken: string[] = [];
+  readonly dismissed: string[] = [];
   readonly #b = new Uint8Array(4096);
   readonly #out = makeBatch(1, 2048)[0];
   readonly #origins: readonly [string, string];
@@ -160,6 +163,8 @@ export class ClientBench {
         const { remote, socket } = out;
         this.sent.push({ at: this.now, socket, to: `${formatIpv4(remote.addr)}:${remote.port}`, payload });
       } else if (to === TransmitTo.undeliverable) this.released.push({ packet: payload, to: 'undeliverable' });
+      else if (to === TransmitTo.admitted) this.taken.push(payload);
+      else if (to === TransmitTo.dismissed) this.dismissed.push(payload);
       else {
         const verdict = this.role.encapsulate(out.b, out.off, this.outer, this.now);
         this.released.push({ packet: payload, to: verdict === Drop.none ? this.#to() : `drop ${verdict}` });

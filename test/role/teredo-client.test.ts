@@ -209,23 +209,42 @@ describe('packets that arrive', () => {
     bench.send(data(CLIENT, NATIVE));
     const wrong = reply.slice();
     wrong[55] ^= 1;
-    expect(bench.receive('203.0.113.200:3545', wrong)).toBe(Drop.untrusted_peer);
+    expect(bench.receive('203.0.113.200:3545', wrong)).toBe(Verdict.hold);
     expect(bench.receive('10.0.0.1:3545', reply)).toBe(Drop.special_ipv4);
     expect(bench.released).toEqual([]);
     expect(bench.receive(RELAY_AT, reply)).toBe(Verdict.consumed);
     expect(bench.released.map(({ to }) => to)).toEqual([RELAY_AT]);
     expect(bench.receive(RELAY_AT, data(NATIVE, CLIENT))).toBe(Drop.none);
     // Another relay: asked, and believed when it brings the answer.
-    expect(bench.receive('203.0.113.201:3545', data(NATIVE, CLIENT))).toBe(Drop.untrusted_peer);
+    expect(bench.receive('203.0.113.201:3545', data(NATIVE, CLIENT))).toBe(Verdict.hold);
     expect(bench.send(data(CLIENT, NATIVE))).toBe(RELAY_AT);
     expect(bench.receive('203.0.113.201:3545', reply)).toBe(Verdict.consumed);
     expect(bench.send(data(CLIENT, NATIVE))).toBe('203.0.113.201:3545');
   });
 
+  test('CL-35: what a native host is said to have sent is taken once it has answered from there, and given up if it has not', () => {
+    const bench = new ClientBench();
+    const [first, forged] = [data(NATIVE, CLIENT), data('3fff:0:9::1', CLIENT)];
+    expect([bench.receive(RELAY_AT, first), bench.receive(RELAY_AT, forged)]).toEqual([Verdict.hold, Verdict.hold]);
+    // From elsewhere: one of the two is not the relay.
+    expect(bench.receive('203.0.113.66:3545', first)).toBe(Drop.untrusted_peer);
+    expect(bench.receive(RELAY_AT, payloadOf('teredo_ping_reply'))).toBe(Verdict.consumed);
+    expect([bench.taken, bench.dismissed]).toEqual([[toHex(first)], []]);
+    bench.pass(8_000);
+    expect([bench.taken, bench.dismissed]).toEqual([[toHex(first)], [toHex(forged)]]);
+  });
+
+  test('CL-35: who brings the answer from elsewhere did not bring the packet: it is given up', () => {
+    const bench = new ClientBench();
+    expect(bench.receive('203.0.113.66:3545', data(NATIVE, CLIENT))).toBe(Verdict.hold);
+    expect(bench.receive(RELAY_AT, payloadOf('teredo_ping_reply'))).toBe(Verdict.consumed);
+    expect([bench.taken.length, bench.dismissed.length]).toEqual([0, 1]);
+  });
+
   test('CL-35: whoever else sends something is asked; an ICMPv6 error on the way is no exception', () => {
     const bench = new ClientBench();
-    expect(bench.receive(RELAY_AT, data(NATIVE, CLIENT))).toBe(Drop.untrusted_peer);
-    expect(bench.receive(RELAY_AT, unreachable6('3fff:0:9::1', data(CLIENT, NATIVE)))).toBe(Drop.untrusted_peer);
+    expect(bench.receive(RELAY_AT, data(NATIVE, CLIENT))).toBe(Verdict.hold);
+    expect(bench.receive(RELAY_AT, unreachable6('3fff:0:9::1', data(CLIENT, NATIVE)))).toBe(Verdict.hold);
     const asked = bench.take().map(({ to, payload }) => [to, payload.slice(48, 80)]);
     expect(asked).toEqual([
       [SERVER, toHex(address(NATIVE))],
@@ -428,8 +447,8 @@ test('an echo reply with more data than was sent is taken by its nonce all the s
   bench.send(data(CLIENT, NATIVE));
   const nonce = 'a1b2c3d4e5f60718';
   const body = hex(`00010001${nonce}`);
-  expect(bench.receive(RELAY_AT, icmp6({ src: NATIVE, dst: CLIENT }, 128, 0, body))).toBe(Drop.untrusted_peer);
-  expect(bench.receive(RELAY_AT, echoReply({ src: NATIVE, dst: CLIENT }))).toBe(Drop.untrusted_peer);
-  expect(bench.receive(RELAY_AT, echoRequest({ src: NATIVE, dst: CLIENT }))).toBe(Drop.untrusted_peer);
+  expect(bench.receive(RELAY_AT, icmp6({ src: NATIVE, dst: CLIENT }, 128, 0, body))).toBe(Verdict.hold);
+  expect(bench.receive(RELAY_AT, echoReply({ src: NATIVE, dst: CLIENT }))).toBe(Verdict.hold);
+  expect(bench.receive(RELAY_AT, echoRequest({ src: NATIVE, dst: CLIENT }))).toBe(Verdict.hold);
   expect(bench.receive(`${SECONDARY}:3544`, icmp6({ src: NATIVE, dst: CLIENT }, 129, 0, body))).toBe(Verdict.consumed);
 });
