@@ -87,6 +87,8 @@ export class Home {
   readonly verdicts: number[] = [];
   /** Packets that were given up. */
   readonly undeliverable: Uint8Array[] = [];
+  /** Packets that had arrived and were given up. */
+  readonly dismissed: Uint8Array[] = [];
   readonly #out = makeBatch(1, HEADROOM + 2048)[0];
   readonly #outer = new Outer();
   readonly #b = new Uint8Array(4096);
@@ -183,6 +185,8 @@ export class Home {
         const { remote, socket } = this.#outer;
         this.world.send(this, socket, { addr: remote.addr, port: remote.port }, octets);
       } else if (to === TransmitTo.undeliverable) this.undeliverable.push(octets);
+      else if (to === TransmitTo.admitted) this.#deliver(octets);
+      else if (to === TransmitTo.dismissed) this.dismissed.push(octets);
       else this.world.send(this, out.socket, { addr: out.remote.addr, port: out.remote.port }, octets);
     }
   }
