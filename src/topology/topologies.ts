@@ -3,7 +3,8 @@ import { tunnelledInternet } from './internet.js';
 import { isatapCampus } from './isatap.js';
 import { sixRdProvider } from './sixrd.js';
 import { sixToFourInternet } from './sixtofour.js';
+import { teredoInternet } from './teredo.js';
 import type { Topology } from './topology.js';
 
 /** In the order in which they are listed. */
-export const TOPOLOGIES: readonly Topology[] = [sixToFourInternet, sixRdProvider, isatapCampus, tunnelledInternet];
+export const TOPOLOGIES: readonly Topology[] = [sixToFourInternet, sixRdProvider, isatapCampus, teredoInternet, tunnelledInternet];
