@@ -50,7 +50,9 @@ export class TeredoClient implements Role, Speaker {
   readonly #node: TeredoNode;
   readonly #addresses: TeredoAddresses;
   readonly #qualifier: TeredoQualifier;
-  readonly #connectivity: TeredoConnectivity;
+  readonly #options: TeredoClientOptions;
+  /** null until there is a peer to be reached: a client that only keeps its mapping is small. */
+  #made: TeredoConnectivity | null = null;
   readonly #message = new TeredoMessage();
   readonly #trailers = new TeredoTrailers();
   readonly #origin = new Endpoint();
@@ -65,7 +67,7 @@ export class TeredoClient implements Role, Speaker {
     this.#node = node;
     this.#addresses = new TeredoAddresses(node.prefix, node.endpoints);
     this.#qualifier = new TeredoQualifier(options, now);
-    this.#connectivity = new TeredoConnectivity(options, this.#addresses, this.#qualifier);
+    this.#options = options;
     this.#address = this.#qualifier.address;
     this.errorSource = this.carrierErrorSource = this.#address;
     this.#learned = learnedFrom(this.#qualifier.state);
@@ -80,7 +82,7 @@ export class TeredoClient implements Role, Speaker {
 
   /** See {@link Speaker}. */
   get peers(): number {
-    return this.#connectivity.peers.table.count;
+    return this.#made?.peers.table.count ?? 0;
   }
 
   /** See {@link Role}; RFC 4380 section 5.2.4. */
@@ -106,7 +108,8 @@ export class TeredoClient implements Role, Speaker {
 
   /** See {@link Role}; RFC 4380 section 5.2.3. */
   decapsulate(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
-    const { table } = this.#connectivity.peers;
+    if (this.#made === null) return this.#judge(b, off, outer, now);
+    const { table } = this.#made.peers;
     const peer = table.find(b, off + IPV6_SRC);
     const isPlain = outer.payload === off && outer.payloadEnd === off + totalLen6(b, off) && !isBubble(b, off);
     // Case 1, for most packets.
@@ -142,25 +145,30 @@ export class TeredoClient implements Role, Speaker {
 
   /** See {@link Speaker}: nobody is told, but what waits is given up. */
   withdraw(): void {
-    this.#connectivity.giveUp();
+    this.#made?.giveUp();
   }
 
   /** See {@link Speaker}. */
   handleTimeout(now: Millis): void {
     this.#qualifier.handleTimeout(now);
     this.#follow(now);
-    this.#connectivity.handleTimeout(now);
+    this.#made?.handleTimeout(now);
   }
 
   /** See {@link Speaker}. */
   nextTimeout(): Millis {
-    return Math.min(this.#qualifier.nextTimeout(), this.#connectivity.nextTimeout());
+    return Math.min(this.#qualifier.nextTimeout(), this.#made?.nextTimeout() ?? Number.POSITIVE_INFINITY);
   }
 
   /** See {@link Speaker}. */
   pollTransmit(out: Frame, now: Millis): number {
     const to = this.#qualifier.poll(out, now);
-    return to === TransmitTo.nowhere ? this.#connectivity.poll(out) : to;
+    return to === TransmitTo.nowhere && this.#made !== null ? this.#made.poll(out) : to;
+  }
+
+  get #connectivity(): TeredoConnectivity {
+    this.#made ??= new TeredoConnectivity(this.#options, this.#addresses, this.#qualifier);
+    return this.#made;
   }
 
   #fill(peer: number, outer: Outer): void {
@@ -217,7 +225,7 @@ export class TeredoClient implements Role, Speaker {
 
   /** A router advertisement: an answer to the solicitations of the service port, or of a random one. */
   #hearServer(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
-    if (outer.socket !== 0) return this.#connectivity.takeEcho(b, off, outer, now);
+    if (outer.socket !== 0) return this.#made?.takeEcho(b, off, outer, now) ?? Drop.foreign_server;
     const verdict = this.#qualifier.take(b, off, outer, now);
     this.#follow(now);
     return verdict;
@@ -227,7 +235,7 @@ export class TeredoClient implements Role, Speaker {
   #follow(now: Millis): void {
     if (same(this.#told, 0, this.#address, 0, ADDRESS_LEN)) return;
     this.#told.set(this.#address);
-    this.#connectivity.forget(now);
+    this.#made?.forget(now);
   }
 
   /** RFC 4380 sections 5.2.3 and 5.2.6: somebody asks, by the server, for a direct bubble. */
