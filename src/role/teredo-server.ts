@@ -105,8 +105,11 @@ export class TeredoServer implements Role {
     if (remote.port === 0) return Drop.no_endpoint;
     // What a server seems to have sent to itself.
     if (remote.port === outer.local.port && own.has(remote)) return Drop.loop;
-    // 4
-    if (isLinkLocal6(b, off + IPV6_SRC)) return this.#advertise(b, off, outer, now);
+    // 4, and 6 for a relay without an address of its own: its bubbles come from a link-local one (Miredo's do).
+    if (isLinkLocal6(b, off + IPV6_SRC)) {
+      const isIntroduction = isBubble(b, off) && this.#isClient(b, off + IPV6_DST);
+      return isIntroduction ? this.#passOn(b, off, outer, now) : this.#advertise(b, off, outer, now);
+    }
     // 5
     if (this.#mapping.endpointOf(b, off + IPV6_SRC, this.#source)) {
       if (this.#source.bits !== remote.bits || this.#source.port !== remote.port) return Drop.source_mismatch;

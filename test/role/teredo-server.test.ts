@@ -401,6 +401,13 @@ describe('what is passed on', () => {
     ]);
   });
 
+  test('a relay without an address of its own asks from a link-local one, as Miredo’s does', () => {
+    const asking = bubble('fe80::1234:5678:9abc:def0', CLIENT);
+    expect(new Service().take(asking, RELAY_AT).sent).toEqual([
+      { from: `${PRIMARY}:3544`, to: MAPPED, payload: originOf(RELAY_AT) + toHex(asking) },
+    ]);
+  });
+
   test('an echo between clients, and errors', () => {
     for (const octets of [
       echoRequest({ src: CLIENT, dst: PEER }),
@@ -460,7 +467,14 @@ describe('what is passed on', () => {
     ['TRDO-SV-10: to a deprecated site', echoRequest({ src: CLIENT, dst: 'fec0::1' }), MAPPED, Drop.special_ipv6],
     ['TRDO-EN-23: from a group', bubble('ff02::1', CLIENT), RELAY_AT, Drop.special_ipv6],
     ['from loopback', bubble('::1', CLIENT), RELAY_AT, Drop.special_ipv6],
-    ['from a link-local address to a client', bubble('fe80::1', CLIENT), RELAY_AT, Drop.special_ipv6],
+    ['an echo from a link-local address to a client', echoRequest({ src: 'fe80::1', dst: CLIENT }), RELAY_AT, Drop.special_ipv6],
+    ['a bubble from there to a client of another server', bubble('fe80::1', STRANGER), RELAY_AT, Drop.special_ipv6],
+    [
+      'a bubble from there to a client at a private address',
+      bubble('fe80::1', teredoAddress('10.0.0.1:4096')),
+      RELAY_AT,
+      Drop.special_ipv4,
+    ],
     ['a redirect to a client', icmp6({ src: RELAY, dst: CLIENT, hopLimit: 255 }, 137, 0, new Uint8Array(36)), RELAY_AT, Drop.malformed_nd],
     [
       'an advertisement to a client',
