@@ -84,12 +84,14 @@ export class IcmpErrors {
   poll(out: Frame): number {
     if (this.#count === 0) return TransmitTo.nowhere;
     const at = this.#first;
-    const { b, off, end, remote } = this.#frames[at];
+    const { b, off, end, remote, socket } = this.#frames[at];
     this.#first = (at + 1) % MAX_PENDING;
     this.#count--;
     this.#counters.icmp(this.#slot, this.#kind[at]);
     out.fill(b, off, end);
     out.remote.bits = remote.bits;
+    out.remote.port = remote.port;
+    out.socket = socket;
     return this.#to[at];
   }
 }

@@ -34,7 +34,7 @@ export function nodeOf(toml: string, facts: Partial<HostFacts> = {}): NodeSpec {
     ipv4,
     ipv6: [],
     defaultSource: ipv4[0]?.addr ?? null,
-    linkLocal: new Map(config.tunnels.flatMap(({ lans }) => lans.map((lan) => [lan.interface, LINK_LOCAL]))),
+    linkLocal: new Map(config.tunnels.flatMap((tunnel) => ('lans' in tunnel ? tunnel.lans : []).map((lan) => [lan.interface, LINK_LOCAL]))),
     mac: new Map(),
     forwards6: true,
     found: NO_FINDINGS,
