@@ -87,7 +87,8 @@ function teredoFacts(teredo: TeredoStatus | undefined): Fact[] {
 }
 
 function clientFacts({ state, server, mapped, nat, refreshSeconds, failure, peers }: TeredoClientStatus): Fact[] {
-  const facts: Fact[] = [[state, server === null ? 'no server has answered' : `by server ${server}, refreshed every ${refreshSeconds} s`]];
+  const how = state === 'qualified' ? `by server ${server}, refreshed every ${refreshSeconds} s` : `asks server ${server}`;
+  const facts: Fact[] = [[state, server === null ? 'no server has answered' : how]];
   if (mapped !== null) facts.push(['mapped', mapped]);
   if (nat !== null) facts.push(['NAT', nat]);
   if (failure !== undefined) facts.push(['last failure', failure]);

@@ -64,6 +64,8 @@ export function newsEvents(found: Findings, news: Discovery, now: Millis): NodeE
 
 /** A Teredo client has come to an address, or to another one; it has lost it; or it finds out that it gets none. */
 function qualificationEvents(tunnel: string, was: Qualification | null, is: Qualification | null): NodeEvent[] {
+  // Without a socket the tunnel is down, which is told already.
+  if (is?.localPort === 0) return [];
   const before = was === null ? null : qualified(was);
   const now = is === null ? null : qualified(is);
   if (now !== null) {

@@ -7,14 +7,17 @@
 import type { NodeSpec, SocketSpec, TunnelSpec } from '../engine/spec.js';
 import { socketsOf } from '../engine/technologies.js';
 import { close } from '../linux/libc.js';
-import { openUdp, tuneUdp, type UdpOptions } from '../linux/udp.js';
+import { boundPort, openUdp, tuneUdp, type UdpOptions } from '../linux/udp.js';
 import { formatIpv4 } from '../wire/address.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 
 /** One socket. */
 interface Socket {
   readonly fd: number;
-  readonly spec: SocketSpec;
+  /** What it was last asked to be. */
+  spec: SocketSpec;
+  /** What it is bound to. */
+  readonly port: number;
   /** Name of the tunnel that has it, or had it last. */
   tunnel: string;
 }
@@ -61,16 +64,20 @@ export class UdpSockets {
 
   #take(free: Set<Socket>, spec: SocketSpec, { name, ttl, dscp }: TunnelSpec): Socket {
     const options: UdpOptions = { ttl, tos: dscp === 'copy' ? 0 : dscp << 2 };
-    const like = [...free].filter((socket) => socket.spec.local === spec.local && socket.spec.port === spec.port);
-    // One of its own, else one that another tunnel has left, unless any port will do.
-    const kept = like.find(({ tunnel }) => tunnel === name) ?? (spec.port === 0 ? undefined : like[0]);
+    // Where any port will do it is one of its own, lest a service come to another's.
+    const fits = (socket: Socket): boolean =>
+      spec.port === 0 ? socket.spec.port === 0 && socket.tunnel === name : socket.port === spec.port;
+    const like = [...free].filter((socket) => socket.spec.local === spec.local && fits(socket));
+    const kept = like.find(({ tunnel }) => tunnel === name) ?? like.shift();
     if (kept === undefined) {
-      const socket = { fd: bound(spec, name, options), spec, tunnel: name };
+      const fd = bound(spec, name, options);
+      const socket = { fd, spec, port: boundPort(fd), tunnel: name };
       this.#open.push(socket);
       return socket;
     }
     free.delete(kept);
     kept.tunnel = name;
+    kept.spec = spec;
     tuneUdp(kept.fd, options);
     return kept;
   }

@@ -164,6 +164,7 @@ test('a Teredo client that does not qualify says why, once', () => {
     [],
   ]);
   expect(toldOf({ failure: 'a' })).toEqual([warned('a')]);
+  expect(toldOf({ failure: 'the tunnel has no IPv4 address', localPort: 0, state: 'off-line' })).toEqual([[]]);
 });
 
 test('a name is told with what it stood for and what it stands for', () => {
