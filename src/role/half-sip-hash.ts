@@ -8,6 +8,9 @@ import type { Random } from '../core/random.js';
 
 /** What sixteen octets add to the last word of the message, which carries its length. */
 const LENGTH = 16 << 24;
+/** Five words are taken in, and three rounds follow. */
+const ROUNDS = 8;
+const LAST = 4;
 
 /** The hash under one key. */
 export class HalfSipHash {
@@ -18,21 +21,21 @@ export class HalfSipHash {
   constructor(random: Random) {
     const octets = new Uint8Array(8);
     random(octets);
-    this.#k0 = word(octets, 0);
-    this.#k1 = word(octets, 4);
+    this.#k0 = littleEndian(octets, 0);
+    this.#k1 = littleEndian(octets, 4);
   }
 
-  /** The hash of the sixteen octets at `b[off..)`: a signed 32-bit number. */
-  of(b: Uint8Array, off: number): number {
+  /** The hash of sixteen octets, four words of them, the first octet of each the lowest: a signed 32-bit number. */
+  of(w0: number, w1: number, w2: number, w3: number): number {
     const k0 = this.#k0;
     const k1 = this.#k1;
     let v0 = k0;
     let v1 = k1;
     let v2 = k0 ^ 0x6c796765;
     let v3 = k1 ^ 0x74656462;
-    // Four words, the length, three rounds more: the state lives in registers only as long as this is one loop.
-    for (let round = 0; round < 8; round++) {
-      const m = round < 4 ? word(b, off + 4 * round) : round === 4 ? LENGTH : 0;
+    // One loop, so that all of it stays in registers: four words, the length, and three rounds of nothing.
+    for (let round = 0; round < ROUNDS; round++) {
+      const m = round === 0 ? w0 : round === 1 ? w1 : round === 2 ? w2 : round === 3 ? w3 : round === LAST ? LENGTH : 0;
       v3 ^= m;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -45,13 +48,13 @@ export class HalfSipHash {
       v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
       v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= m;
-      if (round === 4) v2 ^= 0xff;
+      if (round === LAST) v2 ^= 0xff;
     }
     return v1 ^ v3;
   }
 }
 
-/** Four octets, the lowest first, as SipHash reads them. */
-function word(b: Uint8Array, off: number): number {
+/** Four octets as SipHash reads them. */
+export function littleEndian(b: Uint8Array, off: number): number {
   return b[off] | (b[off + 1] << 8) | (b[off + 2] << 16) | (b[off + 3] << 24);
 }

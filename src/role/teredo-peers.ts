@@ -13,8 +13,8 @@
 import type { Millis } from '../core/clock.js';
 import type { Random } from '../core/random.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
-import { copy, same } from '../wire/octets.js';
-import { HalfSipHash } from './half-sip-hash.js';
+import { copy } from '../wire/octets.js';
+import { HalfSipHash, littleEndian } from './half-sip-hash.js';
 
 /** Flag: what comes from its endpoint is from it. */
 export const PEER_TRUSTED = 0x01;
@@ -35,7 +35,11 @@ const FIRST_PLACES = 256;
 /** Places that are looked at for one to give way. */
 const STEPS = 1024;
 const NOBODY = -1;
-/** Bits of a slot that say which peer; the others spare a look at the addresses of most that are not meant. */
+/** A record in 32-bit words, in octets, and where in its words is who has taken it. */
+const RECORD_WORDS = 5;
+const RECORD_LEN = 4 * RECORD_WORDS;
+const TAKEN = 4;
+/** Bits of a record that say which peer; the others spare a look at the addresses of most that are not meant. */
 const PEER_BITS = 0xffffff;
 
 /** See the head of the file. */
@@ -49,9 +53,21 @@ export class TeredoPeers {
   #free = NOBODY;
   /** The place that is looked at next for one to give way. */
   #hand = 0;
-  /** By hash: 1 + the peer, and above `PEER_BITS` the same bits of its hash; or 0. At least half of it is 0; who finds its slot taken goes to the next. */
-  #slots = new Int32Array();
-  #octets = new Uint8Array();
+  /**
+   * Records by hash: an address and 1 + the peer, above `PEER_BITS` some bits of its hash; or 0, in one of two at least.
+   * Who finds its record taken goes to the next. All that a lookup needs is in one place, so it waits for memory once.
+   * There are as many as are ever needed, for to move them into a longer array would stop the thread for long: memory
+   * that nobody has written to yet costs nothing.
+   */
+  readonly #records: Int32Array;
+  /** The same, by octets. */
+  readonly #octets: Uint8Array;
+  readonly #view: DataView;
+  readonly #mask: number;
+  /** The hash of the address that was looked for last. */
+  #sought = 0;
+  /** Which record is whose. */
+  #recordOf = new Int32Array();
   #remoteBits = new Int32Array();
   #remotePort = new Uint16Array();
   #socket = new Uint8Array();
@@ -65,6 +81,10 @@ export class TeredoPeers {
   constructor(capacity: number, random: Random) {
     this.capacity = capacity;
     this.#hash = new HalfSipHash(random);
+    this.#mask = 2 ** Math.ceil(Math.log2(2 * capacity)) - 1;
+    this.#records = new Int32Array((this.#mask + 1) * RECORD_WORDS);
+    this.#octets = new Uint8Array(this.#records.buffer);
+    this.#view = new DataView(this.#records.buffer);
     this.#grow(Math.min(capacity, FIRST_PLACES));
   }
 
@@ -108,26 +128,26 @@ export class TeredoPeers {
     return this.#lastSent;
   }
 
-  /** Where in `octets` the address of the peer is. */
+  /** Where in `octets` the address of the peer is, until the next `take` or `remove`. */
   address(peer: number): number {
-    return peer * ADDRESS_LEN;
+    return this.#recordOf[peer] * RECORD_LEN;
   }
 
   /** The peer with the address at `b[off..)`; -1: there is none. */
   find(b: Uint8Array, off: number): number {
-    return (this.#slots[this.#slotOf(b, off, this.#hash.of(b, off))] & PEER_BITS) - 1;
+    return (this.#records[this.#search(b, off) * RECORD_WORDS + TAKEN] & PEER_BITS) - 1;
   }
 
   /** The same, made if there is none: not trusted, nothing heard or sent for `SILENCE` (RFC 4380 section 5.2.3). -1: there is no place. */
   take(b: Uint8Array, off: number, now: Millis): number {
-    const hash = this.#hash.of(b, off);
-    const known = this.#slots[this.#slotOf(b, off, hash)];
+    const known = this.#records[this.#search(b, off) * RECORD_WORDS + TAKEN];
     if (known !== 0) return (known & PEER_BITS) - 1;
     const peer = this.#place(now);
     if (peer === NOBODY) return NOBODY;
     this.#count++;
-    copy(b, off, this.#octets, peer * ADDRESS_LEN, ADDRESS_LEN);
-    this.#slots[this.#slotOf(b, off, hash)] = (hash & ~PEER_BITS) | (peer + 1);
+    // Another peer may have gone, and with it the record that was found be one too far.
+    const record = this.#search(b, off);
+    this.#put(record, (this.#sought & ~PEER_BITS) | (peer + 1), b, off);
     this.#remoteBits[peer] = this.#remotePort[peer] = this.#socket[peer] = this.#flags[peer] = 0;
     this.#lastReceived[peer] = this.#lastSent[peer] = now - SILENCE;
     for (let i = 0; i < MAX_BUBBLES; i++) this.#bubbles[peer * MAX_BUBBLES + i] = Number.NEGATIVE_INFINITY;
@@ -189,41 +209,65 @@ export class TeredoPeers {
     return NOBODY;
   }
 
-  /** The slot of the address at `b[off..)` with that hash, or the empty one where it would be. */
-  #slotOf(b: Uint8Array, off: number, hash: number): number {
-    const slots = this.#slots;
-    const octets = this.#octets;
-    const mask = slots.length - 1;
-    let slot = hash & mask;
-    for (;;) {
-      const taken = slots[slot];
-      if (taken === 0) return slot;
-      const isAlike = ((taken ^ hash) & ~PEER_BITS) === 0;
-      if (isAlike && same(octets, ((taken & PEER_BITS) - 1) * ADDRESS_LEN, b, off, ADDRESS_LEN)) return slot;
-      slot = (slot + 1) & mask;
+  /** The record of the address at `b[off..)`, or the free one where it would be; its hash is in `#sought` then. */
+  #search(b: Uint8Array, off: number): number {
+    const records = this.#records;
+    const view = this.#view;
+    const mask = this.#mask;
+    const w0 = littleEndian(b, off);
+    const w1 = littleEndian(b, off + 4);
+    const w2 = littleEndian(b, off + 8);
+    const w3 = littleEndian(b, off + 12);
+    const hash = this.#hash.of(w0, w1, w2, w3);
+    this.#sought = hash;
+    for (let record = hash & mask; ; record = (record + 1) & mask) {
+      const taken = records[record * RECORD_WORDS + TAKEN];
+      if (taken === 0) return record;
+      if (((taken ^ hash) & ~PEER_BITS) !== 0) continue;
+      const at = record * RECORD_LEN;
+      if (view.getInt32(at + 12, true) !== w3 || view.getInt32(at + 8, true) !== w2) continue;
+      if (view.getInt32(at + 4, true) === w1 && view.getInt32(at, true) === w0) return record;
     }
   }
 
-  /** Takes a peer out of the slots, and moves up those behind it that were pushed away by it: no slot is lost. */
+  /** Puts what `taken` says into a record, with the address at `b[off..)`. */
+  #put(record: number, taken: number, b: Uint8Array, off: number): void {
+    this.#records[record * RECORD_WORDS + TAKEN] = taken;
+    this.#recordOf[(taken & PEER_BITS) - 1] = record;
+    copy(b, off, this.#octets, record * RECORD_LEN, ADDRESS_LEN);
+  }
+
+  /** Takes a peer out of the records, and moves up those behind it that were pushed away by it: none is lost. */
   #unlink(peer: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    const at = peer * ADDRESS_LEN;
-    let hole = this.#slotOf(this.#octets, at, this.#hash.of(this.#octets, at));
-    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#hash.of(this.#octets, ((slots[slot] & PEER_BITS) - 1) * ADDRESS_LEN) & mask;
-      // Between hole and slot, going round: it stands where it belongs.
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      slots[hole] = slots[slot];
-      hole = slot;
+    const records = this.#records;
+    const mask = this.#mask;
+    let hole = this.#recordOf[peer];
+    for (let record = (hole + 1) & mask; ; record = (record + 1) & mask) {
+      const taken = records[record * RECORD_WORDS + TAKEN];
+      if (taken === 0) break;
+      const home = this.#hashAt(record * RECORD_LEN) & mask;
+      // It stands where it belongs, or is nearer to it than the hole.
+      if (((record - home) & mask) < ((record - hole) & mask)) continue;
+      this.#put(hole, taken, this.#octets, record * RECORD_LEN);
+      hole = record;
     }
-    slots[hole] = 0;
+    records[hole * RECORD_WORDS + TAKEN] = 0;
     this.#count--;
   }
 
-  /** Makes room for `places` peers; all that are there were used without a gap. */
+  #hashAt(at: number): number {
+    const octets = this.#octets;
+    return this.#hash.of(
+      littleEndian(octets, at),
+      littleEndian(octets, at + 4),
+      littleEndian(octets, at + 8),
+      littleEndian(octets, at + 12),
+    );
+  }
+
+  /** Makes the columns long enough for `places` peers. */
   #grow(places: number): void {
-    this.#octets = grown(this.#octets, new Uint8Array(places * ADDRESS_LEN));
+    this.#recordOf = grown(this.#recordOf, new Int32Array(places));
     this.#remoteBits = grown(this.#remoteBits, new Int32Array(places));
     this.#remotePort = grown(this.#remotePort, new Uint16Array(places));
     this.#socket = grown(this.#socket, new Uint8Array(places));
@@ -231,13 +275,6 @@ export class TeredoPeers {
     this.#lastReceived = grown(this.#lastReceived, new Float64Array(places));
     this.#lastSent = grown(this.#lastSent, new Float64Array(places));
     this.#bubbles = grown(this.#bubbles, new Float64Array(places * MAX_BUBBLES));
-    const known = this.#slots;
-    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * places)));
-    for (let i = 0; i < known.length; i++) {
-      if (known[i] === 0) continue;
-      const at = ((known[i] & PEER_BITS) - 1) * ADDRESS_LEN;
-      this.#slots[this.#slotOf(this.#octets, at, this.#hash.of(this.#octets, at))] = known[i];
-    }
   }
 }
 

@@ -31,9 +31,7 @@ function tableOf(capacity: number) {
 const numbered = (n: number) => hex(`20010000 4136e378 ${toHex(Uint8Array.from(be32(n)))} 3ffffdd2`);
 
 test('the hash is the one that Linux has: a vector of its lib/test_siphash.c', () => {
-  const octets = new Uint8Array(16);
-  counting(octets);
-  expect(new HalfSipHash(counting).of(octets, 0) >>> 0).toBe(0x8b31d501);
+  expect(new HalfSipHash(counting).of(0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c) >>> 0).toBe(0x8b31d501);
 });
 
 describe('an entry', () => {
@@ -223,7 +221,6 @@ describe('the table', () => {
     expect([left, peers.count]).toEqual([1_048, 2_048]);
     // Nothing was made anew since.
     expect(columns().map((column, i) => column === whenFull[i])).toEqual([true, true, true]);
-    expect(peers.octets.length).toBe(2_048 * 16);
   });
 
   test('with everybody in use there is no place; whoever was silent for 30 s gives way', () => {
