@@ -4,9 +4,10 @@ import { parseConfig } from '../../src/config/load.js';
 import { resolve } from '../../src/daemon/resolve.js';
 import { hostPlan } from '../../src/engine/host-plan.js';
 import { NodeContext } from '../../src/engine/node.js';
-import type { HostFacts } from '../../src/engine/spec.js';
+import type { HostAddress4, HostFacts, TeredoSpec } from '../../src/engine/spec.js';
+import { socketsOf } from '../../src/engine/technologies.js';
 import type { Lease } from '../../src/role/dhcp-client.js';
-import type { Learned } from '../../src/role/role.js';
+import type { Learned, Qualification } from '../../src/role/role.js';
 import { formatIpv4, formatPrefix6, type Prefix6, parseIpv6 } from '../../src/wire/address.js';
 import { readOption212, type SixRdOption, writeOption212 } from '../../src/wire/option-212.js';
 import { tunnel } from '../config/documents.js';
@@ -19,6 +20,10 @@ const addr = fc.oneof(
 );
 /** An address of another node, as a rule. */
 const other = fc.oneof({ arbitrary: fc.constantFrom('10.0.0.9', '172.16.1.9', '192.88.99.202').map(ip), weight: 8 }, addr);
+/** Addresses at which a Teredo server may be. */
+const PUBLIC = ['8.8.8.8', '9.9.9.9'].map(ip);
+const ONE_LINK: readonly HostAddress4[] = PUBLIC.map((own) => ({ addr: own, len: 24, interface: 'eth1' }));
+const public4 = fc.oneof({ arbitrary: fc.constantFrom(...PUBLIC), weight: 8 }, addr).map((value) => `"${formatIpv4(value)}"`);
 const text4 = addr.map((value) => `"${formatIpv4(value)}"`);
 
 /** Any prefix, the bits behind its length being zero. */
@@ -55,6 +60,17 @@ const lease: fc.Arbitrary<Lease> = fc.record({
   until: fc.oneof(fc.constant(Infinity), fc.nat(1e9)),
 });
 
+const QUALIFIED: Qualification = {
+  state: 'qualified',
+  address: octetsOf('2001:0:808:808::1'),
+  server: ip('8.8.8.8'),
+  mapped: { addr: ip('9.9.9.9'), port: 1 },
+  localPort: 1,
+  nat: null,
+  refreshSeconds: 30,
+  failure: null,
+};
+
 const until = fc.nat(1e9);
 const learned: fc.Arbitrary<Learned> = fc.record({
   routers: fc.array(
@@ -76,7 +92,7 @@ const learned: fc.Arbitrary<Learned> = fc.record({
   ),
   routes: fc.constant([]),
   mtu: fc.constantFrom(0, 1280),
-  teredo: fc.constant(null),
+  teredo: fc.constantFrom(null, QUALIFIED),
 }) as fc.Arbitrary<Learned>;
 
 /** Most of the map's keys, each with any value. */
@@ -97,8 +113,13 @@ const TUNNELS = ['t0', 't1', 't2', 't3'] as const;
 
 const facts: fc.Arbitrary<HostFacts> = fc.record({
   hostName: fc.string(),
-  ipv4: fc.array(fc.record({ addr, len: fc.integer({ min: 0, max: 32 }), interface: fc.constantFrom(...DEVICES) }), { maxLength: 4 }),
-  ipv6: fc.constant([]),
+  ipv4: fc
+    .tuple(
+      fc.array(fc.record({ addr, len: fc.integer({ min: 0, max: 32 }), interface: fc.constantFrom(...DEVICES) }), { maxLength: 4 }),
+      fc.constantFrom([], ONE_LINK, ONE_LINK, ONE_LINK),
+    )
+    .map(([some, others]) => [...some, ...others]),
+  ipv6: fc.subarray(['::1', '2001:0:808:808::1', '2001:db8::7'].map(octetsOf)),
   defaultSource: fc.option(addr),
   linkLocal: most(DEVICES, fc.constant(LINK_LOCAL)),
   mac: most(DEVICES, fc.constant(MAC)),
@@ -164,14 +185,34 @@ const section: fc.Arbitrary<(lines: string) => string> = fc.oneof(
       (more: string) =>
         tunnel('isatap', 'router', more, own, `prefix = "2001:db8:0:${n}::/64"`),
   ),
+  fc
+    .tuple(
+      maybe(local),
+      public4.map((text) => `server = ${text}`),
+    )
+    .map((lines) => (more: string) => tunnel('teredo', 'client', more, ...lines)),
+  fc
+    .tuple(
+      public4.map((text) => `local = ${text}`),
+      public4.map((text) => `secondary = ${text}`),
+    )
+    .map((lines) => (more: string) => tunnel('teredo', 'server', more, ...lines)),
+  fc.tuple(maybe(public4.map((text) => `local = ${text}`)), fc.nat(65535)).map(
+    ([own, port]) =>
+      (more: string) =>
+        tunnel('teredo', 'relay', more, own, `port = ${port}`),
+  ),
 );
+
+/** The addresses at which a Teredo tunnel that is up hears. */
+const own4 = ({ local: [first], secondary }: TeredoSpec): number[] => (secondary === null ? [first] : [first, secondary]);
 
 const file = fc
   .tuple(fc.array(section, { minLength: 1, maxLength: TUNNELS.length }), fc.integer({ min: 1, max: 2 }))
   .map(([sections, workers]) => `workers = ${workers}\n${sections.map((section, i) => section(`name = "${TUNNELS[i]}"`)).join('')}`);
 
 test('whatever a valid file, a host, a DHCPv4 server and DNS say, there is a node, and its engine can be built', () => {
-  const seen = { valid: 0, up: 0, leased: 0, isatap: 0 };
+  const seen = { valid: 0, up: 0, leased: 0, isatap: 0, client: 0, server: 0, relay: 0 };
   fc.assert(
     fc.property(file, facts, (toml, host) => {
       const { config } = parseConfig(toml, 't.toml');
@@ -201,11 +242,19 @@ test('whatever a valid file, a host, a DHCPv4 server and DNS say, there is a nod
           expect(one.potentialRouters.some((router) => node.ownIpv4.includes(router))).toBe(false);
           seen.isatap++;
         }
+        if (one.type === 'teredo') {
+          const wanted = socketsOf(one);
+          expect(new Set([one.local[0], ...wanted.map((socket) => socket.local)])).toEqual(new Set(own4(one)));
+          expect(own4(one).every((addr4) => has.has(addr4))).toBe(true);
+          expect(one.role === 'client' && host.ipv6.some((addr6) => addr6[0] === 0x20 && addr6[2] === 0x0d)).toBe(false);
+          expect(one.role === 'server').toBe(one.interface === null);
+          seen[one.role]++;
+        }
       }
       new NodeContext(node);
       expect(hostPlan(node).every(({ interface: device }) => device !== '')).toBe(true);
     }),
-    { numRuns: 1500, seed: 5969 },
+    { numRuns: 2000, seed: 5969 },
   );
-  expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(50);
+  expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(40);
 });
