@@ -36,8 +36,8 @@ const PERIOD = 30_000;
 const COLUMNS = 96;
 
 const REAL: Words = {
-  en: 'Real: every node is a network namespace with the kernel’s own IPv4 and IPv6, every tunnel is the Tsunagi daemon with its TUN device and its raw socket for protocol 41, every link carries plain packets (--capture DIR shows them). Played: the machines are all this one, and documentation addresses stand for the Internet’s.',
-  ja: '本物: 各ノードはカーネルの IPv4・IPv6 スタックを持つネットワーク名前空間、各トンネルは TUN デバイスとプロトコル 41 の raw ソケットを使う Tsunagi デーモン、各リンクには実際のパケットが流れます(--capture DIR で確認できます)。模擬: すべて 1 台のマシン上にあり、文書用アドレスがインターネットのアドレスの代わりです。',
+  en: 'Real: every node is a network namespace with the kernel’s own IPv4 and IPv6, every tunnel is the Tsunagi daemon with its TUN device and its raw socket for protocol 41, or its UDP sockets for Teredo, every link carries plain packets (--capture DIR shows them). Played: the machines are all this one, and documentation addresses stand for the Internet’s.',
+  ja: '本物: 各ノードはカーネルの IPv4・IPv6 スタックを持つネットワーク名前空間、各トンネルは TUN デバイスとプロトコル 41 の raw ソケット(Teredo では UDP ソケット)を使う Tsunagi デーモン、各リンクには実際のパケットが流れます(--capture DIR で確認できます)。模擬: すべて 1 台のマシン上にあり、文書用アドレスがインターネットのアドレスの代わりです。',
 };
 
 interface Demonstrated extends Network {
