@@ -14,7 +14,10 @@ import { Counters, Direction, packets as packetsIn } from '../src/core/counters.
 import { Drop } from '../src/core/drop.js';
 import { type Frame, HEADROOM, makeBatch } from '../src/core/frame.js';
 import { Pipeline, type Ports } from '../src/engine/pipeline.js';
-import type { Port, PortKind } from '../src/engine/port.js';
+import type { Port, PortKind, UdpPort } from '../src/engine/port.js';
+import type { SocketSpec } from '../src/engine/spec.js';
+import { socketsOf } from '../src/engine/technologies.js';
+import { src4 } from '../src/wire/ipv4.js';
 import { echoRequest, ipv4, udp6 } from '../test/vectors/compose.js';
 import {
   AUTONOMOUS,
@@ -28,6 +31,7 @@ import { nodeOf } from '../test/vectors/node.js';
 
 const BATCH = 64;
 const OCTETS = 104;
+const IPV4_LEN = 20;
 
 /** A port that always has a batch of the same packets, and takes everything. */
 class TirelessPort implements Port {
@@ -70,11 +74,37 @@ class TirelessPort implements Port {
   }
 }
 
+/** A socket of UDP that always has a batch of the same payloads. Packets are held as `ipv4` around the payload: their source, and the port of `from`, are where they come from. */
+class TirelessUdpPort extends TirelessPort implements UdpPort {
+  declare readonly kind: 'udp';
+  readonly localPort: number;
+  readonly #from: number;
+
+  constructor({ port }: SocketSpec, from: number) {
+    super('udp');
+    this.localPort = port;
+    this.#from = from;
+  }
+
+  override hold(packets: readonly Uint8Array[], size = BATCH): void {
+    super.hold(
+      packets.map((packet) => packet.subarray(IPV4_LEN)),
+      size,
+    );
+    for (const [i, frame] of this.batch.entries()) {
+      if (packets.length > 0) frame.remote.addr = src4(packets[i % packets.length], 0);
+      frame.remote.port = this.#from;
+    }
+  }
+}
+
 /** A way through the engine. */
 interface Way {
   readonly name: string;
   /** The lines of a `[[tunnel]]`. */
   readonly tunnel: readonly string[];
+  /** UDP port that packets at its sockets come from. */
+  readonly port?: number;
   /** What waits at the protocol 41 socket. */
   readonly fromV4?: readonly Uint8Array[];
   /** What waits at the device. */
@@ -204,7 +234,32 @@ function isatapWays(): Way[] {
   ];
 }
 
-const WAYS: readonly Way[] = [...sixToFourWays(), ...sixRdWays(), ...isatapWays()];
+const WAYS: readonly Way[] = [...sixToFourWays(), ...sixRdWays(), ...isatapWays(), ...teredoWays()];
+
+function teredoWays(): Way[] {
+  // 192.0.2.45, port 40000, by server 65.54.227.120.
+  const client = { v4: '192.0.2.45', port: 40_000, v6: '2001:0:4136:e378:0:63bf:3fff:fdd2' };
+  const [relay, server] = ['203.0.113.200', '65.54.227.120'];
+  const teredoRelay = node('teredo', 'relay', relay);
+  const teredoServer = node('teredo', 'server', server, 'secondary = "65.54.227.121"');
+  const at = (packet: Uint8Array) => ipv4({ src: client.v4, dst: relay }, packet);
+  const out = udp6({ src: client.v6, dst: WEB }, OCTETS);
+  const back = udp6({ src: WEB, dst: client.v6 }, OCTETS);
+  const refused = [
+    ipv4({ src: '192.0.2.46', dst: relay }, out),
+    ipv4({ src: '10.1.1.1', dst: relay }, out),
+    at(back),
+    at(udp6({ src: client.v6, dst: '2001:0:4136:e378:0:efff:39cc:9b89' }, OCTETS)),
+    at(echoRequest({ src: client.v6, dst: 'ff02::1' })),
+    at(out.slice(0, 60)),
+  ];
+  return [
+    { name: 'Teredo relay, native to a client', tunnel: teredoRelay, port: client.port, before: [at(out)], fromV6: [back] },
+    { name: 'Teredo relay, from a client to native', tunnel: teredoRelay, port: client.port, fromV4: [at(out)] },
+    { name: 'Teredo relay, refused', tunnel: teredoRelay, port: client.port, fromV4: refused, refused: true },
+    { name: 'Teredo server, refused', tunnel: teredoServer, port: client.port, fromV4: [at(out), ...refused], refused: true },
+  ];
+}
 
 /** Milliseconds between two rounds; within one time stands still. Neighbours that have answered stay reachable for longer than a way takes. */
 const ROUND_TIME = 100;
@@ -218,18 +273,20 @@ class Bench {
   #now = 0;
 
   constructor(way: Way) {
-    const { tunnel, before = [], fromV4 = [], fromV6 = [] } = way;
+    const { tunnel, port = 0, before = [], fromV4 = [], fromV6 = [] } = way;
     const spec = nodeOf(
       ['[[tunnel]]', ...tunnel, '[policy]', 'allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]'].join('\n'),
     );
+    const sockets = socketsOf(spec.tunnels[0]).map((socket) => new TirelessUdpPort(socket, port));
     const protocol41 = new TirelessPort('protocol-41');
+    const carrier = sockets[0] ?? protocol41;
     const device = new TirelessPort('ipv6');
     const ports: Ports = {
       protocol41,
       icmp4: null,
       tunnels: new Map([[spec.tunnels[0].interface ?? '', device]]),
-      udp: new Map(),
-      outlet: null,
+      udp: new Map([[spec.tunnels[0].name, sockets]]),
+      outlet: device,
       lans: new Map(),
       dhcp4: new Map(),
       makeBatch,
@@ -240,10 +297,10 @@ class Bench {
     this.#pipeline.configure(spec, ports, 0);
     device.hold(fromV6);
     for (const packet of before) {
-      protocol41.hold([packet], 1);
+      carrier.hold([packet], 1);
       this.#pipeline.step(0);
     }
-    protocol41.hold(fromV4);
+    carrier.hold(fromV4);
   }
 
   /** Moves at least `packets` packets; returns nanoseconds of processor time for each. */
