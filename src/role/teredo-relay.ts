@@ -14,8 +14,9 @@
  * A client is where its address says: what comes from elsewhere is not from it (section 5.4.2). One behind a symmetric
  * NAT is elsewhere, and no relay of that section takes it. Here the bubble by the server carries a nonce, as those of
  * clients do (RFC 6081 section 5.2.4.1): who shows it in the answer is the client that was asked, and is where it
- * answers from. A client that knows no nonces answers as ever. Who was not asked may speak first: section 5.4.2 leaves that
- * open, and a client that had talked by another relay, or by this one before it was started anew, would be lost for
+ * answers from. A client that knows no nonces shows it all the same when its answer goes to an address that is one: from
+ * such an address every second bubble comes (Miredo's relay does so with all). Who was not asked may speak first: section
+ * 5.4.2 leaves that open, and a client that had talked by another relay, or by this one before it was started anew, would be lost for
  * nothing. It becomes a trusted peer as one that was asked does, since what it sent has opened its NAT. Who forges
  * the IPv4 source of such a packet gains that answers to that client go astray for `SILENCE`; to forge the answer to
  * a bubble is no harder.
@@ -33,8 +34,8 @@ import { addressOf } from '../mapping/mapping.js';
 import { TEREDO_CONE, Teredo, teredoLinkLocal, teredoServer } from '../mapping/teredo.js';
 import { RateLimit } from '../policy/rate-limit.js';
 import { specialIpv6 } from '../policy/special-addresses.js';
-import { IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
-import { copy, same } from '../wire/octets.js';
+import { ADDRESS_LEN, IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
+import { copy, put16, same } from '../wire/octets.js';
 import { BUBBLE_HOP_LIMIT, BUBBLE_LEN, isBubble, TEREDO_PORT, writeBubble } from '../wire/teredo.js';
 import { readTrailers, TeredoTrailers, TRAILER_NONCE_LEN, writeNonceTrailer } from '../wire/teredo-trailers.js';
 import { BubbleQueue } from './bubble-queue.js';
@@ -63,6 +64,8 @@ export interface TeredoRelayOptions extends TeredoNode {
 /** Packets that are held at a time. */
 const MAX_HELD = 2 * MAX_ASKED;
 const NOBODY = -1;
+/** Where in an address that asks its nonce is. */
+const NONCE_OFF = ADDRESS_LEN - TRAILER_NONCE_LEN;
 
 /** A Teredo relay. */
 export class TeredoRelay implements Role, Speaker {
@@ -87,6 +90,8 @@ export class TeredoRelay implements Role, Speaker {
   /** Of the last bubble to each peer. */
   readonly #nonces: Uint8Array;
   readonly #nonce = new Uint8Array(TRAILER_NONCE_LEN);
+  /** The link-local address, with a nonce as its end, that asks those who know no trailers. */
+  readonly #asker = new Uint8Array(ADDRESS_LEN);
   readonly #trailers = new TeredoTrailers();
   readonly #client = new Endpoint();
   readonly #server = new Endpoint();
@@ -97,6 +102,7 @@ export class TeredoRelay implements Role, Speaker {
     this.#peers = new TeredoPeers(options.maxPeers, options.random);
     this.#held = new HeldPackets(options.mtu, MAX_HELD);
     this.#nonces = new Uint8Array(options.maxPeers * TRAILER_NONCE_LEN);
+    put16(this.#asker, 0, 0xfe80);
     this.#client.bits = options.local[0] ?? 0;
     this.#isBehindNat = options.endpoints.refuses(this.#client);
     const linkLocal = () => addressOf(teredoLinkLocal(TEREDO_CONE), this.#client.addr, options.ports[0] ?? 0);
@@ -255,10 +261,16 @@ export class TeredoRelay implements Role, Speaker {
     const isThere = peers.remoteBits[peer] === remote.bits && peers.remotePort[peer] === remote.port;
     if (isThere && peers.isUsable(peer, now)) return Drop.none;
     if (!isBubble(b, off) || (peers.flags[peer] & PEER_ASKED) === 0) return Drop.source_mismatch;
+    const to = off + IPV6_DST;
+    if (same(b, to, this.#asker, 0, NONCE_OFF)) return this.#takesNonce(peer, b, to + NONCE_OFF);
     const trailers = this.#trailers;
     if (readTrailers(b, off + BUBBLE_LEN, payloadEnd, trailers) !== Drop.none) return Drop.malformed_teredo;
-    if (trailers.nonce < 0) return Drop.source_mismatch;
-    return same(b, trailers.nonce, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN) ? Drop.none : Drop.nonce_mismatch;
+    return trailers.nonce < 0 ? Drop.source_mismatch : this.#takesNonce(peer, b, trailers.nonce);
+  }
+
+  /** `Drop.none` when the nonce at `b[off..)` is the one of the last bubble to the peer. */
+  #takesNonce(peer: number, b: Uint8Array, off: number): number {
+    return same(b, off, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN) ? Drop.none : Drop.nonce_mismatch;
   }
 
   /** The client whose address is at `b[off..)` has sent something from `from`, where it should be, or has shown that it is. */
@@ -292,7 +304,7 @@ export class TeredoRelay implements Role, Speaker {
   #pollBubble(out: Frame, now: Millis): boolean {
     const due = this.#due;
     if (this.#paired !== NOBODY) {
-      this.#writeBubble(this.#paired, out);
+      this.#writeBubble(this.#paired, this.errorSource, out);
       this.#teredo.endpointOf(out.b, out.off + IPV6_DST, out.remote);
       this.#paired = NOBODY;
       return true;
@@ -302,8 +314,9 @@ export class TeredoRelay implements Role, Speaker {
       due.shift();
       // It has answered while its bubble was due.
       if ((this.#peers.flags[peer] & PEER_ASKED) === 0) continue;
-      this.#writeBubble(peer, out);
-      this.#writeNonce(peer, out);
+      this.#drawNonce(peer);
+      this.#writeBubble(peer, tries % 2 === 0 ? this.errorSource : this.#asker, out);
+      out.end = writeNonceTrailer(out.b, out.end, this.#nonce, 0);
       out.remote.addr = teredoServer(out.b, out.off + IPV6_DST);
       out.remote.port = TEREDO_PORT;
       this.#peers.bubbled(peer, now);
@@ -315,16 +328,16 @@ export class TeredoRelay implements Role, Speaker {
   }
 
   /** A fresh nonce goes with each bubble by a server, RFC 6081 section 5.2.4.1. */
-  #writeNonce(peer: number, out: Frame): void {
+  #drawNonce(peer: number): void {
     this.#node.random(this.#nonce);
     copy(this.#nonce, 0, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN);
-    out.end = writeNonceTrailer(out.b, out.end, this.#nonce, 0);
+    copy(this.#nonce, 0, this.#asker, NONCE_OFF, TRAILER_NONCE_LEN);
   }
 
-  #writeBubble(peer: number, out: Frame): void {
+  #writeBubble(peer: number, source: Uint8Array, out: Frame): void {
     const peers = this.#peers;
     out.clear();
     out.socket = 0;
-    out.end = writeBubble(out.b, out.off, this.errorSource, 0, peers.octets, peers.address(peer), BUBBLE_HOP_LIMIT);
+    out.end = writeBubble(out.b, out.off, source, 0, peers.octets, peers.address(peer), BUBBLE_HOP_LIMIT);
   }
 }

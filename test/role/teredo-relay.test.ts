@@ -26,6 +26,8 @@ const SECOND = 1_000;
 /** F17, and the nonce trailer that a bubble by a server ends with: RFC 6081 section 4.2. */
 const RELAY_BUBBLE = toHex(payloadOf('teredo_relay_bubble'));
 const INDIRECT_BUBBLE = new RegExp(`^${RELAY_BUBBLE}0104[0-9a-f]{8}$`);
+/** Every second one: its nonce is at the end of its source too. */
+const ASKING_BUBBLE = new RegExp(`^${RELAY_BUBBLE.slice(0, 16)}fe80${'0'.repeat(20)}([0-9a-f]{8})${RELAY_BUBBLE.slice(48)}0104\\1$`);
 /** The trailer of such a bubble. */
 const trailerOf = ({ octets }: { octets: string }) => hex(octets.slice(80));
 const ip = (text: string) => parseIpv4(text) ?? 0;
@@ -167,7 +169,10 @@ describe('towards a client', () => {
     side.pass(1);
     const bubbles = side.sent.filter(({ to }) => to === TransmitTo.carrier);
     expect(bubbles.map(({ at }) => (at - began) / SECOND)).toEqual([0, 2, 4, 6]);
-    for (const one of bubbles) expect([one.remote, one.octets]).toEqual([SERVER, expect.stringMatching(INDIRECT_BUBBLE)]);
+    for (const [i, one] of bubbles.entries()) {
+      const expected = i % 2 === 0 ? INDIRECT_BUBBLE : ASKING_BUBBLE;
+      expect([one.remote, one.octets]).toEqual([SERVER, expect.stringMatching(expected)]);
+    }
     expect(new Set(bubbles.map(({ octets }) => octets)).size).toBe(4);
     expect(side.sent[4]).toMatchObject({ at: began + 8 * SECOND, to: TransmitTo.undeliverable, octets: toHex(packet) });
     expect([side.sent.length, side.role.peers, side.role.nextTimeout()]).toEqual([5, 0, Number.POSITIVE_INFINITY]);
@@ -240,11 +245,12 @@ describe('towards a client', () => {
     const side = new RelaySide({ local: [ip('192.168.7.7') | 0] });
     side.send(data(NATIVE, CLIENT));
     side.pass(2_000);
-    const pair = [
+    expect(side.sent.map(({ remote, octets }) => [remote, octets])).toEqual([
       [SERVER, expect.stringMatching(INDIRECT_BUBBLE)],
       [MAPPED, RELAY_BUBBLE],
-    ];
-    expect(side.sent.map(({ remote, octets }) => [remote, octets])).toEqual([...pair, ...pair]);
+      [SERVER, expect.stringMatching(ASKING_BUBBLE)],
+      [MAPPED, RELAY_BUBBLE],
+    ]);
   });
 
   test('without an IPv6 address of its own, bubbles come from a link-local one that says where it is', () => {
@@ -355,6 +361,18 @@ describe('from a client', () => {
       side.pass(30_000);
       expect(side.receive(ELSEWHERE, data(CLIENT, NATIVE))).toBe(Drop.source_mismatch);
       expect(side.send(data(NATIVE, CLIENT))).toBe(Verdict.hold);
+    });
+
+    test('one that knows no nonces is where it answers from to the address that is one', () => {
+      const { side } = asked();
+      side.pass(2_000);
+      const asker = formatIpv6(hex(side.take()[0].octets.slice(16, 48)), 0);
+      const other = asker.replace(/.$/, (digit) => (digit === '1' ? '2' : '1'));
+      expect(side.receive(ELSEWHERE, bubble(CLIENT, other))).toBe(Drop.nonce_mismatch);
+      expect(side.receive(ELSEWHERE, bubble(CLIENT, asker))).toBe(Verdict.consumed);
+      expect(side.take().map(({ to }) => to)).toEqual([TransmitTo.released]);
+      expect([side.send(data(NATIVE, CLIENT)), side.remote]).toEqual([Drop.none, ELSEWHERE]);
+      expect(side.receive('192.0.2.45:52222', bubble(CLIENT, asker))).toBe(Drop.source_mismatch);
     });
 
     const forgeries: readonly (readonly [what: string, trailer: (nonce: Uint8Array) => Uint8Array, reason: keyof typeof Drop])[] = [
