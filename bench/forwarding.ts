@@ -1,19 +1,22 @@
 /**
- * What one packet thread moves, beside the kernel's plain IPv6 forwarding over the same cables.
+ * What one packet thread moves, beside the kernel's plain IPv6 forwarding over the same cables, and beside Miredo.
  *
- * The real daemon runs in the middle of three namespaces, as 6to4 relay, 6rd border relay and ISATAP router by turns; a source in the kernel sends one
+ * The real daemon runs in the middle of three namespaces, as 6to4 relay, 6rd border relay, ISATAP router and Teredo relay by
+ * turns, and Miredo's Teredo relay after it; a source in the kernel sends one
  * packet over and over from the first, and what arrives in the third is counted. Cases take turns, so
  * that a noisy machine is noisy for all of them; what is compared is the ratio within a round. The source
  * sends as fast as it can, so each figure is what gets through under overload.
  *
- *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--json FILE]
+ *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER]... [--json FILE] [--page FILE]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { withoutMiredo } from '../test/lab/miredo.js';
 import { FORWARDERS, type Forwarder, type NodeProgram, start, startDaemon } from './forwarder.js';
 import { BenchNetwork } from './network.js';
 import { type PacketKind, packet, type TunnelType } from './packets.js';
@@ -26,6 +29,11 @@ const SOURCE_CPU = 0;
 const WARM_UP = 1;
 /** Starts of the daemon that are timed. */
 const STARTS = 7;
+/** Milliseconds between two looks at a counter, and for it to change. */
+const LOOK = 5;
+const PATIENCE = 5_000;
+/** Why there is no Miredo to compare with; null when there is. */
+const NO_MIREDO = withoutMiredo();
 
 interface Case {
   readonly name: string;
@@ -35,8 +43,10 @@ interface Case {
   readonly counted: readonly [namespace: string, device: string];
   /** What runs in the node meanwhile. */
   readonly forwarder: Forwarder;
-  /** Name of the case whose round it is compared with; null: none. */
+  /** Name of the case whose processor time it is compared with, round by round; null: none. */
   readonly against: string | null;
+  /** Name of the case whose packets a second it is compared with, beside the kernel's. */
+  readonly rival?: string;
 }
 
 const CASES: readonly Case[] = [
@@ -68,10 +78,21 @@ const CASES: readonly Case[] = [
   ...workerCases('6to4', '6to4'),
   ...workerCases('6rd', '6rd'),
   ...workerCases('isatap', 'ISATAP'),
+  ...workerCases('teredo', 'Teredo', 'miredo'),
+  ...(['encapsulate', 'decapsulate'] as const).map(
+    (way): Case => ({
+      name: `miredo-${way}`,
+      title: way === 'encapsulate' ? 'Miredo, IPv6 to Teredo' : 'Miredo, Teredo to IPv6',
+      kind: way === 'encapsulate' ? 'to-teredo' : 'from-teredo',
+      counted: ['sink', 'v1'],
+      forwarder: 'miredo',
+      against: null,
+    }),
+  ),
 ];
 
-/** Both ways of the daemon with a tunnel of that type; the way of 6to4 is what the others are measured against. */
-function workerCases(forwarder: TunnelType, title: string): Case[] {
+/** Both ways of the daemon with a tunnel of that type; the way of 6to4 is what the others are measured against. `rival` does the same. */
+function workerCases(forwarder: TunnelType, title: string, rival?: 'miredo'): Case[] {
   const counted = ['sink', 'v1'] as const;
   return [
     {
@@ -81,6 +102,7 @@ function workerCases(forwarder: TunnelType, title: string): Case[] {
       counted,
       forwarder,
       against: '6to4-encapsulate',
+      ...(rival === undefined ? {} : { rival: `${rival}-encapsulate` }),
     },
     {
       name: `${forwarder}-decapsulate`,
@@ -89,6 +111,7 @@ function workerCases(forwarder: TunnelType, title: string): Case[] {
       counted,
       forwarder,
       against: '6to4-decapsulate',
+      ...(rival === undefined ? {} : { rival: `${rival}-decapsulate` }),
     },
   ];
 }
@@ -104,8 +127,30 @@ interface Figures {
 
 /** Runs the source for `seconds`. */
 async function measure(net: BenchNetwork, item: Case, program: NodeProgram | null, seconds: number, octets: number): Promise<Figures> {
+  if (item.kind.endsWith('-teredo')) await introduce(net, octets);
   const spent = program?.processorTime() ?? 0;
   const before = net.received(...item.counted);
+  const { sent, took } = await send(net, item.kind, seconds, octets);
+  const arrived = net.received(...item.counted) - before;
+  const processor = program === null ? null : (program.processorTime() - spent) / arrived;
+  return { sent: sent / took, arrived: arrived / took, processor };
+}
+
+/** Makes the client known to a relay, which forgets it in 30 s of silence: a packet to it, and its bubble when it has been asked for one. */
+async function introduce(net: BenchNetwork, octets: number): Promise<void> {
+  const arrived = (): number => net.received('sink', 'v1');
+  const before = arrived();
+  const deadline = performance.now() + PATIENCE;
+  await send(net, 'to-teredo', 0, octets);
+  while (arrived() === before) {
+    if (performance.now() > deadline) throw new Error(`the relay has said nothing to a client's server in ${PATIENCE / 1000} s`);
+    await sleep(LOOK);
+  }
+  await send(net, 'teredo-bubble', 0, octets);
+}
+
+/** Sends one packet over and over for `seconds`, or else once. Returns how many that were, and how many seconds it took. */
+async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets: number): Promise<{ sent: number; took: number }> {
   const source = spawn(
     'ip',
     [
@@ -120,7 +165,7 @@ async function measure(net: BenchNetwork, item: Case, program: NodeProgram | nul
       'tsx',
       join(root, 'bench', 'packet-source.ts'),
       'v0',
-      packet(item.kind, octets, net.mac('node', 'v0')),
+      packet(kind, octets, net.mac('node', 'v0')),
       String(seconds),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'], cwd: root },
@@ -132,9 +177,7 @@ async function measure(net: BenchNetwork, item: Case, program: NodeProgram | nul
   const code = await new Promise((resolve) => source.once('exit', resolve));
   if (code !== 0) throw new Error(`the packet source ended with ${code}`);
   const { sent, seconds: took } = JSON.parse(text) as { sent: number; seconds: number };
-  const arrived = net.received(...item.counted) - before;
-  const processor = program === null ? null : (program.processorTime() - spent) / arrived;
-  return { sent: sent / took, arrived: arrived / took, processor };
+  return { sent, took };
 }
 
 async function main(): Promise<void> {
@@ -145,12 +188,23 @@ async function main(): Promise<void> {
       octets: { type: 'string', default: '104' },
       json: { type: 'string', default: join(root, 'bench', 'results', 'forwarding.json') },
       page: { type: 'string' },
+      only: { type: 'string', multiple: true },
     },
   });
   const [rounds, seconds, octets] = [values.rounds, values.seconds, values.octets].map(Number);
+  const forwarders = FORWARDERS.filter((forwarder) => values.only?.includes(forwarder) ?? true);
   const folder = mkdtempSync(join(tmpdir(), 'tsunagi-bench-'));
   const net = new BenchNetwork(`tsb-${process.pid}`);
-  const results: CaseResult[] = CASES.map(({ name, title, against }) => ({ name, title, against, sent: [], arrived: [], processor: [] }));
+  const results: CaseResult[] = CASES.map(({ name, title, against, rival = null, forwarder }) => ({
+    name,
+    title,
+    against,
+    rival,
+    absent: forwarder === 'miredo' ? NO_MIREDO : null,
+    sent: [],
+    arrived: [],
+    processor: [],
+  }));
   const loadBefore = loadavg()[0];
   const memory: number[] = [];
   let allocated = 0;
@@ -165,7 +219,8 @@ async function main(): Promise<void> {
       await daemon.stop();
     }
     for (let round = 0; round < rounds; round++) {
-      for (const forwarder of FORWARDERS) {
+      for (const forwarder of forwarders) {
+        if (forwarder === 'miredo' && NO_MIREDO !== null) continue;
         const cases = CASES.filter((item) => item.forwarder === forwarder);
         const program = start(forwarder, net.namespace('node'), folder);
         try {
@@ -201,7 +256,7 @@ async function main(): Promise<void> {
     octets,
     seconds,
     rounds,
-    results,
+    results: results.filter((_, i) => forwarders.includes(CASES[i].forwarder)),
     allocatedPerPacket: allocated / carried,
     idleMiB: memory,
     readyMs: starts,

@@ -48,6 +48,8 @@ export class BenchNetwork {
     batch(source, [`link add v0 type veth peer name v0 netns ${node}`]);
     batch(sink, [`link add v1 type veth peer name v1 netns ${node}`]);
     for (const name of [source, node, sink]) sysctl(name, 'net/ipv6/conf/all/accept_dad=0', 'net/ipv6/conf/default/accept_dad=0');
+    // A Teredo client sends from the source's side, and is sent to on the sink's.
+    sysctl(node, 'net/ipv4/conf/all/rp_filter=0', ...['v0', 'v1'].map((device) => `net/ipv4/conf/${device}/rp_filter=0`));
     batch(source, ['link set v0 up', 'link set lo up']);
     batch(sink, ['link set v1 up', 'link set lo up']);
     batch(node, ['link set lo up', 'link set v0 up', 'link set v1 up']);

@@ -5,8 +5,8 @@
  * packet anew each time, since the same page comes round again, and answers XDP_TX. The program is
  * assembled here by hand: nothing needs a compiler.
  *
- * Run as a process of its own: `packet-source.js INTERFACE HEX SECONDS`. The interface on the other end
- * of the cable must have GRO on, or no frame gets across.
+ * Run as a process of its own: `packet-source.js INTERFACE HEX SECONDS`; for 0 seconds it sends the packet once. The
+ * interface on the other end of the cable must have GRO on, or no frame gets across.
  */
 import koffi from 'koffi';
 
@@ -86,7 +86,8 @@ function main([name, hex, seconds]: string[]): void {
   run.writeUInt32LE(fd, 0);
   run.writeUInt32LE(packet.length, 8);
   run.writeBigUInt64LE(BigInt(koffi.address(packet)), 16);
-  run.writeUInt32LE(REPEAT, 32);
+  const repeat = Number(seconds) === 0 ? 1 : REPEAT;
+  run.writeUInt32LE(repeat, 32);
   run.writeUInt32LE(context.length, 40);
   run.writeBigUInt64LE(BigInt(koffi.address(context)), 48);
   run.writeUInt32LE(BPF_F_TEST_XDP_LIVE_FRAMES, 64);
@@ -94,10 +95,10 @@ function main([name, hex, seconds]: string[]): void {
 
   const began = performance.now();
   let sent = 0;
-  while (performance.now() - began < Number(seconds) * 1000) {
+  do {
     bpf(BPF_PROG_TEST_RUN, run, 'PROG_TEST_RUN');
-    sent += REPEAT;
-  }
+    sent += repeat;
+  } while (performance.now() - began < Number(seconds) * 1000);
   console.log(JSON.stringify({ sent, seconds: (performance.now() - began) / 1000 }));
   // The buffers must outlive the calls that were given their addresses.
   if (code.length + licence.length + context.length === 0) console.log(packet);

@@ -4,8 +4,12 @@
 export interface CaseResult {
   readonly name: string;
   readonly title: string;
-  /** Name of the case that it is compared with, round by round; null: none. */
+  /** Name of the case whose processor time it is compared with, round by round; null: none. */
   readonly against: string | null;
+  /** Name of the case whose packets a second it is compared with, beside the kernel's; null: none. */
+  readonly rival: string | null;
+  /** Why it could not be measured: its figures are none; null when it was. */
+  readonly absent: string | null;
   /** Packets a second that the source sent. */
   readonly sent: number[];
   /** Packets a second that got through. */
@@ -44,26 +48,32 @@ export function median(values: readonly number[]): number {
 
 const kpps = (value: number): string => (value / 1000).toFixed(0);
 
+/** What `values` come to by `text`; empty where nothing was measured. */
+const told = (values: readonly number[], text: (values: readonly number[]) => string): string => (values.length === 0 ? '' : text(values));
+
 /** The middle of the ratios that `values` have to those of the case `name`, round by round; empty where there is nothing to compare. */
 function ratio(report: BenchReport, name: string | null, values: (result: CaseResult) => readonly number[], own: CaseResult): string {
   const other = report.results.find((result) => result.name === name);
-  return other === undefined ? '' : median(values(own).map((value, round) => value / values(other)[round])).toFixed(2);
+  if (other === undefined || values(other).length === 0) return '';
+  return told(values(own), (all) => median(all.map((value, round) => value / values(other)[round])).toFixed(2));
 }
 
-/** The rows: title, median, least and most, ratio to the kernel's forwarding, processor time and its ratio to 6to4's, offered load. */
+/** The rows, a cell for each of `HEAD`. */
 function rows(report: BenchReport): string[][] {
+  const arrivals = ({ arrived }: CaseResult): readonly number[] => arrived;
   return report.results.map((result) => [
-    result.title,
-    kpps(median(result.arrived)),
-    `${kpps(Math.min(...result.arrived))}..${kpps(Math.max(...result.arrived))}`,
-    ratio(report, 'kernel', ({ arrived }) => arrived, result),
-    result.processor.length === 0 ? '' : (median(result.processor) / 1000).toFixed(2),
+    result.absent === null ? result.title : `${result.title}: ${result.absent}`,
+    told(result.arrived, (all) => kpps(median(all))),
+    told(result.arrived, (all) => `${kpps(Math.min(...all))}..${kpps(Math.max(...all))}`),
+    ratio(report, 'kernel', arrivals, result),
+    ratio(report, result.rival, arrivals, result),
+    told(result.processor, (all) => (median(all) / 1000).toFixed(2)),
     ratio(report, result.against, ({ processor }) => processor, result),
-    kpps(median(result.sent)),
+    told(result.sent, (all) => kpps(median(all))),
   ]);
 }
 
-const HEAD = ['kpps that got through', 'median', 'spread', 'of kernel', 'µs a packet', 'of 6to4', 'offered'];
+const HEAD = ['kpps that got through', 'median', 'spread', 'of kernel', 'of Miredo', 'µs a packet', 'of 6to4', 'offered'];
 
 function circumstances(report: BenchReport): string {
   const { octets, rounds, seconds, node, kernel, processor, cores, loadBefore } = report;
@@ -99,7 +109,7 @@ export function performancePage(report: BenchReport): string {
 
 Written by \`npm run bench -- --page docs/performance.md\`; its JSON stays in \`bench/results/\`. Machines like the
 one this ran on are shared and noisy: compare rows of one run rather than
-packets a second; *of kernel* is a ratio taken round by round. *µs a packet* is the processor time of the whole
+packets a second; *of kernel* and *of Miredo* are ratios taken round by round. *µs a packet* is the processor time of the whole
 program, the kernel's work on its behalf included, which a busy machine changes less than packets a second; *of 6to4*
 is its ratio to that of a 6to4 relay the same way, round by round: 1.05 is 5 % more work.
 
@@ -115,7 +125,8 @@ ${remarks(report)
 
 Three namespaces in a row. A source in the kernel (an XDP program on live frames) sends one packet over and
 over into the node with a core to itself; the daemon has the other core, with one worker and one tunnel: 6to4 relay,
-6rd border relay or ISATAP router by turns. What the third namespace receives is counted by its interface. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
+6rd border relay, ISATAP router or Teredo relay by turns. Miredo's relay has the same core after it, for the same packets of
+one client, which has answered the bubble of each. What the third namespace receives is counted by its interface. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
 all, over the same cables. Mind that it forwards on the source's core, beside the source, while a worker has a core of its own:
 the column *of kernel* flatters the worker by what the source costs. The plainest loop is the fair neighbour. *Plainest loop* reads and writes the same devices from JavaScript with a header pushed or pulled and
 not one check, counter or role: what the worker loses against it is what the product costs. All cases run under overload, which is what a relay meets on a bad day.
