@@ -38,8 +38,10 @@ export class Host {
   readonly own: ReadonlySet<number>;
   /** Directed broadcasts; a /31 has none (RFC 3021). */
   readonly broadcasts: readonly number[];
-  /** 6to4 and Teredo: globally reachable addresses. */
+  /** 6to4: globally reachable addresses. */
   readonly global: EndpointRule;
+  /** Teredo: those, but for relays of 6to4. */
+  readonly teredo: EndpointRule;
   /** 6rd, ISATAP and Teredo clients themselves: unicast addresses, those of 6to4 relays left out. */
   readonly unicast: EndpointRule;
   /** 6rd border relays: unicast addresses. */
@@ -66,6 +68,7 @@ export class Host {
       policy: new EndpointPolicy(allowIpv4, this.broadcasts),
       expected: 'a globally reachable address, or its range in policy.allow-ipv4',
     };
+    this.teredo = { ...this.global, policy: EndpointPolicy.teredo(allowIpv4, this.broadcasts) };
     this.unicast = { policy: EndpointPolicy.unicast(allowIpv4, this.broadcasts), expected: 'a unicast address' };
     this.borderRelay = { ...this.unicast, policy: EndpointPolicy.unicast([...allowIpv4, RELAY_ANYCAST], this.broadcasts) };
     this.#domains = config.tunnels.flatMap(({ name, domain }) => (domain === null ? [] : [{ prefix: domain, tunnel: name }]));

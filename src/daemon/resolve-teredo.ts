@@ -32,26 +32,26 @@ type Check = (config: TeredoConfig, source: number | null, judge: Judge) => void
 /** What each role wants of its host. */
 const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
   client(config, source, judge) {
-    const { unicast, global } = judge.host;
+    const { unicast, teredo } = judge.host;
     judge.refuseOwn(config, source, unicast);
     config.servers.forEach(({ primary, secondary }, i) => {
-      judge.refuse(primary, global, ['server', i]);
-      judge.refuse(secondary, global, ['secondary', i]);
+      judge.refuse(primary, teredo, ['server', i]);
+      judge.refuse(secondary, teredo, ['secondary', i]);
     });
     // RFC 4380 section 5.5.
     if (hasNative(config, judge)) judge.takeDown('the host has native IPv6');
   },
 
   server(config, source, judge) {
-    const { addresses, global } = judge.host;
-    judge.refuseOwn(config, source, global);
+    const { addresses, teredo } = judge.host;
+    judge.refuseOwn(config, source, teredo);
     if (config.secondary === null) return;
-    judge.refuse(config.secondary, global, ['secondary']);
+    judge.refuse(config.secondary, teredo, ['secondary']);
     if (!addresses.has(config.secondary)) judge.takeDown(`${formatIpv4(config.secondary)} is on no interface`);
   },
 
   relay(config, source, judge) {
-    judge.refuseOwn(config, source, judge.host.global);
+    judge.refuseOwn(config, source, judge.host.teredo);
     judge.wantForwarding();
     if (!hasNative(config, judge) && judge.host.config.node.identity === null)
       judge.warn(['role'], 'this host has no IPv6 address of its own', 'one that native hosts can answer to, or node.identity');

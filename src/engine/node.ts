@@ -6,8 +6,10 @@ import { addressesOf, domainsOf } from './technologies.js';
 
 /** The node as its tunnels see it. Its addresses may become others under them; all else is for life. */
 export class NodeContext {
-  /** Endpoints of 6to4 and Teredo: globally reachable ones. */
+  /** Endpoints of 6to4: globally reachable ones. */
   readonly endpoints: EndpointPolicy;
+  /** Endpoints of Teredo: those, but for relays of 6to4. */
+  readonly teredo: EndpointPolicy;
   /** Endpoints of 6rd and ISATAP: any unicast ones. */
   readonly unicast: EndpointPolicy;
   readonly own = new OwnAddresses([]);
@@ -19,6 +21,7 @@ export class NodeContext {
 
   constructor(spec: NodeSpec) {
     this.endpoints = new EndpointPolicy(spec.allowIpv4, spec.broadcasts);
+    this.teredo = EndpointPolicy.teredo(spec.allowIpv4, spec.broadcasts);
     this.unicast = EndpointPolicy.unicast(spec.allowIpv4, spec.broadcasts);
     this.identity = spec.identity;
     this.native = spec.ownIpv6[0] ?? null;

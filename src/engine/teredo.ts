@@ -39,7 +39,7 @@ function nodeOf(spec: TeredoSpec, { node, sockets, random }: RoleContext): Tered
     ports: sockets.map(({ localPort }) => localPort),
     prefix: spec.prefix,
     own: node.own,
-    endpoints: node.endpoints,
+    endpoints: node.teredo,
     identity: node.identity ?? node.native,
     mtu: spec.mtu,
     hmac: hmacSha1,

@@ -3,7 +3,8 @@
  *
  * IPv4: everything that the registry calls not globally reachable is refused as a tunnel endpoint,
  * with multicast (RFC 5771) and broadcast beside it; `policy.allow-ipv4` makes exceptions for labs
- * and carriers. 192.88.99.0/24 is the 6to4 relay anycast prefix and passes (RFC 7526 section 6).
+ * and carriers. 192.88.99.0/24 is the 6to4 relay anycast prefix and passes (RFC 7526 section 6), but for Teredo,
+ * which has nobody there (RFC 4380 section 5.2.4).
  * IPv6: what RFC 3964 section 5.3.2 lists, and the discard-only block, may be neither source nor
  * destination of an inner packet. The other IPv6 rows are here to be named, not refused: a lab's
  * documentation prefix is as good as any.
@@ -47,6 +48,9 @@ const IPV4_ROWS: readonly Row[] = [
   ['240.0.0.0/4', 'reserved, and limited broadcast', 'RFC 1112, RFC 919', true],
 ];
 
+/** What is no endpoint of Teredo. */
+const TEREDO_ROWS: readonly Row[] = [['192.88.99.0/24', '6to4 relay anycast', 'RFC 4380 section 5.2.4', true], ...IPV4_ROWS];
+
 /** What is no endpoint in a domain that may have private addresses: no unicast addresses, and relays of another tunnel. */
 const NO_UNICAST_ROWS: readonly Row[] = [
   ['0.0.0.0/8', 'this network', 'RFC 791', true],
@@ -89,6 +93,7 @@ const IPV6_ROWS: readonly Row[] = [
 
 /** IPv4 ranges, a more specific one before the one that holds it. */
 export const SPECIAL_IPV4: readonly SpecialRange<Prefix4>[] = rows(IPV4_ROWS, parsePrefix4);
+const NO_TEREDO: readonly SpecialRange<Prefix4>[] = rows(TEREDO_ROWS, parsePrefix4);
 const NO_UNICAST: readonly SpecialRange<Prefix4>[] = rows(NO_UNICAST_ROWS, parsePrefix4);
 /** IPv6 ranges, a more specific one before the one that holds it. */
 export const SPECIAL_IPV6: readonly SpecialRange<Prefix6>[] = rows(IPV6_ROWS, parsePrefix6);
@@ -132,6 +137,11 @@ export class EndpointPolicy {
    */
   static unicast(allow: readonly Prefix4[], broadcasts: readonly number[] = []): EndpointPolicy {
     return new EndpointPolicy(allow, broadcasts, NO_UNICAST);
+  }
+
+  /** Of Teredo: what RFC 4380 section 5.2.4 calls global unicast addresses, and IANA's registry too. */
+  static teredo(allow: readonly Prefix4[], broadcasts: readonly number[] = []): EndpointPolicy {
+    return new EndpointPolicy(allow, broadcasts, NO_TEREDO);
   }
 
   /** `allow`: ranges accepted all the same; `broadcasts`: directed broadcasts of the node's own subnets (RFC 3964 section 5.3.1). */
