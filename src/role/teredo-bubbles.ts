@@ -21,7 +21,6 @@ import { PeerFlag, type TeredoClientPeers } from './teredo-client-peers.js';
 import type { TeredoNode } from './teredo-node.js';
 import { TeredoOutbox } from './teredo-outbox.js';
 import type { TeredoQualifier } from './teredo-qualifier.js';
-import type { RandomPorts } from './teredo-random-ports.js';
 
 /** Of a direct bubble without a discovery trailer. */
 export const NO_DISCOVERY = -1;
@@ -37,7 +36,6 @@ const ECHO_ID = 0x00010001;
 export class TeredoBubbles {
   readonly #node: TeredoNode;
   readonly #qualifier: TeredoQualifier;
-  readonly #ports: RandomPorts;
   readonly #mapping: Teredo;
   readonly #outbox = new TeredoOutbox();
   /** What indirect bubbles say of where else this client is: its own end of the service port. */
@@ -46,10 +44,9 @@ export class TeredoBubbles {
   readonly #nonce = new Uint8Array(TRAILER_NONCE_LEN);
   readonly #pingNonce = new Uint8Array(NONCE_LEN);
 
-  constructor(node: TeredoNode, qualifier: TeredoQualifier, ports: RandomPorts) {
+  constructor(node: TeredoNode, qualifier: TeredoQualifier) {
     this.#node = node;
     this.#qualifier = qualifier;
-    this.#ports = ports;
     this.#mapping = new Teredo(0, 0, node.prefix);
     const local = new Endpoint();
     local.bits = node.local[0] ?? 0;
@@ -148,7 +145,7 @@ export class TeredoBubbles {
   }
 
   #writeRandomPort(peers: TeredoClientPeers, peer: number, b: Uint8Array, end: number): number {
-    const advertised = this.#ports.advertised(peers, peer);
+    const advertised = peers.advertised[peer];
     return advertised === 0 ? end : writeRandomPort(b, end, advertised);
   }
 }

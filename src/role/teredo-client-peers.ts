@@ -4,6 +4,7 @@
  */
 import type { Millis } from '../core/clock.js';
 import type { Random } from '../core/random.js';
+import { copy, same } from '../wire/octets.js';
 import { NONCE_LEN } from '../wire/teredo.js';
 import { TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
 import { PEER_ASKED, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
@@ -26,6 +27,10 @@ export const PeerFlag = {
 
 /** Peers that are asked at a time. */
 export const MAX_ASKED = 320;
+/** How many indirect bubbles of one peer are answered in `ANSWER_PERIOD`, if it is not heard itself. */
+export const MAX_ANSWERS = 4;
+/** RFC 4380 section 5.2.6. */
+export const ANSWER_PERIOD: Millis = 300_000;
 /** Index of nobody. */
 export const NOBODY = -1;
 const NONCES_LEN = 2 * TRAILER_NONCE_LEN + NONCE_LEN;
@@ -37,6 +42,8 @@ export class TeredoClientPeers {
   readonly nonces: Uint8Array;
   /** The own random port that is for it: number of the socket; 0: none. */
   readonly randomSocket: Uint8Array;
+  /** The outside port that it is told to send to instead of the mapped one; 0: none. */
+  readonly advertised: Uint16Array;
   /** Its random port; 0: none is known. */
   readonly randomPort: Uint16Array;
   /** Where packets came from that wait until it has answered; port 0: none do. */
@@ -60,6 +67,7 @@ export class TeredoClientPeers {
     this.table = new TeredoPeers(capacity, random);
     this.nonces = new Uint8Array(NONCES_LEN * capacity);
     this.randomSocket = new Uint8Array(capacity);
+    this.advertised = new Uint16Array(capacity);
     this.randomPort = new Uint16Array(capacity);
     this.arrivedBits = new Int32Array(capacity);
     this.arrivedPort = new Uint16Array(capacity);
@@ -99,8 +107,44 @@ export class TeredoClientPeers {
 
   /** Of an entry that is used for another peer now. */
   reset(peer: number): void {
-    this.randomSocket[peer] = this.randomPort[peer] = this.arrivedPort[peer] = this.tries[peer] = this.answers[peer] = 0;
+    this.randomSocket[peer] =
+      this.advertised[peer] =
+      this.randomPort[peer] =
+      this.arrivedPort[peer] =
+      this.tries[peer] =
+      this.answers[peer] =
+        0;
     this.answersSince[peer] = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether something from the peer, `NOBODY` if it is not known, may come by `socket`: a random port is one peer's. */
+  isOpen(peer: number, socket: number): boolean {
+    return socket === 0 || (peer !== NOBODY && this.randomSocket[peer] === socket);
+  }
+
+  /** The peer has told the nonce at `b[nonce..)`; none, if that is negative. RFC 6081 section 5.2.4.3. */
+  tellNonce(peer: number, b: Uint8Array, nonce: number): void {
+    if (nonce < 0) this.clear(peer, PeerFlag.tells);
+    else {
+      this.set(peer, PeerFlag.tells);
+      copy(b, nonce, this.nonces, this.tellsNonce(peer), TRAILER_NONCE_LEN);
+    }
+  }
+
+  /** RFC 6081 section 5.2.4.4: whether the nonce at `b[nonce..)` is the one that the peer was told. It is good for one time. */
+  takesNonce(peer: number, b: Uint8Array, nonce: number): boolean {
+    if (!this.has(peer, PeerFlag.told) || !same(b, nonce, this.nonces, this.toldNonce(peer), TRAILER_NONCE_LEN)) return false;
+    this.clear(peer, PeerFlag.told);
+    return true;
+  }
+
+  /** Whether one more indirect bubble of the peer may be answered. */
+  mayAnswer(peer: number, now: Millis): boolean {
+    if (now - this.answersSince[peer] >= ANSWER_PERIOD) {
+      this.answers[peer] = 0;
+      this.answersSince[peer] = now;
+    }
+    return this.answers[peer] < MAX_ANSWERS;
   }
 
   /** The peer is to be asked at `due`; false when too many are. */

@@ -256,7 +256,7 @@ export class TeredoClient implements Role, Speaker {
     const refusal = this.#addresses.refusal(b, off + IPV6_SRC);
     if (refusal !== Drop.none) return refusal;
     const known = connectivity.peers.table.find(b, off + IPV6_SRC);
-    if (!connectivity.isOpen(known, outer.socket)) return Drop.untrusted_peer;
+    if (!connectivity.peers.isOpen(known, outer.socket)) return Drop.untrusted_peer;
     const bubble = isBubble(b, off);
     if (known === NOBODY || !this.#isFrom(known, outer)) {
       const doubt = this.#addresses.carries(b, off + IPV6_SRC, outer.remote) ? Drop.none : this.#doubt(known, b, off, bubble, now);
@@ -275,7 +275,7 @@ export class TeredoClient implements Role, Speaker {
     const connectivity = this.#connectivity;
     const { nonce } = this.#trailers;
     if (bubble && nonce >= 0) {
-      return peer !== NOBODY && connectivity.takesNonce(peer, b, nonce) ? Drop.none : Drop.nonce_mismatch;
+      return peer !== NOBODY && connectivity.peers.takesNonce(peer, b, nonce) ? Drop.none : Drop.nonce_mismatch;
     }
     // It may have moved, as far as its NAT is concerned.
     if (!bubble && peer !== NOBODY && connectivity.peers.has(peer, PeerFlag.trusted)) connectivity.ask(b, off + IPV6_SRC, now);
@@ -287,7 +287,7 @@ export class TeredoClient implements Role, Speaker {
     const connectivity = this.#connectivity;
     const bubble = isBubble(b, off);
     const peer = connectivity.peers.table.find(b, off + IPV6_SRC);
-    if (!connectivity.isOpen(peer, outer.socket)) return Drop.untrusted_peer;
+    if (!connectivity.peers.isOpen(peer, outer.socket)) return Drop.untrusted_peer;
     if (peer !== NOBODY && connectivity.isPong(peer, b, off, end)) {
       if (this.#node.endpoints.refuses(outer.remote)) return Drop.special_ipv4;
       connectivity.hear(peer, outer, bubble, now);

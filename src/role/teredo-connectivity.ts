@@ -19,18 +19,16 @@ import type { Frame } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
 import { RateLimit } from '../policy/rate-limit.js';
 import { IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
-import { copy, same } from '../wire/octets.js';
-import { Discovery, readAlternate, type TeredoTrailers, TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
+import { Discovery, readAlternate, type TeredoTrailers } from '../wire/teredo-trailers.js';
 import { HeldPackets } from './held-packets.js';
 import { type Outer, TransmitTo } from './role.js';
 import type { TeredoAddresses } from './teredo-addresses.js';
 import { isPong, NO_DISCOVERY, TeredoBubbles } from './teredo-bubbles.js';
 import { NOBODY, PeerFlag, TeredoClientPeers } from './teredo-client-peers.js';
-import { EchoStep } from './teredo-echo-test.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
 import { BUBBLE_SPACING } from './teredo-peers.js';
 import type { TeredoQualifier } from './teredo-qualifier.js';
-import { MAX_REFRESHES, type RandomPort, RandomPorts, REFRESH_INTERVAL } from './teredo-random-ports.js';
+import { RandomPorts } from './teredo-random-ports.js';
 
 /** How often a peer is asked before it is given up, RFC 4380 section 5.2.4: first, and three repeats. */
 export const MAX_TRIES = 4;
@@ -38,10 +36,6 @@ export const MAX_TRIES = 4;
 export const TRY_INTERVAL: Millis = 2_000;
 /** Of these tries, those that spare the peer's server when it was there before: RFC 6081 section 5.7.2. */
 const SOLICITATIONS = 3;
-/** How many indirect bubbles of one peer are answered in `ANSWER_PERIOD`, if it is not heard itself. */
-export const MAX_ANSWERS = 4;
-/** RFC 4380 section 5.2.6. */
-export const ANSWER_PERIOD: Millis = 300_000;
 /** Strangers who may make this client keep state, or ask somebody, in a second. Less than all can be asked by them alone. */
 export const STRANGERS = 30;
 /** Bubbles in a second that answer relays, which no state is kept of. */
@@ -62,7 +56,6 @@ export class TeredoConnectivity {
   /** Others after `forget`. */
   peers: TeredoClientPeers;
   readonly #node: TeredoNode;
-  readonly #servers: readonly TeredoServers[];
   readonly #qualifier: TeredoQualifier;
   readonly #addresses: TeredoAddresses;
   /** Packets that came from native hosts who have not answered yet. */
@@ -76,15 +69,13 @@ export class TeredoConnectivity {
 
   constructor(options: ConnectivityOptions, addresses: TeredoAddresses, qualifier: TeredoQualifier) {
     const { node, servers, keys, maxPeers } = options;
-    const key = keys[0] ?? null;
     this.#node = node;
-    this.#servers = servers;
     this.#qualifier = qualifier;
     this.#addresses = addresses;
     this.#held = new HeldPackets(node.mtu);
     this.#arrived = new HeldPackets(node.mtu);
-    this.#ports = new RandomPorts(node, key);
-    this.#bubbles = new TeredoBubbles(node, qualifier, this.#ports);
+    this.#bubbles = new TeredoBubbles(node, qualifier);
+    this.#ports = new RandomPorts(node, servers, keys[0] ?? null, qualifier, this.#bubbles);
     this.peers = new TeredoClientPeers(maxPeers, node.random);
   }
 
@@ -136,7 +127,7 @@ export class TeredoConnectivity {
     const peer = this.#meet(b, off + IPV6_SRC, now);
     if (peer === NOBODY) return Drop.queue_full;
     this.#learn(peer, b, trailers, now);
-    if (!this.#mayAnswer(peer, now)) return Drop.rate_limit;
+    if (!peers.mayAnswer(peer, now)) return Drop.rate_limit;
     for (let i = 0; i < trailers.alternateCount; i++) {
       readAlternate(b, trailers.alternates, i, this.#alternate);
       if (!this.#node.own.has(this.#alternate))
@@ -163,20 +154,6 @@ export class TeredoConnectivity {
     if (outer.socket === 0) this.#ports.give(this.peers, peer, now);
     if (!wasReached) this.#open(peer, isBubble);
     else if (peers.has(peer, PeerFlag.asked)) this.#settle(peer, TransmitTo.released);
-  }
-
-  /** Whether something from the peer, if it is known, may come by `socket`: a random port is one peer's. */
-  isOpen(peer: number, socket: number): boolean {
-    return socket === 0 || (peer !== NOBODY && this.peers.randomSocket[peer] === socket);
-  }
-
-  /** RFC 6081 section 5.2.4.4: whether the nonce at `b[nonce..)` is the one that the peer was told. It is good for one time. */
-  takesNonce(peer: number, b: Uint8Array, nonce: number): boolean {
-    const { peers } = this;
-    if (!peers.has(peer, PeerFlag.told)) return false;
-    if (!same(b, nonce, peers.nonces, peers.toldNonce(peer), TRAILER_NONCE_LEN)) return false;
-    peers.clear(peer, PeerFlag.told);
-    return true;
   }
 
   /** Something came that a peer, whose address is at `b[off..)`, may have sent: it is asked, if strangers do not make this client ask too often. */
@@ -208,11 +185,7 @@ export class TeredoConnectivity {
 
   /** Takes a router advertisement that came to a random port: of its echo test. */
   takeEcho(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
-    const port = this.#ports.at(outer.socket);
-    const verdict = port.echoTest.take(b, off, outer);
-    if (verdict !== Drop.none) return verdict;
-    if (port.echoTest.due === Number.POSITIVE_INFINITY) this.#endEchoTest(port, port.echoTest.prediction, now);
-    return Verdict.consumed;
+    return this.#ports.takeEcho(this.peers, b, off, outer, now);
   }
 
   /** All that was known of peers was about another address of this client, and what waits has it as its source. */
@@ -230,10 +203,7 @@ export class TeredoConnectivity {
 
   handleTimeout(now: Millis): void {
     if (now >= this.peers.nextTimeout()) this.#askAgain(now);
-    for (const port of this.#ports.all) {
-      if (now >= port.echoTest.due && port.echoTest.isOver(port.local, now)) this.#endEchoTest(port, 0, now);
-      if (now >= port.due) this.#lookAt(port, now);
-    }
+    if (now >= this.#ports.nextTimeout()) this.#ports.handleTimeout(this.peers, now);
   }
 
   nextTimeout(): Millis {
@@ -242,9 +212,7 @@ export class TeredoConnectivity {
 
   /** Writes what is to be sent next: `TransmitTo.carrier`; a packet that waits no longer: `released` or `undeliverable`; or `nowhere`. */
   poll(out: Frame): number {
-    if (this.#bubbles.poll(out)) return TransmitTo.carrier;
-    const ports = this.#ports.all;
-    for (let i = 0; i < ports.length; i++) if (this.#pollEcho(ports[i], out)) return TransmitTo.carrier;
+    if (this.#bubbles.poll(out) || this.#ports.poll(this.peers, out)) return TransmitTo.carrier;
     const arrived = this.#arrived.poll(out);
     return arrived === TransmitTo.nowhere ? this.#held.poll(out) : arrived;
   }
@@ -342,7 +310,8 @@ export class TeredoConnectivity {
     const { peers } = this;
     this.#bubbles.toPeer(this.peers, peer, Discovery.solicitation);
     if (peers.tries[peer] < SOLICITATIONS) return;
-    peers.clear(peer, PeerFlag.solicited | PeerFlag.trusted | PeerFlag.heard);
+    peers.clear(peer, PeerFlag.solicited);
+    if (!peers.table.isUsable(peer, now)) peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
     this.#indirect(peer, now);
   }
 
@@ -355,7 +324,7 @@ export class TeredoConnectivity {
 
   /** An indirect bubble; behind a NAT that gives ports in sequence once it is known which port the peer is to send to. */
   #indirect(peer: number, now: Millis): void {
-    if (!this.#isSymmetric || this.#isPortPreserving || !this.#beginEchoTest(peer, now)) this.#bubbles.indirect(this.peers, peer);
+    if (!this.#isSymmetric || this.#isPortPreserving || !this.#ports.test(this.peers, peer, now)) this.#bubbles.indirect(this.peers, peer);
   }
 
   /** Sends direct bubbles: to where the peer is, if that is known, else to where it may be. */
@@ -372,7 +341,7 @@ export class TeredoConnectivity {
     const socket = peers.randomSocket[peer];
     const randomPort = peers.randomPort[peer] === 0 ? port : peers.randomPort[peer];
     // A random port is opened for what the peer says, not before: its first destination is the one that can be foretold.
-    const isTwofold = peers.has(peer, PeerFlag.tells) && (socket === 0 ? randomPort !== port : this.#ports.advertised(peers, peer) !== 0);
+    const isTwofold = peers.has(peer, PeerFlag.tells) && (socket === 0 ? randomPort !== port : peers.advertised[peer] !== 0);
     // The peer keeps to what it hears first, and where there is a random port it hears that.
     if (isTwofold) this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
     this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
@@ -397,23 +366,10 @@ export class TeredoConnectivity {
     return Verdict.consumed;
   }
 
-  #mayAnswer(peer: number, now: Millis): boolean {
-    const { peers } = this;
-    if (now - peers.answersSince[peer] >= ANSWER_PERIOD) {
-      peers.answers[peer] = 0;
-      peers.answersSince[peer] = now;
-    }
-    return peers.answers[peer] < MAX_ANSWERS;
-  }
-
   /** What the trailers of an indirect bubble say, RFC 6081 sections 5.2.4.3 and 5.4.4.4. */
   #learn(peer: number, b: Uint8Array, { nonce, randomPort }: TeredoTrailers, now: Millis): void {
     const { peers } = this;
-    if (nonce < 0) peers.clear(peer, PeerFlag.tells);
-    else {
-      peers.set(peer, PeerFlag.tells);
-      copy(b, nonce, peers.nonces, peers.tellsNonce(peer), TRAILER_NONCE_LEN);
-    }
+    peers.tellNonce(peer, b, nonce);
     if (randomPort === 0 || randomPort === peers.randomPort[peer] || peers.table.isUsable(peer, now)) return;
     // The own random port has had the other one as its first destination.
     if (peers.randomPort[peer] !== 0) this.#ports.give(this.peers, peer, now);
@@ -450,50 +406,5 @@ export class TeredoConnectivity {
   get #isPortPreserving(): boolean {
     const { nat, mapped, localPort } = this.#qualifier.state;
     return nat === 'symmetric' && mapped?.port === localPort;
-  }
-
-  /** A test by a port that nothing has left by: false when there is none. */
-  #beginEchoTest(peer: number, now: Millis): boolean {
-    const { peers } = this;
-    const socket = peers.randomSocket[peer];
-    if (socket !== 0 && this.#ports.at(socket).echoTest.due !== Number.POSITIVE_INFINITY) return true;
-    const servers = this.#servers.find(({ primary }) => (primary | 0) === this.#qualifier.server());
-    if (servers === undefined) return false;
-    this.#ports.give(this.peers, peer, now);
-    const port = this.#ports.take(this.peers, peer, now);
-    if (port === null) return false;
-    port.advertised = 0;
-    port.echoTest.begin(port.local, servers, now);
-    return true;
-  }
-
-  /** The port is foretold, or, 0, cannot be. */
-  #endEchoTest(port: RandomPort, prediction: number, now: Millis): void {
-    const { peer } = port;
-    port.advertised = prediction;
-    if (!this.peers.table.isUsable(peer, now)) this.#bubbles.indirect(this.peers, peer);
-  }
-
-  #pollEcho({ echoTest, peer, socket }: RandomPort, out: Frame): boolean {
-    const step = echoTest.poll(out);
-    if (step === EchoStep.nothing) return false;
-    out.socket = socket;
-    if (step === EchoStep.solicitation) return true;
-    this.#bubbles.writeDirect(this.peers, peer, out);
-    return true;
-  }
-
-  /** RFC 6081 section 5.4.2.1: a port in use is kept open for a while, one that is not is given back. */
-  #lookAt(port: RandomPort, now: Millis): void {
-    const { peer } = port;
-    const { table } = this.peers;
-    const isInUse = table.socket[peer] === port.socket && this.peers.has(peer, PeerFlag.trusted);
-    port.due = now + REFRESH_INTERVAL;
-    if (now - table.lastSent[peer] < REFRESH_INTERVAL) port.due = table.lastSent[peer] + REFRESH_INTERVAL;
-    else if (!isInUse || port.refreshes === MAX_REFRESHES) this.#ports.give(this.peers, peer, now);
-    else {
-      port.refreshes++;
-      this.#bubbles.toPeer(this.peers, peer, NO_DISCOVERY);
-    }
   }
 }

@@ -6,10 +6,16 @@
  * should be gone by then.
  */
 import type { Millis } from '../core/clock.js';
+import { Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
-import { NOBODY, type TeredoClientPeers } from './teredo-client-peers.js';
-import { TeredoEchoTest } from './teredo-echo-test.js';
-import type { TeredoKey, TeredoNode } from './teredo-node.js';
+import type { Frame } from '../core/frame.js';
+import { Verdict } from '../core/verdict.js';
+import type { Outer } from './role.js';
+import { NO_DISCOVERY, type TeredoBubbles } from './teredo-bubbles.js';
+import { NOBODY, PeerFlag, type TeredoClientPeers } from './teredo-client-peers.js';
+import { EchoStep, TeredoEchoTest } from './teredo-echo-test.js';
+import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
+import type { TeredoQualifier } from './teredo-qualifier.js';
 
 /** How often a random port is kept open for a peer that nothing is sent to, RFC 6081 section 5.4.2.1. */
 export const MAX_REFRESHES = 20;
@@ -24,8 +30,6 @@ export class RandomPort {
   readonly echoTest: TeredoEchoTest;
   /** Index of the peer that it is for; `NOBODY`: it rests. */
   peer = NOBODY;
-  /** The outside port that the peer is told to send to; 0: none that would be known. */
-  advertised = 0;
   refreshes = 0;
   /** When it is to be looked at: kept open, or given back. */
   due: Millis = Number.POSITIVE_INFINITY;
@@ -43,31 +47,32 @@ export class RandomPort {
 /** All of them. */
 export class RandomPorts {
   /** In the order of their sockets, from socket 1 on. */
-  readonly all: readonly RandomPort[];
+  readonly #all: readonly RandomPort[];
+  readonly #servers: readonly TeredoServers[];
+  readonly #qualifier: TeredoQualifier;
+  readonly #bubbles: TeredoBubbles;
 
-  constructor(node: TeredoNode, key: TeredoKey | null) {
-    this.all = node.local.slice(1).map((_, i) => new RandomPort(node, i + 1, key));
+  constructor(
+    node: TeredoNode,
+    servers: readonly TeredoServers[],
+    key: TeredoKey | null,
+    qualifier: TeredoQualifier,
+    bubbles: TeredoBubbles,
+  ) {
+    this.#all = node.local.slice(1).map((_, i) => new RandomPort(node, i + 1, key));
+    this.#servers = servers;
+    this.#qualifier = qualifier;
+    this.#bubbles = bubbles;
   }
 
-  /** The port of that socket. */
-  at(socket: number): RandomPort {
-    return this.all[socket - 1];
-  }
-
-  /** The outside port that the peer is told to send to instead of the mapped one; 0: none. */
-  advertised(peers: TeredoClientPeers, peer: number): number {
-    const socket = peers.randomSocket[peer];
-    return socket === 0 ? 0 : this.at(socket).advertised;
-  }
-
-  /** The port that has rested longest is for the peer from now on; null: none rests. */
+  /** The port that has rested longest is for the peer from now on; null: none rests. The peer is told its number. */
   take(peers: TeredoClientPeers, peer: number, now: Millis): RandomPort | null {
     let best: RandomPort | null = null;
-    for (const port of this.all) if (port.peer === NOBODY && (best === null || port.since < best.since)) best = port;
+    for (const port of this.#all) if (port.peer === NOBODY && (best === null || port.since < best.since)) best = port;
     if (best === null) return null;
     peers.randomSocket[peer] = best.socket;
+    peers.advertised[peer] = best.local.port;
     best.peer = peer;
-    best.advertised = best.local.port;
     best.refreshes = 0;
     best.due = now + REFRESH_INTERVAL;
     return best;
@@ -77,8 +82,8 @@ export class RandomPorts {
   give(peers: TeredoClientPeers, peer: number, now: Millis): void {
     const socket = peers.randomSocket[peer];
     if (socket === 0) return;
-    peers.randomSocket[peer] = 0;
-    const port = this.at(socket);
+    peers.randomSocket[peer] = peers.advertised[peer] = 0;
+    const port = this.#all[socket - 1];
     port.echoTest.end();
     port.peer = NOBODY;
     port.since = now;
@@ -87,13 +92,77 @@ export class RandomPorts {
 
   /** All rest. */
   giveAll(peers: TeredoClientPeers, now: Millis): void {
-    for (const { peer } of this.all) if (peer !== NOBODY) this.give(peers, peer, now);
+    for (const { peer } of this.#all) if (peer !== NOBODY) this.give(peers, peer, now);
   }
 
-  /** When one of them is to be looked at. */
+  /** Begins to find out which outside port the peer is to be told, by another random port; an indirect bubble follows. False when none rests. */
+  test(peers: TeredoClientPeers, peer: number, now: Millis): boolean {
+    const socket = peers.randomSocket[peer];
+    if (socket !== 0 && this.#all[socket - 1].echoTest.due !== Number.POSITIVE_INFINITY) return true;
+    const servers = this.#servers.find(({ primary }) => (primary | 0) === this.#qualifier.server());
+    if (servers === undefined) return false;
+    this.give(peers, peer, now);
+    const port = this.take(peers, peer, now);
+    if (port === null) return false;
+    peers.advertised[peer] = 0;
+    port.echoTest.begin(port.local, servers, now);
+    return true;
+  }
+
+  /** Takes a router advertisement that came to a random port: of its echo test. */
+  takeEcho(peers: TeredoClientPeers, b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const { peer, echoTest } = this.#all[outer.socket - 1];
+    const verdict = echoTest.take(b, off, outer);
+    if (verdict !== Drop.none) return verdict;
+    if (echoTest.due === Number.POSITIVE_INFINITY) this.#endTest(peers, peer, echoTest.prediction, now);
+    return Verdict.consumed;
+  }
+
+  /** Writes what a test is to send next into `out`; false when there is nothing. */
+  poll(peers: TeredoClientPeers, out: Frame): boolean {
+    const all = this.#all;
+    for (let i = 0; i < all.length; i++) {
+      const step = all[i].echoTest.poll(out);
+      if (step === EchoStep.bubble) this.#bubbles.writeDirect(peers, all[i].peer, out);
+      out.socket = all[i].socket;
+      if (step !== EchoStep.nothing) return true;
+    }
+    return false;
+  }
+
+  /** Call at or after `nextTimeout()`; calling early does nothing. */
+  handleTimeout(peers: TeredoClientPeers, now: Millis): void {
+    for (const port of this.#all) {
+      if (now >= port.echoTest.due && port.echoTest.isOver(port.local, now)) this.#endTest(peers, port.peer, 0, now);
+      if (now >= port.due) this.#lookAt(peers, port, now);
+    }
+  }
+
+  /** When one of them is to be looked at; `Infinity` while all rest. */
   nextTimeout(): Millis {
+    const all = this.#all;
     let next = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.all.length; i++) next = Math.min(next, this.all[i].due, this.all[i].echoTest.due);
+    for (let i = 0; i < all.length; i++) next = Math.min(next, all[i].due, all[i].echoTest.due);
     return next;
+  }
+
+  /** The outside port is foretold, or, 0, cannot be. */
+  #endTest(peers: TeredoClientPeers, peer: number, prediction: number, now: Millis): void {
+    peers.advertised[peer] = prediction;
+    if (!peers.table.isUsable(peer, now)) this.#bubbles.indirect(peers, peer);
+  }
+
+  /** RFC 6081 section 5.4.2.1: a port in use is kept open for a while, one that is not is given back. */
+  #lookAt(peers: TeredoClientPeers, port: RandomPort, now: Millis): void {
+    const { peer } = port;
+    const { table } = peers;
+    const isInUse = table.socket[peer] === port.socket && peers.has(peer, PeerFlag.trusted);
+    port.due = now + REFRESH_INTERVAL;
+    if (now - table.lastSent[peer] < REFRESH_INTERVAL) port.due = table.lastSent[peer] + REFRESH_INTERVAL;
+    else if (!isInUse || port.refreshes === MAX_REFRESHES) this.give(peers, peer, now);
+    else {
+      port.refreshes++;
+      this.#bubbles.toPeer(peers, peer, NO_DISCOVERY);
+    }
   }
 }
