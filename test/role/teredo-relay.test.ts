@@ -234,6 +234,16 @@ describe('towards a client', () => {
     expect(side.take().map(({ to }) => to)).toEqual([2, 2, 2, 2].map(() => TransmitTo.carrier).concat(TransmitTo.undeliverable));
   });
 
+  test('an answer to the last bubble is in time', () => {
+    const side = new RelaySide();
+    side.send(data(NATIVE, CLIENT));
+    side.pass(7_000);
+    side.receive(MAPPED, bubble(CLIENT));
+    side.pass(10_000);
+    expect([side.send(data(NATIVE, CLIENT)), side.role.peers]).toEqual([Drop.none, 1]);
+    expect(side.take().filter(({ to }) => to === TransmitTo.undeliverable)).toEqual([]);
+  });
+
   test('TRDO-RL-05: the cone flag saves nobody the bubbles', () => {
     const side = new RelaySide();
     const cone = '2001:0:4136:e378:8000:63bf:3fff:fdd2';
@@ -416,6 +426,25 @@ describe('bounds', () => {
     expect(verdicts.filter((one) => one === Drop.queue_full)).toHaveLength(1_000 - MAX_PER_NEIGHBOR);
     side.pass(10_000);
     expect(side.sent.filter(({ to }) => to === TransmitTo.undeliverable)).toHaveLength(MAX_PER_NEIGHBOR);
+  });
+
+  test('TRDO-RL-08: further packets of one client do not take the place of the first one of another', () => {
+    const side = new RelaySide({ maxPeers: 10_000 });
+    const firsts = new Map<number, number>();
+    const seconds = new Map<number, number>();
+    for (let n = 0; n < 4_000; n++) {
+      const octets = data(NATIVE, clientNumber(n)[0]);
+      for (const verdicts of [firsts, seconds]) {
+        const verdict = side.send(octets);
+        verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
+      }
+      side.pass(1_000 / NEW_PEERS_RATE);
+      side.take();
+    }
+    expect(firsts).toEqual(new Map([[Verdict.hold, 4_000]]));
+    // As many as half of the places, first ones included, are full of.
+    expect(seconds.get(Verdict.hold)).toBe(MAX_ASKED / 2);
+    expect(seconds.get(Drop.queue_full)).toBe(4_000 - MAX_ASKED / 2);
   });
 
   test('TRDO-RL-15: a million new destinations do not drive out a peer in use, and neither memory nor bubbles grow', {
