@@ -83,6 +83,8 @@ export class RandomPorts {
     const socket = peers.randomSocket[peer];
     if (socket === 0) return;
     peers.randomSocket[peer] = peers.advertised[peer] = 0;
+    // By it the peer was reached, if at all.
+    if (peers.table.socket[peer] === socket) peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
     const port = this.#all[socket - 1];
     port.echoTest.end();
     port.peer = NOBODY;

@@ -226,6 +226,46 @@ describe('a NAT that does not', () => {
   });
 });
 
+describe('whatever is left of random ports', () => {
+  test('without any the service port has to do, and data waits for the nonce there as well', () => {
+    const bench = new ClientBench({ origins: SEQUENTIAL.origins ?? [PEER_AT, PEER_AT], ports: [39_999] });
+    bench.send(data());
+    expect(bench.take().map(to)).toEqual([`0 ${PEER_AT}`, `0 ${SERVER}`]);
+    expect(bench.receive(PEER_AT, bubble('0104deadbeef'))).toBe(Verdict.consumed);
+    expect(bench.released).toEqual([]);
+    bench.receive(SERVER, indirect('01040badcafe'));
+    expect(bench.take().map((message) => [to(message), trailersOf(message)])).toEqual([[`0 ${PEER_AT}`, '01040badcafe']]);
+    expect(bench.released.map(({ to: where }) => where)).toEqual([PEER_AT]);
+  });
+
+  test('one that was kept open for long is as good as any for the next peer', () => {
+    const bench = new ClientBench({ origins: PRESERVING.origins ?? [PEER_AT, PEER_AT], ports: PORTS.slice(0, 2) });
+    for (let i = 0; i < 2; i++) {
+      const start = bench.now;
+      bench.send(data());
+      bench.receive(SERVER, indirect(`01040badcafe0502d43${i + 1}`));
+      expect(bench.receive(`198.51.100.118:${54_321 + i}`, bubble('0104deadbeef'), 1)).toBe(Verdict.consumed);
+      bench.take();
+      bench.pass(700_000, true);
+      const refreshes = bench.take().filter(({ socket }) => socket === 1);
+      expect([start, refreshes.length]).toEqual([start, 20]);
+    }
+  });
+
+  test('an echo test that is repeated counts the answers anew', () => {
+    const bench = new ClientBench(SEQUENTIAL);
+    bench.send(data());
+    const [, first] = bench.take();
+    bench.receive(first.to, writeAnswer(answerTo(readQuestion(first.payload, null), PRIMARY, '192.0.2.45:1200')).payload, 1);
+    bench.pass(1_000);
+    const [lower, , upper] = bench.take();
+    bench.receive(upper.to, writeAnswer(answerTo(readQuestion(upper.payload, null), PRIMARY, '192.0.2.45:1302')).payload, 1);
+    expect(bench.take()).toEqual([]);
+    bench.receive(lower.to, writeAnswer(answerTo(readQuestion(lower.payload, null), PRIMARY, '192.0.2.45:1300')).payload, 1);
+    expect(bench.take().map((message) => trailersOf(message).slice(32))).toEqual(['05020515']);
+  });
+});
+
 test('whatever comes is answered by a verdict, and by no more than a few messages; what the client knows stays sound', () => {
   const frame = fc.constantFrom(...FRAMES.map(({ name }) => name));
   const source = fc.constantFrom(SERVER, SECOND, PEER_AT, '203.0.113.200:3545', '192.168.1.20:40000', '192.0.2.45:40000');

@@ -370,6 +370,81 @@ describe('indirect bubbles', () => {
   });
 });
 
+describe('doubt', () => {
+  test('what comes from its own address is a loop', () => {
+    const bench = new ClientBench();
+    expect(bench.receive(SERVER, forwarded('192.0.2.45:40000', bubble(CLIENT, CLIENT)))).toBe(Drop.loop);
+    expect(bench.receive('192.0.2.45:40000', data(CLIENT, CLIENT))).toBe(Drop.loop);
+    expect([bench.take(), bench.role.peers]).toEqual([[], 0]);
+  });
+
+  test('a peer that asks again is not where it was: it is answered by a pair', () => {
+    const bench = reached();
+    const ask = () => bench.receive(SERVER, forwarded(PEER_AT, bubble(PEER, CLIENT)));
+    ask();
+    expect(bench.take().map(({ to }) => to)).toEqual([PEER_AT]);
+    expect(bench.send(data(CLIENT, PEER))).toBe(PEER_AT);
+    ask();
+    expect(bench.take().map(({ to }) => to)).toEqual([PEER_AT, SERVER]);
+    expect(bench.route(data(CLIENT, PEER))).toBe(Drop.no_endpoint);
+  });
+
+  test('CL-46: a peer whose data comes from elsewhere is asked, two seconds after the last packet to it at the earliest', () => {
+    const bench = reached();
+    bench.pass(10_000);
+    bench.receive('198.51.100.118:5000', data(PEER, CLIENT));
+    bench.pass(1_000);
+    expect(bench.send(data(CLIENT, PEER))).toBe(PEER_AT);
+    bench.pass(1_999);
+    expect(bench.take().map(({ at }) => at)).toEqual([10_000]);
+    bench.pass(1);
+    expect(bench.take().map(({ at, to }) => [at, to])).toEqual([[13_000, PEER_AT]]);
+  });
+
+  test('a peer that is in use is not given up because somebody else claims to be it', () => {
+    const bench = new ClientBench();
+    bench.send(data(CLIENT, NATIVE));
+    bench.receive(RELAY_AT, payloadOf('teredo_ping_reply'));
+    expect(bench.receive('203.0.113.66:3545', data(NATIVE, CLIENT))).toBe(Verdict.hold);
+    bench.pass(8_000);
+    expect(bench.dismissed).toHaveLength(1);
+    expect(bench.send(data(CLIENT, NATIVE))).toBe(RELAY_AT);
+    const other = reached();
+    other.receive('198.51.100.118:5000', data(PEER, CLIENT));
+    other.pass(8_000);
+    expect(other.send(data(CLIENT, PEER))).toBe(PEER_AT);
+  });
+
+  test('data of a peer that is being asked releases what waits for it', () => {
+    const bench = reached();
+    bench.pass(30_000);
+    expect(bench.send(data(CLIENT, PEER))).toBe(Verdict.hold);
+    expect(bench.receive(PEER_AT, data(PEER, CLIENT))).toBe(Drop.none);
+    expect(bench.released.map(({ to }) => to)).toEqual([PEER_AT]);
+  });
+
+  test('it does not send bubbles to itself, though a peer has the same private address', () => {
+    const bench = new ClientBench();
+    bench.receive(SERVER, forwarded(PEER_AT, bubble(PEER, CLIENT, '03080000c0a8010a9c40')));
+    expect(bench.take().map(({ to }) => to)).toEqual([PEER_AT, SERVER]);
+  });
+
+  test('strangers who ask by the server make it keep state of thirty in a second', () => {
+    const bench = new ClientBench({ change: { maxPeers: 4096 } });
+    const verdicts = Array.from({ length: 1_000 }, (_, i) => {
+      if (i % 2 === 0) bench.pass(1);
+      return bench.receive(SERVER, forwarded(PEER_AT, bubble(teredo(PEER_AT, i.toString(16).padStart(4, '0')), CLIENT)));
+    });
+    expect(new Set(verdicts)).toEqual(new Set([Verdict.consumed, Drop.rate_limit]));
+    expect(bench.role.peers).toBeLessThanOrEqual(15 + 3);
+    // So do those who are where their addresses say.
+    const direct = Array.from({ length: 100 }, (_, i) =>
+      bench.receive(PEER_AT, bubble(teredo(PEER_AT, `3${i.toString(16).padStart(3, '0')}`), CLIENT)),
+    );
+    expect(direct.filter((verdict) => verdict === Drop.rate_limit).length).toBeGreaterThan(90);
+  });
+});
+
 describe('RFC 6081 section 5.7: a peer that was there before', () => {
   test('EX-26, F24: is solicited itself at 0, 2 and 4 s, and its server is asked at 4 s', () => {
     const bench = reached();
