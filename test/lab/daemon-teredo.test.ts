@@ -128,6 +128,24 @@ test('a client may keep for ever the port that it came to; of one that another p
   expect(net.exec(net.host, 'ip -br link')).not.toContain('tunother');
 });
 
+test('an interface has as many queues as threads that run its tunnel, though another tunnel gets it', async ({ net }) => {
+  const queues = (): string => /numqueues (\d+)/.exec(net.exec(net.host, 'ip -d link show tunone'))?.[1] ?? 'none';
+  const { clientConfig } = await services(net);
+  const roamer = read(clientConfig).replace('name   = "roamer"', 'name = "roamer"\ninterface = "tunone"');
+  const home = roamer.replace(/\[\[tunnel\]\][^[]*/, SIDE_TUNNEL.replace('tunside', 'tunone'));
+  for (const [toml, expected] of [
+    [roamer, '1'],
+    [home, '2'],
+    [roamer, '1'],
+  ]) {
+    writeFileSync(clientConfig, toml);
+    net.ask(clientConfig, 'reload');
+    expect(queues()).toBe(expected);
+  }
+  await hasAddress(net, clientConfig);
+  expect(net.reaches()).toBe(true);
+});
+
 test('a client is down while its host has native IPv6', async ({ net }) => {
   const { client, clientConfig } = await services(net);
   net.exec(net.host, 'ip address add 2001:db8:9::1/64 dev tdmh nodad');
