@@ -33,6 +33,9 @@ const PCS = NATS.flatMap(({ first, second }) => [first, second]);
 const SERVER = '198.51.100.1';
 const RELAY = '203.0.113.1';
 
+/** Seconds for the last of some echoes to be answered: a second bubble may be needed before, two seconds after the first. */
+const PATIENCE = 6;
+
 /** Networks of this process so far: with its number they make names that nobody else has. */
 let built = 0;
 
@@ -84,7 +87,7 @@ export class TeredoNetwork implements Network {
 
   /** Echoes from one node to another. */
   async ping(from: string, to: string, count = 3): Promise<Ping> {
-    return ping(this.namespaceOf(from), await this.addressOf(to), { count });
+    return ping(this.namespaceOf(from), await this.addressOf(to), { count, patience: PATIENCE });
   }
 
   /** The capture of a link; it is whole after `stop`. */
