@@ -686,10 +686,10 @@ describe('the role that follows', () => {
     const before = Campus.settled();
     const learned = before.learned;
     const late = hostOf({ before: { ...NO_HERITAGE, learned } }, 1, 1000 + 10 * HOUR);
-    expect(late.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0 });
+    expect(late.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0, teredo: null });
     const moved = hostOf({ learned });
     expect(moved.isOwn(address(global(HOST)), 0)).toBe(false);
-    expect(moved.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0 });
+    expect(moved.learned).toEqual({ routers: [], prefixes: [], routes: [], mtu: 0, teredo: null });
     expect(hostOf({ learned, speaks: false }).isOwn(address(global(HOST)), 0)).toBe(true);
   });
 });
