@@ -288,6 +288,7 @@ export class TeredoConnectivity {
     // It is heard, where it was before: what was doubtful was not from it.
     if (peers.table.isUsable(peer, now)) return;
     this.#ports.give(peers, peer, now);
+    peers.randomPort[peer] = 0;
     peers.clear(peer, PeerFlag.trusted | PeerFlag.heard | PeerFlag.told);
     // The entry of a client is kept for the limits of its bubbles.
     if (!this.#isTeredoPeer(peer)) peers.table.remove(peer);

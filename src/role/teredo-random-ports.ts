@@ -161,8 +161,10 @@ export class RandomPorts {
     const isInUse = table.socket[peer] === port.socket && peers.has(peer, PeerFlag.trusted);
     port.due = now + REFRESH_INTERVAL;
     if (now - table.lastSent[peer] < REFRESH_INTERVAL) port.due = table.lastSent[peer] + REFRESH_INTERVAL;
-    else if (!isInUse || port.refreshes === MAX_REFRESHES) this.give(peers, peer, now);
-    else {
+    else if (!isInUse || port.refreshes === MAX_REFRESHES) {
+      this.give(peers, peer, now);
+      peers.randomPort[peer] = 0;
+    } else {
       port.refreshes++;
       this.#bubbles.toPeer(peers, peer, NO_DISCOVERY);
     }
