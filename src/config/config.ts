@@ -172,6 +172,8 @@ export interface TeredoConfig extends TunnelCommonConfig {
   readonly refreshInterval: number;
   /** Client and relay: most peers that state is kept of. */
   readonly maxPeers: number;
+  /** None: an address is of one host. */
+  readonly lans: readonly LanConfig[];
 }
 
 /** Every kind of tunnel; told apart by `type`. */

@@ -178,6 +178,7 @@ local = "203.0.113.1"
       keys: identifier === null || secret === null ? values.client : [{ identifier, secret }],
       refreshInterval: values['refresh-interval'],
       maxPeers: values['max-peers'] ?? MOST_PEERS[role],
+      lans: [],
     };
   },
 });
