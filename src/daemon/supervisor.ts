@@ -42,6 +42,8 @@ export interface ReloadResult extends NodeChanges {
 const RETRY = 1000;
 /** Milliseconds from one change to the next, at least: whoever forges router advertisements has the node made anew no more often. */
 const FOLLOW_GAP = 500;
+/** Changes that may come sooner after a quiet time: a client that has just started is to have its address at once. */
+const FOLLOW_BURST = 2;
 /** Milliseconds that packet threads have for their farewell. */
 const FAREWELL = 3000;
 
@@ -69,7 +71,8 @@ export class Supervisor {
   #drainTimer: NodeJS.Timeout | null = null;
   /** Not null until whatever has changed by then begins to be followed. */
   #followTimer: NodeJS.Timeout | null = null;
-  #followedAt = Number.NEGATIVE_INFINITY;
+  /** When a change may be followed at the earliest, `performance.now`. */
+  #followAt = Number.NEGATIVE_INFINITY;
   readonly #ended: Promise<number>;
   #end: (status: number) => void = () => {};
 
@@ -286,14 +289,14 @@ export class Supervisor {
       this.#followTimer = null;
       return this.#follow();
     };
-    const gap = this.#followedAt + FOLLOW_GAP - performance.now();
+    const gap = this.#followAt - performance.now();
     this.#followTimer = setTimeout(() => void this.#exclusively(turn), Math.max(wait, gap));
   }
 
   /** The host has changed, or what is known of others: so does the node. */
   async #follow(): Promise<void> {
     if (this.#state === 'stopping') return;
-    this.#followedAt = performance.now();
+    this.#followAt = Math.max(this.#followAt, performance.now() - FOLLOW_BURST * FOLLOW_GAP) + FOLLOW_GAP;
     const before = this.#node;
     this.#raise();
     try {
