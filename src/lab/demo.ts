@@ -9,7 +9,7 @@ import { checkPaths, type Network, type PathReport, works } from './check.js';
 import { isInstalled, requirePrograms } from './command.js';
 import { startKeeper } from './keeper.js';
 import { Lab } from './lab.js';
-import { type Contact, contactData, isRight, makeContacts, matrixLines } from './matrix.js';
+import { type Contact, isRight, makeContacts, matrixLines } from './matrix.js';
 import { namespaceOf } from './plan.js';
 import { isPrivate } from './privilege.js';
 import { type Death, titleOf } from './program.js';
@@ -60,8 +60,7 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
       const found = await checkAll(lab, screen);
       contacts.push(...made);
       reports.set(lab, found);
-      if (options.json)
-        screen.print(JSON.stringify({ ...reportData(name, lab.id, found), ...(matrix && { contacts: contactData(made) }) }));
+      if (options.json) screen.print(JSON.stringify(reportData(name, lab.id, found, made)));
       else screen.print(...reportLines(found, screen), '', ...(matrix === undefined ? [] : [...matrixLines(matrix, made, screen), '']));
     }
     if (options.keep || !options.once) screen.note(...hints(labs, options, screen), '');

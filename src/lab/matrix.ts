@@ -3,7 +3,7 @@ import type { TopologyMatrix, Words } from '../topology/topology.js';
 import type { Network } from './check.js';
 import { addressesIn } from './node-addresses.js';
 import { ping } from './ping.js';
-import type { ReportStyle } from './report.js';
+import type { ScreenOptions } from './screen.js';
 import { alignColumns, paint } from './table.js';
 
 /** Seconds until an introduction has succeeded or has been given up: bubbles go out at 0, 2, 4 and 6 s, RFC 4380 section 5.2.4. */
@@ -46,7 +46,11 @@ async function makeContact(lab: Network, pair: Pick<Contact, 'from' | 'to' | 'is
 }
 
 /** The matrix as a table, and what it comes to. */
-export function matrixLines(matrix: TopologyMatrix, contacts: readonly Contact[], { language, colours }: ReportStyle): string[] {
+export function matrixLines(
+  matrix: TopologyMatrix,
+  contacts: readonly Contact[],
+  { language, colours }: Pick<ScreenOptions, 'language' | 'colours'>,
+): string[] {
   const rows = matrix.from.map(({ node, title }) => [
     title[language],
     ...matrix.to.map((end) => {

@@ -2,6 +2,7 @@
 import type { Words } from '../topology/topology.js';
 import { ECHOES, LARGE_ECHO, type PathReport, works } from './check.js';
 import type { Language } from './language.js';
+import { type Contact, contactData, isRight } from './matrix.js';
 import { alignColumns, paint } from './table.js';
 import type { Transfer } from './transfer.js';
 
@@ -64,11 +65,11 @@ function rate({ octets, seconds, isWhole }: Transfer): string {
 }
 
 /** Data of a check; keys are stable. Times in milliseconds, or seconds where they say so. */
-export function reportData(network: string, lab: string, reports: readonly PathReport[]): object {
+export function reportData(network: string, lab: string, reports: readonly PathReport[], contacts: readonly Contact[] = []): object {
   return {
     network,
     lab,
-    works: reports.every(works),
+    works: reports.every(works) && contacts.every(isRight),
     paths: reports.map((report) => ({
       from: report.path.from,
       to: report.path.to,
@@ -89,6 +90,7 @@ export function reportData(network: string, lab: string, reports: readonly PathR
       problems: report.problems.map(({ en }) => en),
       works: works(report),
     })),
+    ...(contacts.length === 0 ? {} : { contacts: contactData(contacts) }),
   };
 }
 
