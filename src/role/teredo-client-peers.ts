@@ -49,6 +49,8 @@ export class TeredoClientPeers {
   /** Where packets came from that wait until it has answered; port 0: none do. */
   readonly arrivedBits: Int32Array;
   readonly arrivedPort: Uint16Array;
+  /** When its last indirect bubble came. */
+  readonly indirectAt: Float64Array;
   /** How often it was asked this time. */
   readonly tries: Uint8Array;
   /** When it is to be asked again, or given up. */
@@ -71,6 +73,7 @@ export class TeredoClientPeers {
     this.randomPort = new Uint16Array(capacity);
     this.arrivedBits = new Int32Array(capacity);
     this.arrivedPort = new Uint16Array(capacity);
+    this.indirectAt = new Float64Array(capacity);
     this.tries = new Uint8Array(capacity);
     this.due = new Float64Array(capacity);
     this.answers = new Uint8Array(capacity);
@@ -114,7 +117,7 @@ export class TeredoClientPeers {
       this.tries[peer] =
       this.answers[peer] =
         0;
-    this.answersSince[peer] = Number.NEGATIVE_INFINITY;
+    this.indirectAt[peer] = this.answersSince[peer] = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether something from the peer, `NOBODY` if it is not known, may come by `socket`: a random port is one peer's. */
@@ -123,7 +126,8 @@ export class TeredoClientPeers {
   }
 
   /** The peer has told the nonce at `b[nonce..)`; none, if that is negative. RFC 6081 section 5.2.4.3. */
-  tellNonce(peer: number, b: Uint8Array, nonce: number): void {
+  tellNonce(peer: number, b: Uint8Array, nonce: number, now: Millis): void {
+    this.indirectAt[peer] = now;
     if (nonce < 0) this.clear(peer, PeerFlag.tells);
     else {
       this.set(peer, PeerFlag.tells);

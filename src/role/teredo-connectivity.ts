@@ -244,6 +244,7 @@ export class TeredoConnectivity {
     if (isTeredo && !table.mayBubble(peer, earliest)) return Drop.neighbor_unreachable;
     if (!peers.ask(peer, earliest)) return Drop.queue_full;
     if (!isTeredo) this.#bubbles.drawPing(peers, peer);
+    else if (!peers.has(peer, PeerFlag.heard)) this.#beginAnew(peer, now);
     else if (peers.has(peer, PeerFlag.trusted)) peers.set(peer, PeerFlag.solicited);
     if (earliest <= now) this.#try(peer, now);
     return Drop.none;
@@ -306,13 +307,23 @@ export class TeredoConnectivity {
     peers.arrivedPort[peer] = 0;
   }
 
+  /** The peer is nowhere known to be. What it said of itself long ago is of no use, nor is a port that led to it. */
+  #beginAnew(peer: number, now: Millis): void {
+    const { peers } = this;
+    peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
+    if (now - peers.indirectAt[peer] < MAX_TRIES * TRY_INTERVAL) return;
+    peers.clear(peer, PeerFlag.tells);
+    peers.randomPort[peer] = 0;
+    this.#ports.give(peers, peer, now);
+  }
+
   /** RFC 6081 section 5.7.4.1: the peer that was there is asked itself; the last time its server helps. */
   #solicit(peer: number, now: Millis): void {
     const { peers } = this;
     this.#bubbles.toPeer(this.peers, peer, Discovery.solicitation);
     if (peers.tries[peer] < SOLICITATIONS) return;
     peers.clear(peer, PeerFlag.solicited);
-    if (!peers.table.isUsable(peer, now)) peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
+    if (!peers.table.isUsable(peer, now)) this.#beginAnew(peer, now);
     this.#indirect(peer, now);
   }
 
@@ -341,8 +352,7 @@ export class TeredoConnectivity {
     const { bits, port } = this.#addresses.embedded;
     const socket = peers.randomSocket[peer];
     const randomPort = peers.randomPort[peer] === 0 ? port : peers.randomPort[peer];
-    // A random port is opened for what the peer says, not before: its first destination is the one that can be foretold.
-    const isTwofold = peers.has(peer, PeerFlag.tells) && (socket === 0 ? randomPort !== port : peers.advertised[peer] !== 0);
+    const isTwofold = socket === 0 ? peers.has(peer, PeerFlag.tells) && randomPort !== port : this.#ports.isOpen(peers, peer);
     // The peer keeps to what it hears first, and where there is a random port it hears that.
     if (isTwofold) this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
     this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
@@ -370,10 +380,11 @@ export class TeredoConnectivity {
   /** What the trailers of an indirect bubble say, RFC 6081 sections 5.2.4.3 and 5.4.4.4. */
   #learn(peer: number, b: Uint8Array, { nonce, randomPort }: TeredoTrailers, now: Millis): void {
     const { peers } = this;
-    peers.tellNonce(peer, b, nonce);
+    const isUsed = this.#ports.isOpen(peers, peer);
+    peers.tellNonce(peer, b, nonce, now);
     if (randomPort === 0 || randomPort === peers.randomPort[peer] || peers.table.isUsable(peer, now)) return;
     // The own random port has had the other one as its first destination.
-    if (peers.randomPort[peer] !== 0) this.#ports.give(this.peers, peer, now);
+    if (isUsed && peers.randomPort[peer] !== 0) this.#ports.give(peers, peer, now);
     peers.randomPort[peer] = randomPort;
   }
 

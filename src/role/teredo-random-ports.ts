@@ -33,7 +33,7 @@ export class RandomPort {
   refreshes = 0;
   /** When it is to be looked at: kept open, or given back. */
   due: Millis = Number.POSITIVE_INFINITY;
-  /** When it was given back. */
+  /** When it was taken, or given back. */
   since: Millis = Number.NEGATIVE_INFINITY;
 
   constructor(node: TeredoNode, socket: number, key: TeredoKey | null) {
@@ -73,9 +73,19 @@ export class RandomPorts {
     peers.randomSocket[peer] = best.socket;
     peers.advertised[peer] = best.local.port;
     best.peer = peer;
+    best.since = now;
     best.refreshes = 0;
     best.due = now + REFRESH_INTERVAL;
     return best;
+  }
+
+  /**
+   * Whether something has gone, or may go, to the peer by its random port. Not before the peer has said, after it was told
+   * the port, where it is: the first destination of the port is the one that can be foretold.
+   */
+  isOpen(peers: TeredoClientPeers, peer: number): boolean {
+    const socket = peers.randomSocket[peer];
+    return socket !== 0 && peers.advertised[peer] !== 0 && peers.indirectAt[peer] >= this.#all[socket - 1].since;
   }
 
   /** The peer needs none any more. */

@@ -1,18 +1,8 @@
 /** Which pairs of NATs Teredo gets through: RFC 6081 section 3, figure 1. */
 import { describe, expect, test } from 'vitest';
-import { KINDS, type Kind, TeredoWorld } from './teredo-world.js';
+import { FIGURE_1, KINDS, type Kind, TeredoWorld } from './teredo-world.js';
 
 const NAMES = Object.keys(KINDS) as Kind[];
-
-/** Rows: who begins. */
-const FIGURE_1: Readonly<Record<Kind, readonly boolean[]>> = {
-  cone: [true, true, true, true, true, true],
-  'address-restricted': [true, true, true, true, true, true],
-  'port-restricted': [true, true, true, true, true, false],
-  'port-preserving symmetric': [true, true, true, true, true, false],
-  'sequential symmetric': [true, true, true, false, false, false],
-  'random symmetric': [true, true, false, false, false, false],
-};
 
 describe.each(NAMES)('a client behind a %s NAT begins', (first) => {
   test.each(NAMES.map((second, i) => [second, FIGURE_1[first][i]] as const))('with one behind a %s NAT: %s', (second, connects) => {

@@ -32,6 +32,16 @@ export const KINDS = {
 } as const satisfies Record<string, NatKind>;
 export type Kind = keyof typeof KINDS;
 
+/** Whom a client can reach, RFC 6081 section 3, figure 1. Rows: who begins; columns in the order of `KINDS`. */
+export const FIGURE_1: Readonly<Record<Kind, readonly boolean[]>> = {
+  cone: [true, true, true, true, true, true],
+  'address-restricted': [true, true, true, true, true, true],
+  'port-restricted': [true, true, true, true, true, false],
+  'port-preserving symmetric': [true, true, true, true, true, false],
+  'sequential symmetric': [true, true, true, false, false, false],
+  'random symmetric': [true, true, false, false, false, false],
+};
+
 /** Native IPv6 hosts, whose packets the relay brings. */
 export const WEB = '3fff:0:1::80';
 export const RELAY = '203.0.113.1';
