@@ -76,6 +76,8 @@ export class Explainer {
       makeBatch,
     };
     this.#pipeline.configure(node, ports, now);
+    // What it has to say at once is said, and told by the first `pass`.
+    this.#pipeline.step(now);
   }
 
   /**

@@ -9,7 +9,7 @@
  * `ip` is the offset of the IPv4 header, `udp` that of the UDP header. After `isUdp4` no accessor can fail.
  */
 import type { Frame } from '../core/frame.js';
-import { addWords, checksum, fold, ipv4ChecksumOk } from './checksum.js';
+import { addWords, fold, ipv4ChecksumOk } from './checksum.js';
 import { fragment4, headerLen4, IPV4_DST, IPV4_LEN, IPV4_SRC, isIpv4, Protocol, protocol4, totalLen4, writeIpv4 } from './ipv4.js';
 import { put16, u16 } from './octets.js';
 
@@ -17,7 +17,6 @@ import { put16, u16 } from './octets.js';
 export const UDP_LEN = 8;
 
 const DATAGRAM_TTL = 64;
-const IPV4_CHECKSUM = 10;
 /** More fragments, or an offset. */
 const FRAGMENT = 0x3fff;
 
@@ -79,7 +78,6 @@ export function datagram4({ b, off, end, remote }: Frame, local: number, port: n
   const packet = new Uint8Array(IPV4_LEN + UDP_LEN + end - off);
   packet.set(b.subarray(off, end), IPV4_LEN + UDP_LEN);
   writeIpv4(packet, 0, packet.length, 0, 0, DATAGRAM_TTL, Protocol.udp, local, remote.addr);
-  put16(packet, IPV4_CHECKSUM, checksum(packet, 0, IPV4_LEN));
   writeUdp4(packet, 0, IPV4_LEN, packet.length, port, remote.port);
   return packet;
 }

@@ -96,6 +96,21 @@ export function ipv4(header: Ipv4Header, payload: Uint8Array): Uint8Array {
   return join(b, payload);
 }
 
+/** A UDP datagram in an IPv4 packet, RFC 768; ends are `address:port`. `more` is of the IPv4 header, and its lengths. */
+export function datagram(
+  from: string,
+  to: string,
+  payload: Uint8Array,
+  { checksum, udpLen = 8 + payload.length, ...more }: Partial<Ipv4Header> & { readonly checksum?: number; readonly udpLen?: number } = {},
+): Uint8Array {
+  const [src, source] = from.split(':');
+  const [dst, destination] = to.split(':');
+  const udp = join(Uint8Array.of(...be16(Number(source)), ...be16(Number(destination)), ...be16(udpLen), 0, 0), payload);
+  const pseudo = Uint8Array.of(...address(src), ...address(dst), 0, Next.udp, ...be16(udpLen));
+  udp.set(be16(checksum ?? (referenceChecksum(pseudo, udp) || 0xffff)), 6);
+  return ipv4({ src, dst, protocol: Next.udp, ...more }, udp);
+}
+
 /** An IPv6 header, RFC 8200 section 3. */
 export interface Ipv6Header {
   readonly src: string;

@@ -4,13 +4,14 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { referenceChecksum } from '../wire/octet-arrays.js';
-import { hex, toHex } from './compose.js';
+import { be16, hex, Next, toHex } from './compose.js';
 import { type Vector, vectorSchema } from './vector.js';
 
 const ROOT = new URL('../../vectors/', import.meta.url);
+const UDP_LEN = 8;
 
 /** Folders of vectors, one a technology. */
-export const TECHNOLOGIES = ['6to4', '6rd', 'isatap'] as const;
+export const TECHNOLOGIES = ['6to4', '6rd', 'isatap', 'teredo'] as const;
 
 /** The names of the vectors of one technology: the files of its folder. */
 export function vectorNames(technology: string): string[] {
@@ -38,7 +39,8 @@ export function allVectors(): Vector[] {
 
 /**
  * A packet as hex text for comparison: as it is, but for two fields of an IPv4 header that are the
- * sending stack's: the identification becomes 0, and a right header checksum the one that belongs to it.
+ * sending stack's: the identification becomes 0, and a right header checksum the one that belongs to it. A UDP checksum
+ * that was left to the network card, which a packet socket sees before that, is completed.
  */
 export function comparable(packet: Uint8Array | string): string {
   const b = typeof packet === 'string' ? hex(packet) : Uint8Array.from(packet);
@@ -49,5 +51,15 @@ export function comparable(packet: Uint8Array | string): string {
   const sum = referenceChecksum(b.subarray(0, header));
   b[10] = sum >>> 8;
   b[11] = sum;
+  if (b[9] === Next.udp && b.length >= header + UDP_LEN) completeUdp(b, header);
   return toHex(b);
+}
+
+/** Completes the checksum of the datagram whose header is at `udp`, if it is the bare sum of the pseudo header. */
+function completeUdp(b: Uint8Array, udp: number): void {
+  const datagram = b.subarray(udp);
+  const pseudo = Uint8Array.of(...b.subarray(12, 20), 0, Next.udp, ...datagram.subarray(4, 6));
+  if (datagram[6] * 256 + datagram[7] !== 0xffff - referenceChecksum(pseudo)) return;
+  datagram.fill(0, 6, 8);
+  datagram.set(be16(referenceChecksum(pseudo, datagram) || 0xffff), 6);
 }

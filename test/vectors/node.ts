@@ -17,8 +17,8 @@ export function configOf(toml: string): Config {
 
 /** The IPv4 addresses of `eth0`: all that tunnels name, but for the anycast ones, which a relay brings itself. */
 export function hostAddresses({ tunnels }: Config): number[] {
-  const named = tunnels.flatMap(({ local, accept }) => (local === null ? accept : [local, ...accept]));
-  return [...new Set(named)].filter((addr) => !in4(addr, RELAY_ANYCAST));
+  const named = tunnels.flatMap((tunnel) => [tunnel.local, ...tunnel.accept, 'secondary' in tunnel ? tunnel.secondary : null]);
+  return [...new Set(named.flatMap((addr) => addr ?? []))].filter((addr) => !in4(addr, RELAY_ANYCAST));
 }
 
 /**

@@ -10,6 +10,9 @@ import type { Vector } from './vector.js';
 
 const IPV4_LEN = 20;
 const IPV6_LEN = 40;
+const UDP_LEN = 8;
+/** Octets of an authentication of Teredo without identifier and value. */
+const AUTHENTICATION_LEN = 13;
 const ROUTER_SOLICITATION = 133;
 
 /** The part of a vector that is an expectation, ready to be compared. */
@@ -64,15 +67,25 @@ export function speechOf(sent: readonly Sent[]): string[] {
 }
 
 /**
- * True for what a node sends into a tunnel when its time has come, and never because of a packet: a router solicitation,
- * or the probe of a border relay, which is from the node to itself (RFC 5969 section 8).
+ * True for what a node says of its own accord: a router solicitation, or the probe of a border relay, which is from the
+ * node to itself (RFC 5969 section 8).
  */
 function isSpeech({ to, octets }: Sent): boolean {
-  const inner = octets.subarray(IPV4_LEN);
-  if (to !== 'v4' || octets[9] !== Next.ipv6 || inner.length < IPV6_LEN) return false;
+  const inner = innerOf(octets);
+  if (to !== 'v4' || inner.length < IPV6_LEN) return false;
   const isSolicitation = inner[6] === Next.icmp6 && inner[IPV6_LEN] === ROUTER_SOLICITATION;
   const isProbe = inner[6] === Next.none && toHex(inner.subarray(8, 24)) === toHex(inner.subarray(24, 40));
   return isSolicitation || isProbe;
+}
+
+/** The IPv6 packet in what a node sends into a tunnel, by the carrier that it has; nothing of anything else. */
+function innerOf(octets: Uint8Array): Uint8Array {
+  const carried = octets.subarray(IPV4_LEN);
+  if (octets[9] === Next.ipv6) return carried;
+  if (octets[9] !== Next.udp) return carried.subarray(carried.length);
+  const payload = carried.subarray(UDP_LEN);
+  // RFC 4380 section 5.1.1: an authentication, its identifier and its value.
+  return payload[0] === 0 && payload[1] === 1 ? payload.subarray(AUTHENTICATION_LEN + payload[2] + payload[3]) : payload;
 }
 
 /** How often each thing has happened that a node counts: `forward v4`, `forward v6` (by where it came from), `drop <reason>`, `icmp <kind>`. */

@@ -3,5 +3,6 @@ import { isatap } from './isatap/technology.js';
 import { sixRd } from './sixrd/technology.js';
 import { sixToFour } from './sixtofour/technology.js';
 import type { Technology } from './technology.js';
+import { teredo } from './teredo/technology.js';
 
-export const technologies: readonly Technology[] = [sixToFour, sixRd, isatap];
+export const technologies: readonly Technology[] = [sixToFour, sixRd, isatap, teredo];

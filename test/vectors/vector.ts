@@ -13,10 +13,11 @@ export const vectorSchema = z
     name: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'words of lower-case letters and digits, joined by hyphens'),
     rfc: z.string().regex(rfc, 'such as "RFC 3964 5.2"'),
     rows: z
-      .array(z.string().regex(/^[A-Z0-9]+-\d\d$/))
+      .array(z.string().regex(/^[A-Z0-9]+(-[A-Z]{2})?-\d\d$/))
       .min(1)
       .optional(),
     config: z.string().min(1),
+    chance: z.literal(0).optional(),
     state: z
       .array(z.strictObject({ now: z.number().nonnegative(), from: side, in: octets }))
       .min(1)
@@ -53,6 +54,8 @@ export interface VectorCase {
   readonly rfc: string;
   readonly rows?: readonly string[];
   readonly config: string;
+  /** 0: what is sent has octets that the node draws, or the story needs them; zeros all of them. */
+  readonly chance?: 0;
   readonly state?: readonly { readonly now?: number; readonly from: Vector['from']; readonly in: Uint8Array }[];
   readonly now?: number;
   readonly from: Vector['from'];
@@ -72,6 +75,7 @@ export function vectorOf(given: VectorCase): Vector {
     rfc: given.rfc,
     ...(given.rows !== undefined && { rows: [...given.rows] }),
     config: `${given.config.trim()}\n`,
+    ...(given.chance !== undefined && { chance: given.chance }),
     ...(given.state !== undefined && { state: given.state.map((step) => ({ now: step.now ?? 0, from: step.from, in: toHex(step.in) })) }),
     now: given.now ?? 0,
     from: given.from,

@@ -15,8 +15,7 @@ function run({ config, state = [], now, from, in: octets }: Vector): { outcome: 
   const explainer = new Explainer(nodeOf(config));
   const said = state.flatMap((step) => {
     const before = explainer.pass(step.now);
-    explainer.explain(step.from, hex(step.in), step.now);
-    return before;
+    return [...before, ...explainer.explain(step.from, hex(step.in), step.now).answers];
   });
   said.push(...explainer.pass(now));
   const { verdict, reason, out, answers } = explainer.explain(from, hex(octets), now);
