@@ -48,7 +48,7 @@ const table = z
       roles: ['client', 'relay'],
     }),
     local: optional(value.ipv4()).register(keyDocs, {
-      about: 'Address of the UDP sockets. That of a client may be private.',
+      about: 'Address of the UDP sockets. That of a client or relay may be private.',
       absent: 'the source address of the IPv4 default route',
       neededBy: ['server'],
     }),

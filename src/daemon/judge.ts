@@ -42,7 +42,7 @@ export class Host {
   readonly global: EndpointRule;
   /** Teredo: those, but for relays of 6to4. */
   readonly teredo: EndpointRule;
-  /** 6rd, ISATAP and Teredo clients themselves: unicast addresses, those of 6to4 relays left out. */
+  /** 6rd, ISATAP, Teredo clients and relays themselves: unicast addresses, those of 6to4 relays left out. */
   readonly unicast: EndpointRule;
   /** 6rd border relays: unicast addresses. */
   readonly borderRelay: EndpointRule;

@@ -51,7 +51,8 @@ const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
   },
 
   relay(config, source, judge) {
-    judge.refuseOwn(config, source, judge.host.teredo);
+    // A NAT in front of it is no obstacle, RFC 4380 section 5.4.1: it opens it by a bubble of its own.
+    judge.refuseOwn(config, source, judge.host.unicast);
     judge.wantForwarding();
     if (!hasNative(config, judge) && judge.host.config.node.identity === null)
       judge.warn(['role'], 'this host has no IPv6 address of its own', 'one that native hosts can answer to, or node.identity');

@@ -93,17 +93,14 @@ test('a server is up while the host has both of its addresses', () => {
   expect(on({ ipv4: [address('8.8.8.9', 24)] }, server()).tunnels[0]).toMatchObject({ down: '8.8.8.8 is on no interface', local: [] });
 });
 
-test('servers and relays are at globally reachable addresses', () => {
+test('a server is at globally reachable addresses; a relay may be behind a NAT, RFC 4380 section 5.4.1', () => {
   const lines = (said: readonly string[]) => said.map((line) => line.replace(/;.*/, ''));
   expect(lines(on(TWO, tunnel('teredo', 'server', 'local = "10.0.0.1"', 'secondary = "192.168.0.1"')).said)).toEqual([
     '4:1: tunnel[0].local: 10.0.0.1 is private use (RFC 1918)',
     '5:1: tunnel[0].secondary: 192.168.0.1 is private use (RFC 1918)',
   ]);
-  expect(lines(on(TWO, relay('local = "10.0.0.1"')).said)).toEqual(['4:1: tunnel[0].local: 10.0.0.1 is private use (RFC 1918)']);
-  expect(on({ ...HOME, ipv6: HOST.ipv6 }, relay())).toMatchObject({
-    said: [],
-    tunnels: [{ down: '192.168.1.2 is private use (RFC 1918)' }],
-  });
+  expect(on({ ...HOME, ipv6: HOST.ipv6 }, relay())).toMatchObject({ said: [], tunnels: [{ down: null, local: [ip('192.168.1.2')] }] });
+  expect(lines(on(TWO, relay('local = "127.0.0.1"')).said)).toEqual(['4:1: tunnel[0].local: 127.0.0.1 is loopback (RFC 1122)']);
 });
 
 test('a relay has the default address, and wants IPv6 and to forward it', () => {
