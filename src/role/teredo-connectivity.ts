@@ -365,8 +365,11 @@ export class TeredoConnectivity {
     if (peers.has(peer, PeerFlag.heard) && !peers.has(peer, PeerFlag.trusted)) this.#open(peer, true);
     else if (peers.has(peer, PeerFlag.asked) || (isReached && !isRepeated)) this.#direct(peer);
     else {
-      // It asks again: it is not where it was.
-      if (isReached) peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
+      // Where it was it is no more, nor is a port that led there of any use.
+      if (peers.has(peer, PeerFlag.heard)) {
+        peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
+        this.#ports.give(peers, peer, now);
+      }
       this.#pair(peer, now);
     }
   }
