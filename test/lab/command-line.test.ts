@@ -10,11 +10,12 @@ import { Labs, namespacesOf, OrdinaryUser, withoutLabs } from './command-line.js
 import { dissect, ERROR, GOOD } from './dissection.js';
 
 /** What a demonstration shows, in order. */
-const DEMONSTRATED = ['6to4', '6rd', 'isatap', 'internet'];
+const DEMONSTRATED = ['6to4', '6rd', 'isatap', 'teredo', 'internet'];
 /** The relays of each path that has several tunnels or ways. */
 const RELAYED = {
   '6rd': ['pc web ueno', 'meguro web ueno', 'pc tv', 'web tv shinagawa'],
   isatap: ['library web hongo', 'library laboratory', 'web laboratory hongo'],
+  teredo: [...['kanda', 'ebisu', 'tabata', 'mejiro'].map((pc) => `${pc} web shinjuku`), 'ebisu sugamo'],
   internet: [
     'pc web ueno',
     'library web hongo',

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const EXECUTABLE = fileURLToPath(new URL('../../bin/tsunagi.js', import.meta.url));
 const BUNDLE = fileURLToPath(new URL('../../dist/bundle/main.js', import.meta.url));
 /** Milliseconds that one command may take. */
-const PATIENCE = 60_000;
+const PATIENCE = 110_000;
 
 /** Why labs cannot be tested here; null when they can. */
 export function withoutLabs(): string | null {
