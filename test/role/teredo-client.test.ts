@@ -83,6 +83,13 @@ describe('packets that the host sends', () => {
     ]);
   });
 
+  test('a client without a NAT has no other place to name', () => {
+    const bench = new ClientBench({ local: '192.0.2.45' });
+    expect(bench.role.learned.teredo?.nat).toBe('none');
+    bench.send(data(CLIENT, PEER));
+    expect(bench.take()[1].payload.slice(80)).toBe('0104deadbeef');
+  });
+
   test('CL-41: a peer that believes itself behind a cone NAT gets bubbles, too', () => {
     const bench = new ClientBench();
     expect(bench.send(data(CLIENT, teredo(PEER_AT, '8000')))).toBe(Verdict.hold);
@@ -137,6 +144,20 @@ describe('packets that the host sends', () => {
     expect(bench.send(data(CLIENT, PEER))).toBe(Drop.queue_full);
     expect(typeof bench.send(data(CLIENT, PEER, 1281))).toBe('string');
     expect(bench.take()).toHaveLength(2);
+  });
+
+  test('of several peers that are asked at once each is asked on until it answers itself', () => {
+    const bench = new ClientBench();
+    const peers = ['2057', '2058', '2059', '205a'].map((flags) => teredo(PEER_AT, flags));
+    for (const peer of peers) bench.send(data(CLIENT, peer));
+    for (const i of [0, 3, 1]) expect(bench.receive(PEER_AT, bubble(peers[i], CLIENT))).toBe(Verdict.consumed);
+    expect(bench.released).toHaveLength(3);
+    bench.take();
+    bench.pass(8_000);
+    const destinations = bench.take().map(({ payload }) => payload.slice(48, 80));
+    expect(destinations).toEqual(Array(6).fill(toHex(address(peers[2]))));
+    expect(bench.released.at(-1)?.to).toBe('undeliverable');
+    expect(bench.pass(60_000, true).take()).toEqual([]);
   });
 
   test('CL-36, CL-37: a peer that was heard within 30 s is sent to; after that it is asked first', () => {
