@@ -4,8 +4,8 @@
  *   source v0 ======== v0 node v1 ======== v1 sink
  *
  * The node has an IPv6 side (v0) and an IPv4 side (v1), and both families on both, so that the kernel's
- * plain forwarding and the tunnels use the same cables. The sink forwards nothing and owns nothing that is
- * sent to it: a packet is counted by its interface and forgotten, with no answer.
+ * plain forwarding and the tunnels use the same cables. The sink's interface counts a packet and forgets it, before
+ * anybody looks for its route: who sends there pays for what it does itself, and for no ICMP errors.
  */
 import { execFileSync } from 'node:child_process';
 
@@ -61,7 +61,7 @@ export class BenchNetwork {
     ])
       run('ip', 'netns', 'exec', name, 'ethtool', '-K', device, 'gro', 'on');
     sysctl(node, 'net/ipv4/ip_forward=1', 'net/ipv6/conf/all/forwarding=1');
-    sysctl(sink, 'net/ipv4/ip_forward=0', 'net/ipv6/conf/all/forwarding=0');
+    ruleset(sink, 'table netdev sink { chain v1 { type filter hook ingress device v1 priority 0; policy drop; }; }');
     const toSource = this.mac('source', 'v0');
     const toSink = this.mac('sink', 'v1');
     batch(node, [
@@ -115,6 +115,10 @@ function run(command: string, ...args: string[]): string {
 
 function batch(namespace: string, lines: readonly string[]): void {
   execFileSync('ip', ['-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n`, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+function ruleset(namespace: string, rules: string): void {
+  execFileSync('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], { input: `${rules}\n`, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 function sysctl(namespace: string, ...settings: string[]): void {
