@@ -3,6 +3,7 @@
  *
  *   wire namespace                         node's own namespace
  *   packet socket on tvnN ---- veth ---- tvn0 [ IPv4 stack -> service -> TUN ] packet socket on TUN
+ *                                             [ service -> IPv6 stack -> tvo0 ] ---- veth ---- packet socket on tvo1
  *
  * Packets are put on the veth, and into the TUN, below the stacks: any octets at all, exactly as they are. One
  * packet is shown at a time, and marks follow it until the service has counted them: by then it has counted the
@@ -17,7 +18,7 @@ import { SystemError } from '../../src/linux/libc.js';
 import { formatIpv4 } from '../../src/wire/address.js';
 import { IPv4Link, IPv6Link } from '../linux/far-end.js';
 import type { Namespace } from '../linux/namespace.js';
-import { hex, ipv4 } from '../vectors/compose.js';
+import { datagram, hex, ipv4 } from '../vectors/compose.js';
 import { comparable } from '../vectors/load.js';
 import { configOf, hostAddresses } from '../vectors/node.js';
 import {
@@ -48,8 +49,17 @@ interface Mark {
   readonly payload: Uint8Array;
 }
 
-const NOT_IPV6: Mark = { counted: 'drop not_ipv6', payload: Uint8Array.of(0) };
 const TRUNCATED: Mark = { counted: 'drop truncated', payload: Uint8Array.of(0x60) };
+/** What is no IPv6, by the carrier of the tunnels. */
+const STRANGE = { 'protocol-41': 'drop not_ipv6', udp: 'drop malformed_teredo' } as const;
+
+/** Where marks are sent to, and how. */
+interface Target {
+  readonly carrier: keyof typeof STRANGE;
+  readonly local: string;
+  /** Of UDP; else it means nothing. */
+  readonly port: number;
+}
 
 /** What became of a vector's packet. */
 export interface Played {
@@ -65,33 +75,27 @@ export class VectorNode {
   readonly #run: Run;
   readonly #client: ControlClient;
   readonly #wire: IPv4Link;
-  /** One a tunnel. */
+  /** One a tunnel; where packets of the IPv6 stack come out of a node whose tunnels have none. */
   readonly #devices: readonly IPv6Link[];
-  readonly #local: string | null;
+  readonly #target: Target;
   /** Lets the devices take packets that are too large for the tunnels. */
   readonly #widen: () => void;
   /** What it has sent of its own accord, or too late. */
   readonly #said: Sent[] = [];
 
-  private constructor(
-    run: Run,
-    client: ControlClient,
-    wire: IPv4Link,
-    devices: readonly IPv6Link[],
-    local: string | null,
-    widen: () => void,
-  ) {
+  private constructor(run: Run, client: ControlClient, wire: IPv4Link, devices: readonly IPv6Link[], target: Target, widen: () => void) {
     this.#widen = widen;
     this.#run = run;
     this.#client = client;
     this.#wire = wire;
     this.#devices = devices;
-    this.#local = local;
+    this.#target = target;
   }
 
   /** Makes the host that `vectors/README.md` describes of `node`, and starts the service. `name` is unique in `wire` and `folder`. */
   static async start(name: string, toml: string, node: Namespace, wire: Namespace, folder: string): Promise<VectorNode> {
-    const addresses = hostAddresses(configOf(toml)).map(formatIpv4);
+    const config = configOf(toml);
+    const addresses = hostAddresses(config).map(formatIpv4);
     node.run(() => {
       ip([
         `link add tvn0 address ${MAC.map((octet) => octet.toString(16)).join(':')} type veth peer name ${name} netns ${wire.path}`,
@@ -116,13 +120,18 @@ export class VectorNode {
       await run.line('ready');
       const client = await ControlClient.connect(control);
       const { tunnels } = (await client.ask({ command: 'status' })) as Status;
+      const names = tunnels.flatMap((tunnel) => tunnel.interface ?? []);
       const devices = node.run(() => {
+        if (names.length === 0) return [openOutlet()];
         // What comes out of a TUN goes no further: an answer of this host would go back into it.
         ip(['rule add pref 0 blackhole', 'rule delete pref 0 lookup local'], '-6');
-        return tunnels.map((tunnel) => new IPv6Link(tunnel.interface, null));
+        return names.map((device) => new IPv6Link(device, null));
       });
-      const vectorNode = new VectorNode(run, client, far, devices, tunnels[0].local, () => {
-        node.run(() => ip(tunnels.map((tunnel) => `link set dev ${tunnel.interface} mtu ${MTU}`)));
+      const [first] = config.tunnels;
+      const port = 'port' in first ? first.port : null;
+      const target: Target = { carrier: port === null ? 'protocol-41' : 'udp', local: tunnels[0].local ?? MARKER, port: port ?? 0 };
+      const vectorNode = new VectorNode(run, client, far, devices, target, () => {
+        node.run(() => ip(names.map((device) => `link set dev ${device} mtu ${MTU}`)));
       });
       vectorNode.#widen();
       return vectorNode;
@@ -135,7 +144,7 @@ export class VectorNode {
   /** Shows the node what a vector says that came before. What that teaches the service it follows when it gets to it: at a reload, at once. */
   async prepare({ state = [] }: Vector): Promise<void> {
     for (const step of state) {
-      await this.#show(step.from, hex(step.in), NOT_IPV6, []);
+      await this.#show(step.from, hex(step.in), this.#strange(), []);
       if (step.from === 'v4') await this.#client.ask({ command: 'reload' });
     }
     this.#widen();
@@ -149,7 +158,9 @@ export class VectorNode {
       this.#said.push(...this.#sent());
       return speechOf(this.#said).length >= says.length;
     });
-    const { counted, sent } = await this.#show(from, hex(octets), reason === 'not_ipv6' ? TRUNCATED : NOT_IPV6, answers);
+    const strange = this.#strange();
+    const mark = `drop ${reason}` === strange.counted ? TRUNCATED : strange;
+    const { counted, sent } = await this.#show(from, hex(octets), mark, answers);
     const judgement = judgementOf(from, counted);
     return { judgement, outcome: outcomeOf(from, judgement, sent), speech: speechOf(this.#said) };
   }
@@ -173,7 +184,7 @@ export class VectorNode {
     if (!accepts(from === 'v4' ? this.#wire : this.#devices[0], packet)) return { counted: new Map(), sent: [] };
     // One step of the service may count the first mark before it has dealt with the packet. The second comes in a later step.
     for (let marks = 1; marks <= 2; marks++) {
-      this.#wire.send(ipv4({ src: MARKER, dst: this.#local ?? MARKER }, mark.payload));
+      this.#wire.send(this.#marked(mark.payload));
       const wanted = (before.get(mark.counted) ?? 0) + marks;
       await this.#until(`a mark that is counted as ${mark.counted}`, async () => ((await this.#tally()).get(mark.counted) ?? 0) >= wanted);
     }
@@ -192,6 +203,16 @@ export class VectorNode {
     return { counted, sent };
   }
 
+  /** A mark that is counted as what no tunnel takes for IPv6. */
+  #strange(): Mark {
+    return { counted: STRANGE[this.#target.carrier], payload: Uint8Array.of(0) };
+  }
+
+  #marked(payload: Uint8Array): Uint8Array {
+    const { carrier, local, port } = this.#target;
+    return carrier === 'udp' ? datagram(`${MARKER}:9`, `${local}:${port}`, payload) : ipv4({ src: MARKER, dst: local }, payload);
+  }
+
   /** What has been sent since this was asked last. */
   #sent(): Sent[] {
     return [
@@ -208,6 +229,16 @@ export class VectorNode {
   async #tally(): Promise<Tally> {
     return tallyOf((await this.#client.ask({ command: 'status' })) as Status);
   }
+}
+
+/** Where all goes that the IPv6 stack of this namespace sends, and nobody answers. */
+function openOutlet(): IPv6Link {
+  ip([`link add tvo0 mtu ${MTU} type veth peer name tvo1 mtu ${MTU}`, 'link set dev tvo0 arp off']);
+  // Neither has an address of its own, for which the kernel would speak.
+  sysctl('ipv6', { 'tvo0/disable_ipv6': 0, 'tvo0/addr_gen_mode': 1, 'tvo1/disable_ipv6': 1 });
+  ip(['link set dev tvo1 up', 'link set dev tvo0 up']);
+  ip(['route add default dev tvo0'], '-6');
+  return new IPv6Link('tvo1', null);
 }
 
 /** False when the kernel refuses to send the packet over the interface at all. */
