@@ -81,6 +81,18 @@ describe('a NAT that preserves ports', () => {
     expect(direct.map(to)).toEqual(['1 198.51.100.118:54321', '1 198.51.100.118:54321', '2 198.51.100.118:54322']);
   });
 
+  test('EX-16: an own random port that nothing has left by yet is as good for the other one', () => {
+    const bench = new ClientBench(PRESERVING);
+    bench.send(data());
+    bench.receive(SERVER, indirect('01040badcafe0502d431'));
+    bench.receive(SERVER, indirect('01040badcafe0502d432'));
+    bench.take();
+    bench.pass(2_000);
+    expect(bench.take().map(to)).toEqual([`0 ${PEER_AT}`, `0 ${SERVER}`]);
+    bench.receive(SERVER, indirect('01040badcafe0502d433'));
+    expect(bench.take().map(to)).toEqual(['2 198.51.100.118:54323', `0 ${PEER_AT}`]);
+  });
+
   test('what is heard on the random port goes by it, once the nonce was shown', () => {
     const bench = new ClientBench(PRESERVING);
     bench.send(data());
