@@ -47,6 +47,12 @@ export const secure = (): string => server('', '[[tunnel.client]]', `identifier 
 /** 203.0.113.200, port 3545. */
 export const relay = (...lines: string[]): string =>
   ['[node]', `identity = "${RELAY}"`, '', config('relay', RELAY_AT.split(':')[0], ...lines)].join('\n');
+/** A relay behind a NAT. */
+export const HIDDEN_RELAY_AT = '192.168.1.20:3545';
+export const hiddenRelay = (): string => relay().replace(RELAY_AT.split(':')[0], HIDDEN_RELAY_AT.split(':')[0]);
+/** The relay, and beside it one of 6to4 on the same address. */
+export const relays = (): string =>
+  relay('name = "teredo"', '', '[[tunnel]]', 'type = "6to4"', 'role = "relay"', 'name = "6to4"', `local = "${RELAY_AT.split(':')[0]}"`);
 /** 192.168.1.10, port 40000: behind the NAT that has it at 192.0.2.45, port 40000. */
 export const client = (...lines: string[]): string =>
   config('client', INSIDE.split(':')[0], `port = ${INSIDE.split(':')[1]}`, `server = "${PRIMARY}"`, ...lines);

@@ -4,6 +4,7 @@ import { address, datagram, echoReply, echoRequest, hex, icmp6, join, tooBig6, u
 import type { VectorCase } from '../vector.js';
 import { bubble, nonceTrailer, origin, payloadOf, teredo, ZEROS } from './messages.js';
 import {
+  advertised,
   CLIENT,
   client,
   ELSEWHERE,
@@ -209,6 +210,74 @@ const meeting: readonly VectorCase[] = [
     in: arriving(PEER_AT, join(bubble(PEER, CLIENT), hex('040400000000'))),
     consumed: true,
     answers: [direct(PEER, PEER_AT, hex('040401000000'))],
+  },
+];
+
+/** RFC 6081 section 5.2.4.4: a peer behind a symmetric NAT is where it shows the nonce of the indirect bubble. */
+const MOVED = '198.51.100.118:4097';
+const shown = { from: 'v4' as const, in: arriving(MOVED, join(bubble(PEER, CLIENT), nonceTrailer())) };
+const elsewhere: readonly VectorCase[] = [
+  {
+    name: 'teredo-client-receives-a-bubble-with-its-nonce-from-another-port',
+    rfc: 'RFC 6081 5.2.4.4',
+    rows: ['TRDO-EX-06'],
+    config: client(),
+    chance: 0,
+    state: [...QUALIFIED, toPeer],
+    ...shown,
+    consumed: true,
+    answers: [leaving(MOVED, toPeer.in)],
+  },
+  {
+    name: 'teredo-client-receives-data-from-where-its-nonce-was-shown',
+    rfc: 'RFC 6081 5.2.4.4',
+    rows: ['TRDO-EX-06'],
+    config: client(),
+    chance: 0,
+    state: [...QUALIFIED, toPeer, shown],
+    from: 'v4',
+    in: arriving(MOVED, echoReply({ src: PEER, dst: CLIENT })),
+    out: echoReply({ src: PEER, dst: CLIENT }),
+  },
+  {
+    name: 'teredo-client-receives-its-nonce-before-it-has-told-it',
+    rfc: 'RFC 6081 5.2.4.4',
+    rows: ['TRDO-EX-06'],
+    config: client(),
+    chance: 0,
+    state: QUALIFIED,
+    ...shown,
+    drop: 'nonce_mismatch',
+  },
+];
+
+/** RFC 4380 section 5.2.5: the NAT has forgotten the client, and the server sees it elsewhere. */
+const REMAPPED = '192.0.2.46:50000';
+const moved = { now: 22_500, from: 'v4' as const, in: advertised(SERVER, REMAPPED) };
+const remapped: readonly VectorCase[] = [
+  {
+    name: 'teredo-client-that-is-seen-elsewhere-has-the-new-address-at-once',
+    rfc: 'RFC 4380 5.2.5',
+    rows: ['TRDO-CL-53'],
+    config: client(),
+    chance: 0,
+    state: [...QUALIFIED, moved],
+    now: 22_500,
+    from: 'v4',
+    in: arriving(PEER_AT, echoRequest({ src: PEER, dst: teredo(PRIMARY, REMAPPED) })),
+    out: echoRequest({ src: PEER, dst: teredo(PRIMARY, REMAPPED) }),
+  },
+  {
+    name: 'teredo-client-that-is-seen-elsewhere-has-the-old-address-no-more',
+    rfc: 'RFC 4380 5.2.5',
+    rows: ['TRDO-CL-53'],
+    config: client(),
+    chance: 0,
+    state: [...QUALIFIED, moved],
+    now: 22_500,
+    from: 'v4',
+    in: arriving(PEER_AT, echoRequest({ src: PEER, dst: CLIENT })),
+    drop: 'destination_mismatch',
   },
 ];
 
@@ -454,6 +523,7 @@ const kept: readonly VectorCase[] = (
     ['to-a-peer-at-a-private-address', CLIENT, teredo(PRIMARY, '10.0.0.1:4096'), 'special_ipv4', 'CL-44'],
     ['to-a-peer-at-172-31-255-255', CLIENT, teredo(PRIMARY, '172.31.255.255:4096'), 'special_ipv4', 'CL-44'],
     ['to-a-peer-at-192-168', CLIENT, teredo(PRIMARY, '192.168.0.1:4096'), 'special_ipv4', 'CL-44'],
+    ['to-a-peer-at-a-6to4-relay', CLIENT, teredo(PRIMARY, '192.88.99.1:4096'), 'special_ipv4', 'CL-44'],
     ['to-a-peer-at-loopback', CLIENT, teredo(PRIMARY, '127.0.0.1:4096'), 'special_ipv4', 'CL-44'],
     ['to-a-peer-at-a-link-local-address', CLIENT, teredo(PRIMARY, '169.254.1.1:4096'), 'special_ipv4', 'CL-44'],
     ['to-a-peer-at-the-discovery-group', CLIENT, teredo(PRIMARY, '224.0.0.253:4096'), 'special_ipv4', 'CL-44'],
@@ -551,4 +621,13 @@ const notYet: readonly VectorCase[] = [
 ];
 
 /** All of them. */
-export const peers: readonly VectorCase[] = [...meeting, ...introduced, ...refused, ...taken, ...kept, ...notYet];
+export const peers: readonly VectorCase[] = [
+  ...meeting,
+  ...elsewhere,
+  ...remapped,
+  ...introduced,
+  ...refused,
+  ...taken,
+  ...kept,
+  ...notYet,
+];

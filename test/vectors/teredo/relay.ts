@@ -1,10 +1,26 @@
 /** RFC 4380 section 5.4: what a relay sends to clients, and takes from them; frames 17, 19 and 20 of the shared capture. */
 import type { DropName } from '../../../src/core/drop.js';
 import { packet } from '../../wire/vectors.js';
-import { datagram, echoReply, echoRequest, hex, ipv6, join, Next, timeExceeded6, tooBig6, udp6 } from '../compose.js';
+import { datagram, echoReply, echoRequest, hex, ipv4, ipv6, join, Next, timeExceeded6, tooBig6, udp6 } from '../compose.js';
 import type { VectorCase } from '../vector.js';
 import { bubble, nonceTrailer, payloadOf, teredo } from './messages.js';
-import { CLIENT, ELSEWHERE, FOREIGN_PEER, MAPPED, PEER, PEER_AT, PRIMARY, RELAY, RELAY_AT, relay, SERVER, WEB } from './nodes.js';
+import {
+  relays as both,
+  CLIENT,
+  ELSEWHERE,
+  FOREIGN_PEER,
+  HIDDEN_RELAY_AT,
+  hiddenRelay,
+  MAPPED,
+  PEER,
+  PEER_AT,
+  PRIMARY,
+  RELAY,
+  RELAY_AT,
+  relay,
+  SERVER,
+  WEB,
+} from './nodes.js';
 
 const SYMMETRIC = '192.0.2.45:40001';
 const fromClient = (payload: Uint8Array, from = MAPPED) => datagram(from, RELAY_AT, payload);
@@ -160,6 +176,151 @@ const meeting: readonly VectorCase[] = [
   },
 ];
 
+/** A client behind a symmetric NAT has shown the nonce, RFC 6081 section 5.2.4: it is where it did so. */
+const shown = (trailers: Uint8Array = nonceTrailer()) => ({
+  from: 'v4' as const,
+  in: fromClient(join(bubble(CLIENT, RELAY), trailers), SYMMETRIC),
+});
+const nonces: readonly VectorCase[] = [
+  ...(
+    [
+      ['the-nonce', nonceTrailer(), 'RL-10'],
+      ['the-nonce-behind-a-trailer-that-is-passed-over', join(hex('8102ffff0b00c100'), nonceTrailer()), 'EN-09'],
+      ['the-nonce-in-front-of-half-a-trailer', join(nonceTrailer(), hex('0502c8')), 'EN-10'],
+    ] as const
+  ).map(([name, trailers, row]) => ({
+    name: `teredo-relay-receives-a-bubble-from-elsewhere-with-${name}`,
+    rfc: 'RFC 6081 5.2.4.4',
+    rows: [`TRDO-${row}`],
+    config: relay(),
+    chance: 0 as const,
+    state: [waiting],
+    ...shown(trailers),
+    consumed: true as const,
+    answers: [{ to: 'v4' as const, octets: toClient(request, SYMMETRIC) }],
+  })),
+  {
+    name: 'teredo-relay-receives-data-from-where-a-client-has-shown-the-nonce',
+    rfc: 'RFC 6081 5.2.4.4',
+    rows: ['TRDO-RL-10'],
+    config: relay(),
+    chance: 0,
+    state: [waiting, shown()],
+    from: 'v4',
+    in: fromClient(reply, SYMMETRIC),
+    out: reply,
+  },
+  {
+    name: 'teredo-relay-sends-to-where-a-client-has-shown-the-nonce',
+    rfc: 'RFC 6081 5.2.4.4',
+    rows: ['TRDO-RL-04'],
+    config: relay(),
+    chance: 0,
+    state: [waiting, shown()],
+    now: 29_999,
+    ...waiting,
+    out: toClient(request, SYMMETRIC),
+  },
+  {
+    name: 'teredo-relay-receives-data-from-elsewhere-than-where-a-client-has-shown-the-nonce',
+    rfc: 'RFC 4380 5.4.2',
+    rows: ['TRDO-RL-10'],
+    config: relay(),
+    chance: 0,
+    state: [waiting, shown()],
+    from: 'v4',
+    in: fromClient(reply, '192.0.2.45:40002'),
+    drop: 'source_mismatch',
+  },
+  {
+    name: 'teredo-relay-receives-data-instead-of-the-nonce',
+    rfc: 'RFC 4380 5.4.2',
+    rows: ['TRDO-RL-11'],
+    config: relay(),
+    chance: 0,
+    state: [waiting],
+    from: 'v4',
+    in: fromClient(join(reply, nonceTrailer()), SYMMETRIC),
+    drop: 'source_mismatch',
+  },
+  {
+    name: 'teredo-relay-receives-a-nonce-that-it-has-sent-to-nobody',
+    rfc: 'RFC 4380 5.4.2',
+    rows: ['TRDO-RL-10'],
+    config: relay(),
+    chance: 0,
+    ...shown(),
+    drop: 'source_mismatch',
+  },
+  {
+    name: 'teredo-relay-receives-the-nonce-after-it-has-given-up',
+    rfc: 'RFC 4380 5.4.1',
+    rows: ['TRDO-RL-07'],
+    config: relay(),
+    chance: 0,
+    state: [waiting],
+    now: 8000,
+    ...shown(),
+    drop: 'source_mismatch',
+  },
+];
+
+/** A relay behind a NAT, and one that has another tunnel beside it. */
+const situated: readonly VectorCase[] = [
+  {
+    name: 'teredo-relay-behind-a-nat-asks-by-a-pair-of-bubbles',
+    rfc: 'RFC 4380 5.4.1',
+    rows: ['TRDO-RL-09'],
+    config: hiddenRelay(),
+    chance: 0,
+    ...waiting,
+    held: true,
+    answers: [
+      { to: 'v4', octets: datagram(HIDDEN_RELAY_AT, SERVER, join(bubble(RELAY, CLIENT), nonceTrailer())) },
+      { to: 'v4', octets: datagram(HIDDEN_RELAY_AT, MAPPED, bubble(RELAY, CLIENT)) },
+    ],
+  },
+  ...(
+    [
+      ['of-a-client-for-a-6to4-site', CLIENT, '2002:c000:201::1', null],
+      ['of-a-client-for-itself-in-6to4', CLIENT, '2002:cb00:71c8::9', 'loop'],
+      ['of-a-client-for-itself-in-isatap', CLIENT, '3fff:15::200:5efe:cb00:71c8', 'loop'],
+    ] as const
+  ).map(([name, src, dst, drop]) => ({
+    name: `teredo-and-6to4-relay-receives-data-${name}`,
+    rfc: 'RFC 6324 3.3',
+    rows: ['SEC-05', 'TRDO-RL-18'],
+    config: both(),
+    from: 'v4' as const,
+    in: fromClient(echoRequest({ src, dst })),
+    ...(drop === null ? { out: echoRequest({ src, dst }) } : { drop: drop as DropName }),
+  })),
+  ...(
+    [
+      ['of-a-6to4-site-for-a-client', '2002:c000:201::1', CLIENT, null],
+      ['of-a-6to4-site-for-itself-in-teredo', '2002:c000:201::1', teredo(PRIMARY, RELAY_AT), 'loop'],
+      ['of-a-6to4-site-for-itself-at-another-port-and-server', '2002:c000:201::1', teredo(ELSEWHERE, '203.0.113.200:9'), 'loop'],
+    ] as const
+  ).map(([name, src, dst, drop]) => ({
+    name: `teredo-and-6to4-relay-receives-data-${name}`,
+    rfc: 'RFC 6324 3.3',
+    rows: ['SEC-05', 'TRDO-RL-18'],
+    config: both(),
+    from: 'v4' as const,
+    in: ipv4({ src: '192.0.2.1', dst: '203.0.113.200' }, echoRequest({ src, dst })),
+    ...(drop === null ? { out: echoRequest({ src, dst }) } : { drop: drop as DropName }),
+  })),
+  {
+    name: 'teredo-and-6to4-relay-sends-data-of-itself-in-6to4-for-a-client',
+    rfc: 'RFC 6324 3.3',
+    rows: ['SEC-04', 'TRDO-RL-18'],
+    config: both(),
+    from: 'v6',
+    in: echoRequest({ src: '2002:cb00:71c8::9', dst: CLIENT }),
+    drop: 'loop',
+  },
+];
+
 /** To whom nothing goes, by both ends. */
 const refusedV6: readonly VectorCase[] = (
   [
@@ -172,6 +333,8 @@ const refusedV6: readonly VectorCase[] = (
     ['for-a-client-at-192-168', WEB, teredo(PRIMARY, '192.168.0.1:40000'), 'special_ipv4', 'RL-03'],
     ['for-a-client-in-shared-space', WEB, teredo(PRIMARY, '100.64.0.1:40000'), 'special_ipv4', 'AD-13'],
     ['for-a-client-at-a-link-local-address', WEB, teredo(PRIMARY, '169.254.1.1:40000'), 'special_ipv4', 'RL-03'],
+    ['for-a-client-at-a-6to4-relay', WEB, teredo(PRIMARY, '192.88.99.1:40000'), 'special_ipv4', 'RL-03'],
+    ['for-a-client-whose-server-is-a-6to4-relay', WEB, teredo('192.88.99.1', MAPPED), 'special_ipv4', 'CL-45'],
     ['for-a-client-at-loopback', WEB, teredo(PRIMARY, '127.0.0.1:40000'), 'special_ipv4', 'RL-03'],
     ['for-a-client-at-this-network', WEB, teredo(PRIMARY, '0.0.0.1:40000'), 'special_ipv4', 'RL-03'],
     ['for-a-client-at-the-discovery-group', WEB, teredo(PRIMARY, '224.0.0.253:40000'), 'special_ipv4', 'RL-03'],
@@ -243,6 +406,7 @@ const fromNowhere: readonly VectorCase[] = [
   '172.16.0.0',
   '172.31.255.255',
   '192.168.0.1',
+  '192.88.99.1',
   '224.0.0.253',
   '240.0.0.1',
   '203.0.113.255',
@@ -431,4 +595,14 @@ const headers: readonly VectorCase[] = [
 ];
 
 /** All of them. */
-export const relays: readonly VectorCase[] = [...meeting, ...taken, ...refusedV6, ...refusedV4, ...fromNowhere, ...elsewhere, ...headers];
+export const relays: readonly VectorCase[] = [
+  ...meeting,
+  ...nonces,
+  ...situated,
+  ...taken,
+  ...refusedV6,
+  ...refusedV4,
+  ...fromNowhere,
+  ...elsewhere,
+  ...headers,
+];

@@ -1,7 +1,7 @@
 /** RFC 4380 section 5.3: what a server answers, what it passes on, and each of its checks; frames 1 to 18, 22 and 23 of the shared capture. */
 import type { DropName } from '../../../src/core/drop.js';
 import { packet } from '../../wire/vectors.js';
-import { datagram, echoReply, echoRequest, hex, icmp6, ipv6, join, Next, udp6 } from '../compose.js';
+import { datagram, echoReply, echoRequest, filler, hex, icmp6, ipv6, join, Next, udp6 } from '../compose.js';
 import {
   AUTONOMOUS,
   linkLayerOption,
@@ -153,6 +153,16 @@ const answering: readonly VectorCase[] = [
     answers: toClient(datagram(SERVER, MAPPED, join(origin(MAPPED), advertisement()))),
   },
   {
+    name: 'teredo-server-steps-over-an-identifier-and-a-value-of-255-octets',
+    rfc: 'RFC 4380 5.1.1',
+    rows: ['TRDO-EN-06', 'TRDO-SV-24'],
+    config: server(),
+    from: 'v4',
+    in: fromClient(join(hex('0001ffff'), filler(510), hex(`${NONCE}00`), solicitation())),
+    consumed: true,
+    answers: toClient(datagram(SERVER, MAPPED, join(nonceHeader(NONCE), origin(MAPPED), advertisement()))),
+  },
+  {
     name: 'teredo-server-answers-an-echo-request-to-itself',
     rfc: 'RFC 4380 5.3.1',
     rows: ['TRDO-SV-09'],
@@ -199,6 +209,7 @@ const fromNowhere: readonly VectorCase[] = (
     ['the-first-private-address-of-172', '172.16.0.0'],
     ['the-last-private-address-of-172', '172.31.255.255'],
     ['a-private-address-of-192', '192.168.0.1'],
+    ['a-6to4-relay', '192.88.99.1'],
     ['the-discovery-group', '224.0.0.253'],
     ['the-last-group', '239.255.255.255'],
     ['reserved-space', '240.0.0.1'],
@@ -312,6 +323,7 @@ const refused: readonly VectorCase[] = (
     ['for-a-group-of-the-whole-world', MAPPED, CLIENT, 'ff0e::101', 'special_ipv6', 'SV-10'],
     ['for-a-client-at-loopback', MAPPED, CLIENT, teredo(PRIMARY, '127.0.0.1:4096'), 'special_ipv4', 'SV-12'],
     ['for-a-client-at-a-private-address', MAPPED, CLIENT, teredo(PRIMARY, '10.0.0.1:4096'), 'special_ipv4', 'SV-12'],
+    ['for-a-client-at-a-6to4-relay', MAPPED, CLIENT, teredo(PRIMARY, '192.88.99.1:4096'), 'special_ipv4', 'SV-12'],
     ['for-a-client-in-shared-space', MAPPED, CLIENT, teredo(PRIMARY, '100.64.0.1:4096'), 'special_ipv4', 'AD-13'],
     ['for-a-client-at-a-group', MAPPED, CLIENT, teredo(PRIMARY, '224.0.0.253:4096'), 'special_ipv4', 'SV-12'],
     ['for-a-client-at-the-broadcast-address', MAPPED, CLIENT, teredo(PRIMARY, '65.54.227.255:4096'), 'special_ipv4', 'SV-12'],
