@@ -17,10 +17,9 @@ import { namespaceOf, planLab } from '../src/lab/plan.js';
 import { Program, type ProgramOptions } from '../src/lab/program.js';
 import { teredoInternet } from '../src/topology/teredo.js';
 import { type MiredoPlace, startMiredoRelay, startMiredoServer, withoutMiredo } from '../test/lab/miredo.js';
-import { median } from './report.js';
 
 /** Milliseconds to everything beyond the NAT and back. */
-export const ROUND_TRIP = 100;
+const ROUND_TRIP = 100;
 const ROUNDS = 5;
 
 /** The one PC, the router where the path to it begins, by what it knows that, and whom the PC asks. */
@@ -37,33 +36,26 @@ const ASK = `until ping -6 -n -i 0.05 -w ${PATIENCE} ${WEB} | grep -m 1 'bytes f
 /** Milliseconds, a figure a round; `miredo` is empty where there is none. */
 export interface FirstReplies {
   readonly roundTrip: number;
-  readonly tsunagi: number[];
-  readonly miredo: number[];
+  readonly tsunagi: readonly number[];
+  readonly miredo: readonly number[];
 }
 
 /** Builds the network, measures, and removes it. */
 export async function measureFirstReplies(rounds: number = ROUNDS): Promise<FirstReplies> {
   const network = new FirstReplyNetwork();
-  const replies: FirstReplies = { roundTrip: ROUND_TRIP, tsunagi: [], miredo: [] };
+  const tsunagi: number[] = [];
+  const miredo: number[] = [];
   const hasMiredo = withoutMiredo() === null;
   try {
     await network.up(hasMiredo);
     for (let round = 0; round < rounds; round++) {
-      replies.tsunagi.push(await network.firstReply(network.daemon(PC)));
-      if (hasMiredo) replies.miredo.push(await network.firstReply(network.miredo()));
+      tsunagi.push(await network.firstReply(network.daemon(PC)));
+      if (hasMiredo) miredo.push(await network.firstReply(network.miredo()));
     }
-    return replies;
+    return { roundTrip: ROUND_TRIP, tsunagi, miredo };
   } finally {
     await network.down();
   }
-}
-
-/** One line for people. */
-export function firstRepliesText({ roundTrip, tsunagi, miredo }: FirstReplies): string {
-  const told = (values: readonly number[]): string =>
-    `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)})`;
-  const other = miredo.length === 0 ? (withoutMiredo() ?? '') : told(miredo);
-  return `First answer to a Teredo client, from exec, ${roundTrip} ms from its server behind a restricted cone NAT: Tsunagi ${told(tsunagi)}, Miredo ${other}; ${tsunagi.length} rounds.`;
 }
 
 /** What is told apart by its links: that of a home begins so. */

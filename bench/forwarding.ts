@@ -7,7 +7,7 @@
  * that a noisy machine is noisy for all of them; what is compared is the ratio within a round. The source
  * sends as fast as it can, so each figure is what gets through under overload.
  *
- *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER]... [--json FILE] [--page FILE]
+ *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER|first-reply]... [--json FILE] [--page FILE]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,9 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withoutMiredo } from '../test/lab/miredo.js';
+import { type FirstReplies, measureFirstReplies } from './first-reply.js';
 import { FORWARDERS, type Forwarder, type NodeProgram, start, startDaemon } from './forwarder.js';
 import { BenchNetwork } from './network.js';
-import { type PacketKind, packet, type TunnelType } from './packets.js';
+import { type PacketKind, packet, TUNNELS, type TunnelType } from './packets.js';
 import { type BenchReport, type CaseResult, performancePage, reportTable } from './report.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -86,7 +87,7 @@ const CASES: readonly Case[] = [
       kind: way === 'encapsulate' ? 'to-teredo' : 'from-teredo',
       counted: ['sink', 'v1'],
       forwarder: 'miredo',
-      against: null,
+      against: `6to4-${way}`,
     }),
   ),
 ];
@@ -192,7 +193,8 @@ async function main(): Promise<void> {
     },
   });
   const [rounds, seconds, octets] = [values.rounds, values.seconds, values.octets].map(Number);
-  const forwarders = FORWARDERS.filter((forwarder) => values.only?.includes(forwarder) ?? true);
+  const isWanted = (name: string): boolean => values.only?.includes(name) ?? true;
+  const forwarders = FORWARDERS.filter(isWanted);
   const folder = mkdtempSync(join(tmpdir(), 'tsunagi-bench-'));
   const net = new BenchNetwork(`tsb-${process.pid}`);
   const results: CaseResult[] = CASES.map(({ name, title, against, rival = null, forwarder }) => ({
@@ -210,7 +212,9 @@ async function main(): Promise<void> {
   let allocated = 0;
   let carried = 0;
   const starts: number[] = [];
+  let firstReplies: FirstReplies | null = null;
   try {
+    if (isWanted('first-reply')) firstReplies = await measureFirstReplies();
     for (let i = 0; i < STARTS; i++) {
       const daemon = startDaemon(net.namespace('node'), folder);
       await daemon.ready();
@@ -234,13 +238,13 @@ async function main(): Promise<void> {
             result.sent.push(sent);
             result.arrived.push(arrived);
             if (processor !== null) result.processor.push(processor);
-            if (item.against !== null) carried += arrived * seconds;
+            if (forwarder in TUNNELS) carried += arrived * seconds;
             process.stderr.write(`round ${round + 1}/${rounds}: ${item.title}: ${Math.round(arrived / 1000)} kpps\n`);
           }
         } finally {
           await program?.stop();
         }
-        if (cases.every(({ against }) => against !== null)) allocated += program?.allocations.octets ?? 0;
+        if (forwarder in TUNNELS) allocated += program?.allocations.octets ?? 0;
       }
     }
   } finally {
@@ -260,6 +264,7 @@ async function main(): Promise<void> {
     allocatedPerPacket: allocated / carried,
     idleMiB: memory,
     readyMs: starts,
+    firstReplies,
   };
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -60,6 +60,8 @@ export class BenchNetwork {
       [sink, 'v1'],
     ])
       run('ip', 'netns', 'exec', name, 'ethtool', '-K', device, 'gro', 'on');
+    // What leaves is counted by packets, however many of them the kernel took in one piece.
+    run('ip', 'netns', 'exec', node, 'ethtool', '-K', 'v1', 'tso', 'off', 'gso', 'off', 'tx-udp-segmentation', 'off');
     sysctl(node, 'net/ipv4/ip_forward=1', 'net/ipv6/conf/all/forwarding=1');
     ruleset(sink, 'table netdev sink { chain v1 { type filter hook ingress device v1 priority 0; policy drop; }; }');
     const toSource = this.mac('source', 'v0');

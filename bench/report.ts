@@ -1,4 +1,5 @@
 /** A measurement as JSON, as a table for people, and as the page in the documentation. */
+import type { FirstReplies } from './first-reply.js';
 
 /** One case: a figure a round. */
 export interface CaseResult {
@@ -37,6 +38,8 @@ export interface BenchReport {
   readonly idleMiB: readonly number[];
   /** Milliseconds from exec to `ready`, one figure a start. */
   readonly readyMs: readonly number[];
+  /** Of a Teredo client; null: not asked for. */
+  readonly firstReplies: FirstReplies | null;
 }
 
 /** The middle one, or the mean of the middle two. */
@@ -89,7 +92,15 @@ function remarks(report: BenchReport): string[] {
       : 'The packet source is not the bottleneck: it sends more than any case lets through.',
     `Allocated by the daemon: ${report.allocatedPerPacket.toFixed(2)} octets a packet in the long run, all threads, from V8's collections.`,
     `The daemon is ready ${median(report.readyMs).toFixed(0)} ms after exec (${Math.min(...report.readyMs)}..${Math.max(...report.readyMs)} in ${report.readyMs.length} starts), and then takes ${median(report.idleMiB).toFixed(0)} MiB with one worker.`,
+    ...(report.firstReplies === null ? [] : [firstReplyRemark(report.firstReplies)]),
   ];
+}
+
+function firstReplyRemark({ roundTrip, tsunagi, miredo }: FirstReplies): string {
+  const figures = (values: readonly number[]): string =>
+    `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)})`;
+  const other = miredo.length === 0 ? '; Miredo is not here' : `, Miredo's after ${figures(miredo)}`;
+  return `A Teredo client has its first answer from the web ${figures(tsunagi)} after exec${other}; behind a restricted cone NAT, ${roundTrip} ms to everything beyond it and back, ${tsunagi.length} rounds by turns.`;
 }
 
 /** For a terminal. */
