@@ -375,6 +375,12 @@ describe('what is passed on', () => {
     expect(new Service().take(octets)).toEqual(consumed({ from: `${PRIMARY}:3544`, to: PEER_AT, payload: toHex(octets) }));
   });
 
+  test('TRDO-SV-14: with an origin indication from a server in the upper half of the address space too', () => {
+    const high = new Service({ local: [addr('203.0.113.120') | 0], ports: [3544], own: new OwnAddresses([addr('203.0.113.120')]) });
+    const octets = bubble(CLIENT, STRANGER);
+    expect(high.take(octets).sent.map(({ payload }) => payload)).toEqual([originOf(MAPPED) + toHex(octets)]);
+  });
+
   test('TRDO-SV-13: what comes by the secondary address leaves by the primary one', () => {
     expect(new Service().take(payloadOf('teredo_indirect_bubble'), MAPPED, 1)).toEqual(
       consumed(leaving('teredo_indirect_bubble_forwarded')),
