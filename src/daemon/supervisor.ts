@@ -42,8 +42,8 @@ export interface ReloadResult extends NodeChanges {
 const RETRY = 1000;
 /** Milliseconds from one change to the next, at least: whoever forges router advertisements has the node made anew no more often. */
 const FOLLOW_GAP = 500;
-/** Changes that may come sooner after a quiet time: a client that has just started is to have its address at once. */
-const FOLLOW_BURST = 2;
+/** Changes that may come sooner after a quiet time: a client that has just started learns three things on its way to an address. */
+const FOLLOW_BURST = 4;
 /** Milliseconds that packet threads have for their farewell. */
 const FAREWELL = 3000;
 

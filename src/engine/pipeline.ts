@@ -64,7 +64,7 @@ const MAX_BATCH = 256;
 /** From one word of what a tunnel has learned to the next, at least: whoever forges advertisements makes work for whoever is told. */
 const TELL_GAP: Millis = 100;
 /** Words that may come sooner after a silence: who has just started learns one thing after the other. */
-const TELL_BURST = 2;
+const TELL_BURST = 4;
 /** Transmissions of one tunnel in one step, at most. */
 const MAX_TRANSMIT = 256;
 
