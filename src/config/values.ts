@@ -80,9 +80,14 @@ export function choice<const W extends string>(words: readonly W[], planned: rea
   return z.enum(words, { error }).register(expectations, { expected: alternatives(words.map((word) => `"${word}"`)) });
 }
 
+/** A whole number, or one word. */
+export function wholeOr<const W extends string>(min: number, max: number, word: W) {
+  return z.union([whole(min, max), z.literal(word)]).register(expectations, { expected: `${min} to ${max}, or "${word}"` });
+}
+
 /** A DSCP of six bits, or `copy`. */
 export function dscp() {
-  return z.union([whole(0, 63), z.literal('copy')]).register(expectations, { expected: '0 to 63, or "copy"' });
+  return wholeOr(0, 63, 'copy');
 }
 
 /** A string that `read` turns into a value; undefined when it cannot, and `complain` then says why. */

@@ -182,6 +182,8 @@ export interface SocketSpec {
   readonly local: number;
   /** 0: any. */
   readonly port: number;
+  /** A multicast group, which it hears on the interface with the address `local`, and nothing else; absent: it hears what is sent to `local`. */
+  readonly group?: number;
 }
 
 /** Teredo, RFC 4380. */
@@ -200,6 +202,10 @@ export interface TeredoSpec extends TunnelCommon {
   readonly keys: readonly TeredoKey[];
   /** Client: milliseconds between two words with the server, RFC 4380 section 5.2. */
   readonly refreshInterval: Millis;
+  /** Client: whether it finds out that they may be more, RFC 4380 section 5.2.7. */
+  readonly searchesInterval: boolean;
+  /** Client: the subnet where it looks for others, RFC 4380 section 5.2.8; null: nowhere. */
+  readonly lan: Prefix4 | null;
   /** Most peers that a client or relay keeps state of. */
   readonly maxPeers: number;
 }

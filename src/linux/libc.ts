@@ -112,7 +112,7 @@ export const AF = { UNIX: 1, INET: 2, INET6: 10, PACKET: 17 } as const;
 export const SOCK = { DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o2000000 } as const;
 /** Sends packets with their header, and hears nothing but packets of its own number, which nobody has a use for. */
 export const IPPROTO_RAW = 255;
-export const SOL = { IP: 0, SOCKET: 1, RAW: 255, PACKET: 263 } as const;
+export const SOL = { IP: 0, SOCKET: 1, UDP: 17, RAW: 255, PACKET: 263 } as const;
 export const SO = {
   REUSEADDR: 2,
   SNDBUF: 7,
@@ -123,7 +123,19 @@ export const SO = {
   RCVBUFFORCE: 33,
   MEMINFO: 55,
 } as const;
-export const IP = { TOS: 1, TTL: 2, HDRINCL: 3, PKTINFO: 8, MTU_DISCOVER: 10, FREEBIND: 15, TRANSPARENT: 19 } as const;
+export const IP = {
+  TOS: 1,
+  TTL: 2,
+  HDRINCL: 3,
+  PKTINFO: 8,
+  MTU_DISCOVER: 10,
+  FREEBIND: 15,
+  TRANSPARENT: 19,
+  ADD_MEMBERSHIP: 35,
+  MULTICAST_ALL: 49,
+} as const;
+/** Trains: the size of what is sent, and that what is received may be one. */
+export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 /** Of IP_MTU_DISCOVER: packets are cut to fit the device alone, DF is not set, and ICMP errors, which anybody can forge, teach the kernel nothing. */
 export const PMTUDISC_OMIT = 5;
 export const MSG = { DONTWAIT: 0x40 } as const;
