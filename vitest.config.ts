@@ -17,7 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'lab',
-          include: ['test/{linux,lab}/**/*.test.ts'],
+          include: ['test/{linux,xdp,lab}/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
