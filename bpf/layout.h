@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
+/* Made from src/xdp/layout.ts, where everything is explained: npx vitest run test/xdp/layout.test.ts -u */
+#ifndef TSUNAGI_LAYOUT_H
+#define TSUNAGI_LAYOUT_H
+
+#include <linux/types.h>
+
+enum {
+	MAX_TUNNELS = 16,
+	MAX_LOCAL = 8,
+	MAX_OWN = 32,
+	MAX_RULES = 16,
+	MAX_INTERFACES = 64,
+	MAX_SLOTS = 64,
+	GENERATIONS = 2,
+};
+
+enum {
+	DIRECTION_ENCAPSULATE,
+	DIRECTION_DECAPSULATE,
+	DIRECTION_COUNT,
+};
+
+enum {
+	POLICY_REGISTRY,
+	POLICY_UNICAST,
+	POLICY_TEREDO,
+	POLICY_COUNT,
+};
+
+enum {
+	PASSED_IDLE,
+	PASSED_OTHER_PROTOCOL,
+	PASSED_OTHER_LINK,
+	PASSED_TRUNCATED,
+	PASSED_OTHER_ADDRESSES,
+	PASSED_OUTER_HEADER,
+	PASSED_INNER_HEADER,
+	PASSED_DISCOVERY,
+	PASSED_HOP_LIMIT,
+	PASSED_NOT_NATIVE,
+	PASSED_ENDPOINT,
+	PASSED_ECN,
+	PASSED_TOO_BIG,
+	PASSED_ROUTE,
+	PASSED_NEIGHBOR,
+	PASSED_DEVICE,
+	PASSED_ROOM,
+	PASSED_COUNT,
+};
+
+struct pattern {
+	__be32 bits[4];
+	__be32 mask[4];
+	__u32 word;
+	__u32 shift;
+	__u32 common_len;
+	__u32 common;
+};
+_Static_assert(sizeof(struct pattern) == 48, "pattern");
+_Static_assert(__builtin_offsetof(struct pattern, bits) == 0, "pattern.bits");
+_Static_assert(__builtin_offsetof(struct pattern, mask) == 16, "pattern.mask");
+_Static_assert(__builtin_offsetof(struct pattern, word) == 32, "pattern.word");
+_Static_assert(__builtin_offsetof(struct pattern, shift) == 36, "pattern.shift");
+_Static_assert(__builtin_offsetof(struct pattern, common_len) == 40, "pattern.common_len");
+_Static_assert(__builtin_offsetof(struct pattern, common) == 44, "pattern.common");
+
+struct tunnel {
+	struct pattern pattern;
+	__u32 slot;
+	__u32 ifindex;
+	__u32 policy;
+	__u32 mtu;
+	__u8 ttl;
+	__u8 tos;
+	__u8 tos_mask;
+	__u8 local_count;
+	__be16 flags;
+	__u16 reserved;
+	__be32 local[8];
+};
+_Static_assert(sizeof(struct tunnel) == 104, "tunnel");
+_Static_assert(__builtin_offsetof(struct tunnel, pattern) == 0, "tunnel.pattern");
+_Static_assert(__builtin_offsetof(struct tunnel, slot) == 48, "tunnel.slot");
+_Static_assert(__builtin_offsetof(struct tunnel, ifindex) == 52, "tunnel.ifindex");
+_Static_assert(__builtin_offsetof(struct tunnel, policy) == 56, "tunnel.policy");
+_Static_assert(__builtin_offsetof(struct tunnel, mtu) == 60, "tunnel.mtu");
+_Static_assert(__builtin_offsetof(struct tunnel, ttl) == 64, "tunnel.ttl");
+_Static_assert(__builtin_offsetof(struct tunnel, tos) == 65, "tunnel.tos");
+_Static_assert(__builtin_offsetof(struct tunnel, tos_mask) == 66, "tunnel.tos_mask");
+_Static_assert(__builtin_offsetof(struct tunnel, local_count) == 67, "tunnel.local_count");
+_Static_assert(__builtin_offsetof(struct tunnel, flags) == 68, "tunnel.flags");
+_Static_assert(__builtin_offsetof(struct tunnel, reserved) == 70, "tunnel.reserved");
+_Static_assert(__builtin_offsetof(struct tunnel, local) == 72, "tunnel.local");
+
+struct settings {
+	__u32 own_count;
+	__u32 tunnel_count;
+	__be32 own[32];
+	struct tunnel tunnel[16];
+};
+_Static_assert(sizeof(struct settings) == 1800, "settings");
+_Static_assert(__builtin_offsetof(struct settings, own_count) == 0, "settings.own_count");
+_Static_assert(__builtin_offsetof(struct settings, tunnel_count) == 4, "settings.tunnel_count");
+_Static_assert(__builtin_offsetof(struct settings, own) == 8, "settings.own");
+_Static_assert(__builtin_offsetof(struct settings, tunnel) == 136, "settings.tunnel");
+
+struct rule {
+	__be32 bits;
+	__be32 mask;
+	__u32 refused;
+};
+_Static_assert(sizeof(struct rule) == 12, "rule");
+_Static_assert(__builtin_offsetof(struct rule, bits) == 0, "rule.bits");
+_Static_assert(__builtin_offsetof(struct rule, mask) == 4, "rule.mask");
+_Static_assert(__builtin_offsetof(struct rule, refused) == 8, "rule.refused");
+
+struct rules {
+	__u32 count;
+	struct rule rule[16];
+};
+_Static_assert(sizeof(struct rules) == 196, "rules");
+_Static_assert(__builtin_offsetof(struct rules, count) == 0, "rules.count");
+_Static_assert(__builtin_offsetof(struct rules, rule) == 4, "rules.rule");
+
+struct arrival {
+	__u32 ifindex;
+	__u32 vlan;
+};
+_Static_assert(sizeof(struct arrival) == 8, "arrival");
+_Static_assert(__builtin_offsetof(struct arrival, ifindex) == 0, "arrival.ifindex");
+_Static_assert(__builtin_offsetof(struct arrival, vlan) == 4, "arrival.vlan");
+
+struct ingress {
+	__u32 ifindex;
+	__u8 mac[6];
+	__u16 reserved;
+};
+_Static_assert(sizeof(struct ingress) == 12, "ingress");
+_Static_assert(__builtin_offsetof(struct ingress, ifindex) == 0, "ingress.ifindex");
+_Static_assert(__builtin_offsetof(struct ingress, mac) == 4, "ingress.mac");
+_Static_assert(__builtin_offsetof(struct ingress, reserved) == 10, "ingress.reserved");
+
+struct egress {
+	__u32 ifindex;
+	__u32 vlan;
+};
+_Static_assert(sizeof(struct egress) == 8, "egress");
+_Static_assert(__builtin_offsetof(struct egress, ifindex) == 0, "egress.ifindex");
+_Static_assert(__builtin_offsetof(struct egress, vlan) == 4, "egress.vlan");
+
+struct counter {
+	__u64 packets;
+	__u64 octets;
+};
+_Static_assert(sizeof(struct counter) == 16, "counter");
+_Static_assert(__builtin_offsetof(struct counter, packets) == 0, "counter.packets");
+_Static_assert(__builtin_offsetof(struct counter, octets) == 8, "counter.octets");
+
+#endif

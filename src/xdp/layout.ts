@@ -1,0 +1,130 @@
+/**
+ * What the XDP program and the daemon share: structures, limits, maps and words. `bpf/layout.h` is made from this
+ * file by `npx vitest run test/xdp/layout.test.ts -u`; both sides assert that the octets lie where it says.
+ *
+ * Everything the program knows it finds in maps, which the daemon fills (`tables.ts`):
+ *
+ *   active    [0]                       which of the two generations of settings and rules holds: one store swaps them
+ *   settings  [generation]              own addresses, and tunnels in the order of the node
+ *   rules     [generation][policy][first octet]  which IPv4 addresses may be endpoints
+ *   ingress   {interface, VLAN}         what a frame that came so came in on
+ *   egress    {interface of a route}    by which device, and in which VLAN, it leaves
+ *   transmit  {device}                  DEVMAP
+ *   counters  [slot * 2 + direction]    what was forwarded, a value a processor
+ *   passed    [reason]                  what was passed up, a value a processor
+ */
+import { MAX_TUNNELS as MAX_SLOTS } from '../core/counters.js';
+import { type Definition, Struct } from './struct.js';
+
+/** Name of the program in the object. */
+export const PROGRAM = 'tsunagi';
+
+/** Bounds of what the program holds. A node beyond them is not offloaded, or not in full. */
+export const LIMITS = {
+  /** Tunnels, and other domains of the node. */
+  MAX_TUNNELS: 16,
+  /** Addresses on which one tunnel decapsulates. */
+  MAX_LOCAL: 8,
+  /** IPv4 addresses of the node. */
+  MAX_OWN: 32,
+  /** Rules for addresses with the same first octet. */
+  MAX_RULES: 16,
+  /** Interfaces, VLANs among them. */
+  MAX_INTERFACES: 64,
+  /** Places in the counter rows. */
+  MAX_SLOTS,
+  /** Settings that hold, and settings that are being written. */
+  GENERATIONS: 2,
+} as const;
+
+/** Which IPv4 addresses may be endpoints: of 6to4, of 6rd and ISATAP, of Teredo. */
+export const POLICIES = ['registry', 'unicast', 'teredo'] as const;
+export type PolicyName = (typeof POLICIES)[number];
+
+/** Why a frame was passed up, in the order of the checks. None of it is an error: the stack, or a packet thread, decides. */
+export const PASSED = [
+  'idle', // no settings
+  'other_protocol', // neither IPv6 nor protocol 41
+  'other_link', // an interface, VLAN or station address that is not ours
+  'truncated', // shorter than its headers say
+  'other_addresses', // for no tunnel here
+  'outer_header', // options, a fragment, a wrong checksum
+  'inner_header', // a next header that is not TCP, UDP or ICMPv6
+  'discovery', // neighbor discovery
+  'hop_limit', // used up
+  'not_native', // an end beyond the tunnel that is of some tunnel itself, or special
+  'endpoint', // refused, own, or not the one that the inner address carries
+  'ecn', // the outer congestion mark cannot be passed on, RFC 6040
+  'too_big', // for the tunnel
+  'route', // the kernel would not send it the way a tunnel has it go
+  'neighbor', // not known yet
+  'device', // it leaves by an interface without this program
+  'room', // no room in front of the frame
+] as const;
+export type PassedName = (typeof PASSED)[number];
+
+/** Where an address carries an IPv4 address: a mapping as data, see `mapping/pattern.ts`. */
+export const PATTERN = new Struct('pattern', {
+  bits: ['be32', 4],
+  mask: ['be32', 4],
+  /** The 32 bits from bit `shift` of word `word` on, moved right by `common_len`, and `common`. */
+  word: 'u32',
+  shift: 'u32',
+  common_len: 'u32',
+  common: 'u32',
+});
+
+/** A tunnel, or, with no local address, a domain of the node that the program has to leave alone. */
+export const TUNNEL = new Struct('tunnel', {
+  pattern: PATTERN,
+  /** Place in the counter rows. */
+  slot: 'u32',
+  /** The TUN device. */
+  ifindex: 'u32',
+  /** Which of `POLICIES`. */
+  policy: 'u32',
+  /** Octets of an inner packet. */
+  mtu: 'u32',
+  ttl: 'u8',
+  /** Outer type of service, and which bits of the inner traffic class are copied into it. */
+  tos: 'u8',
+  tos_mask: 'u8',
+  local_count: 'u8',
+  /** Flags of the outer header. */
+  flags: 'be16',
+  reserved: 'u16',
+  /** The first is the outer source. */
+  local: ['be32', LIMITS.MAX_LOCAL],
+});
+
+/** One generation. */
+export const SETTINGS = new Struct('settings', {
+  own_count: 'u32',
+  tunnel_count: 'u32',
+  own: ['be32', LIMITS.MAX_OWN],
+  tunnel: [TUNNEL, LIMITS.MAX_TUNNELS],
+});
+
+/** A rule of a policy: addresses that are `bits` under `mask`. */
+export const RULE = new Struct('rule', { bits: 'be32', mask: 'be32', refused: 'u32' });
+
+/** The rules for addresses with one first octet; the first that fits decides, and none accepts. More than `MAX_RULES`: everything is passed up. */
+export const RULES = new Struct('rules', { count: 'u32', rule: [RULE, LIMITS.MAX_RULES] });
+
+/** How a frame came: by the interface that has the program, `vlan` 0 being none. */
+export const ARRIVAL = new Struct('arrival', { ifindex: 'u32', vlan: 'u32' });
+
+/** The interface that a frame is for: its station address, and itself or the VLAN interface on top of it. */
+export const INGRESS = new Struct('ingress', { ifindex: 'u32', mac: ['u8', 6], reserved: 'u16' });
+
+/** The device under an interface, and the VLAN; 0: none. */
+export const EGRESS = new Struct('egress', { ifindex: 'u32', vlan: 'u32' });
+
+/** What was forwarded; octets of inner packets. */
+export const COUNTER = new Struct('counter', { packets: 'u64', octets: 'u64' });
+
+/** All structures, each after those that it holds. */
+export const STRUCTS: readonly Definition[] = [PATTERN, TUNNEL, SETTINGS, RULE, RULES, ARRIVAL, INGRESS, EGRESS, COUNTER];
+
+/** The maps by their names in the object. */
+export const MAPS = ['active', 'settings', 'rules', 'ingress', 'egress', 'transmit', 'counters', 'passed'] as const;
