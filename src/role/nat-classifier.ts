@@ -10,25 +10,21 @@
  * (RFC 5780 section 4.4); both are to be new, on ports that nothing was sent from. What does not depend on one another
  * is asked at the same time.
  *
- * The machine owns no socket, clock or random source. Every method takes `now`, which never decreases. After each call
- * drain `pollTransmit`, then arm one timer at `nextTimeout()`; extra wake-ups are harmless. It is over after at most
- * three times `PATIENCE`.
+ * See {@link NatTest} for how to drive it. It is over after at most three times `PATIENCE`.
  */
 import type { Millis } from '../core/clock.js';
-import { Endpoint } from '../core/endpoint.js';
 import type { NatBehaviour } from '../core/nat.js';
 import type { Random } from '../core/random.js';
 import { isUnicast4 } from '../wire/address.js';
 import { Change, readStun, type StunEndpoint, type StunMessage, StunType, writeBindingRequest } from '../wire/stun.js';
 import { type BindingQuestion, BindingTest } from './binding-test.js';
+import type { NatDatagram, NatTest } from './nat-test.js';
 import { type NatVerdict, portAllocation } from './nat-verdict.js';
 
 /** Servers that are asked, at most. */
 export const MAX_SERVERS = 8;
 /** Sockets that the caller opens, on one address and two ports of their own. */
 export const SOCKETS = 2;
-/** Octets of the longest request. */
-const REQUEST_LEN = 28;
 
 /** How a classifier is set up. */
 export interface NatClassifierOptions {
@@ -36,16 +32,6 @@ export interface NatClassifierOptions {
   readonly servers: readonly StunEndpoint[];
   /** What the sockets are bound to. */
   readonly locals: readonly [StunEndpoint, StunEndpoint];
-}
-
-/** A datagram to be sent; reused by its owner. */
-export class NatDatagram {
-  /** From which socket. */
-  socket = 0;
-  readonly to = new Endpoint();
-  readonly b = new Uint8Array(REQUEST_LEN);
-  /** Octets in `b`. */
-  end = 0;
 }
 
 /** The tests that follow once a server is chosen. */
@@ -59,7 +45,7 @@ interface Tests {
 }
 
 /** One run. */
-export class NatClassifier {
+export class NatClassifier implements NatTest<NatVerdict> {
   readonly #options: NatClassifierOptions;
   readonly #random: Random;
   /** Mapping I, one for each server. */
@@ -81,12 +67,10 @@ export class NatClassifier {
     this.#others = servers.map(() => null);
   }
 
-  /** null until every test is over. */
   get verdict(): NatVerdict | null {
     return this.#verdict;
   }
 
-  /** Takes a datagram that came in on `socket` from `from`. False when it is none of ours, and has had no effect. */
   handleDatagram(socket: number, b: Uint8Array, off: number, end: number, from: StunEndpoint, now: Millis): boolean {
     const message = readStun(b, off, end);
     if (message === null || this.#verdict !== null) return false;
@@ -95,18 +79,15 @@ export class NatClassifier {
     return taken;
   }
 
-  /** Call at or after `nextTimeout()`; calling early does nothing. */
   handleTimeout(now: Millis): void {
     for (const test of this.#all()) test.handleTimeout(now);
     this.#advance(now);
   }
 
-  /** When `handleTimeout` and `pollTransmit` are due; `Infinity` when the verdict is there. */
   nextTimeout(): Millis {
     return this.#verdict === null ? Math.min(...this.#all().map(({ due }) => due)) : Number.POSITIVE_INFINITY;
   }
 
-  /** Writes a due datagram into `out`; false when none is due. */
   pollTransmit(out: NatDatagram, now: Millis): boolean {
     if (this.#verdict !== null) return false;
     const test = this.#all().find((each) => each.takeTransmission(now));

@@ -4,6 +4,7 @@
  */
 import type { ConeName, NatBehaviour, PortAllocation } from '../core/nat.js';
 import type { StunEndpoint } from '../wire/stun.js';
+import type { TeredoNat } from './role.js';
 
 /** The answers of RFC 3489 section 10.1. */
 export type Rfc3489Name = ConeName | 'open-internet' | 'symmetric-udp-firewall' | 'udp-blocked';
@@ -39,6 +40,13 @@ export function rfc3489Name({ nat, mapping, filtering }: Pick<NatVerdict, 'nat' 
   if (mapping === null) return null;
   if (mapping !== 'endpoint-independent') return 'symmetric';
   return filtering === 'address-dependent' ? 'restricted-cone' : 'port-restricted-cone';
+}
+
+/** What a Teredo client would make of it, RFC 4380 section 5.2.1: how it maps is all that a client asks since RFC 5991 section 3.2. */
+export function teredoNat({ nat, mapping }: Pick<NatVerdict, 'nat' | 'mapping'>): TeredoNat | null {
+  if (nat === 'blocked' || mapping === null) return null;
+  if (nat !== 'nat') return 'none';
+  return mapping === 'endpoint-independent' ? 'cone or restricted' : 'symmetric';
 }
 
 /** How a NAT with endpoint independent mapping fares, by its filtering: RFC 6081 figure 1. */

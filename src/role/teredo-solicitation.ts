@@ -34,13 +34,16 @@ import type { TeredoKey, TeredoNode } from './teredo-node.js';
 /** Length of the prefix that a server advertises, bits. */
 const PREFIX_LEN = 64;
 
+/** What of a node asks. */
+export type SolicitationNode = Pick<TeredoNode, 'prefix' | 'endpoints' | 'hmac' | 'random'>;
+
 /** See the head of the file. Reused: a new question takes the place of the one before. */
 export class TeredoSolicitation {
   /** Of the last answer: which endpoint the server saw. Meaningless where it refuses the key. */
   readonly origin = new Endpoint();
   /** Of the last answer: it says that a new key is needed. */
   isKeyRefused = false;
-  readonly #node: TeredoNode;
+  readonly #node: SolicitationNode;
   /** null: only the nonce protects. */
   readonly #key: TeredoKey | null;
   /** Source of the question, sixteen octets: link-local, made of the client's end. */
@@ -53,7 +56,7 @@ export class TeredoSolicitation {
   readonly #message = new TeredoMessage();
   readonly #room = new Uint8Array(HMAC_LEN);
 
-  constructor(node: TeredoNode, key: TeredoKey | null) {
+  constructor(node: SolicitationNode, key: TeredoKey | null) {
     this.#node = node;
     this.#key = key;
   }

@@ -33,6 +33,7 @@ const VERDICT: NatVerdict = {
 test('what is printed for people, and for programs', () => {
   expect(natLines(VERDICT, memoryIo().io)).toEqual([
     'RFC 3489   restricted cone',
+    'RFC 4380   cone or restricted',
     'local      192.168.7.2:40000',
     'mapped     203.0.113.1:40000',
     'mapping    endpoint-independent',
@@ -53,6 +54,7 @@ test('what is printed for people, and for programs', () => {
     ports: 'preserving',
     hairpin: false,
     rfc3489: 'restricted-cone',
+    rfc4380: 'cone or restricted',
     teredo: expect.stringMatching(/\.$/),
     notes: ['A note.'],
   });
@@ -89,15 +91,19 @@ describe('over real sockets', { sequential: true }, () => {
     const { status, out, err } = await invoke('nat', '--server', '127.0.0.1:9', '--json');
     expect(status).toBe(1);
     expect(JSON.parse(out[0])).toMatchObject({ nat: 'blocked', rfc3489: 'udp-blocked', mapped: null, server: null });
-    expect(err).toEqual(['tsunagi: no server has answered as a STUN server does']);
+    expect(err).toEqual(['tsunagi: no server has answered as it should']);
   });
 });
 
 test.each([
-  ['no server at all', [], /required option '--server <host\[:port\]>' not specified/],
+  ['no server at all', [], /expected a server to ask: --server or --teredo/],
   ['an IPv6 address', ['--server', '2001:db8::1'], /Expected an IPv4 address or a name/],
   ['a port that is none', ['--server', 'stun.example:70000'], /Expected an IPv4 address or a name/],
   ['no name', ['--server', ':3478'], /Expected an IPv4 address or a name/],
+  ['a Teredo server with three addresses', ['--teredo', '192.0.2.1,192.0.2.2,192.0.2.3'], /Expected an IPv4 address or a name, or two/],
+  ['a Teredo server with a port', ['--teredo', '192.0.2.1:3544'], /Expected an IPv4 address or a name, or two/],
+  ['one with one address twice', ['--teredo', '192.0.2.1,192.0.2.1'], /has two addresses, not 192\.0\.2\.1 twice/],
+  ['both kinds of server', ['--server', '192.0.2.1', '--teredo', '192.0.2.1'], /cannot be used with option/],
   ['too many', Array.from({ length: 9 }, (_, i) => ['--server', `192.0.2.${i}`]).flat(), /Expected at most 8 servers/],
 ])('%s is wrong usage', async (_what, args, message) => {
   const { status, err } = await invoke('nat', ...args);

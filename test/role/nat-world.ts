@@ -1,6 +1,7 @@
 /** A classifier behind a simulated NAT, and STUN servers in front of it, in virtual time. */
 
-import { NatClassifier, NatDatagram } from '../../src/role/nat-classifier.js';
+import { NatClassifier } from '../../src/role/nat-classifier.js';
+import { NatDatagram } from '../../src/role/nat-test.js';
 import type { NatVerdict } from '../../src/role/nat-verdict.js';
 import { formatAddress, parseAddress } from '../../src/sim/address.js';
 import { Nat, type NatOptions } from '../../src/sim/nat.js';

@@ -1,17 +1,18 @@
 /** `nat`: which NAT is in front of this host, and what Teredo can do through it. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Exit, Failure } from '../../daemon/failure.js';
-import { classifyNat, type StunServerName } from '../../daemon/stun-client.js';
+import { classifyNat, classifyNatByTeredo, type StunServerName, type TeredoServerName } from '../../daemon/nat-client.js';
 import { MAX_SERVERS } from '../../role/nat-classifier.js';
-import { type NatVerdict, type Rfc3489Name, rfc3489Name, teredoThrough } from '../../role/nat-verdict.js';
+import { type NatVerdict, type Rfc3489Name, rfc3489Name, teredoNat, teredoThrough } from '../../role/nat-verdict.js';
 import { formatIpv4 } from '../../wire/address.js';
 import { STUN_PORT, type StunEndpoint } from '../../wire/stun.js';
 import { jsonOption } from '../argument.js';
 import { columns, type Io, paint } from '../io.js';
 
 const HELP = `
-A server with two addresses (RFC 5780: coturn, for one) tells everything; two servers with one address each tell how the
-NAT maps, and not whom it lets in. It takes up to 30 seconds: that nobody may send in shows by silence.`;
+A STUN server with two addresses (RFC 5780: coturn, for one) tells everything; two servers with one address each tell how
+the NAT maps, and not whom it lets in. It takes up to 30 seconds: that nobody may send in shows by silence. A Teredo server
+tells whether the NAT is symmetric, and no more.`;
 
 /** Names of RFC 3489 section 10.1 as people write them. */
 const NAMES: Readonly<Record<Rfc3489Name, string>> = {
@@ -24,32 +25,56 @@ const NAMES: Readonly<Record<Rfc3489Name, string>> = {
   symmetric: 'symmetric',
 };
 
+/** A name or an IPv4 address, as far as its characters go. */
+const HOST = '[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?';
+
+interface NatCommandOptions {
+  readonly server?: readonly StunServerName[];
+  readonly teredo?: TeredoServerName;
+  readonly json?: boolean;
+}
+
 /** Exit status: 0 it was told, 1 no server has answered, 2 there is no server to ask. */
 export function natCommand(io: Io): Command {
   return new Command('nat')
     .addOption(
-      new Option('--server <host[:port]>', `STUN server, port ${STUN_PORT} unless named; once for each server`)
-        .argParser(addServer)
-        .makeOptionMandatory(),
+      new Option('--server <host[:port]>', `STUN server, port ${STUN_PORT} unless named; once for each server`).argParser(addServer),
+    )
+    .addOption(
+      new Option('--teredo <host[,host]>', 'Teredo server, with its second address unless that is the one after the first')
+        .argParser(teredoServer)
+        .conflicts('server'),
     )
     .addOption(jsonOption())
     .addHelpText('after', HELP)
-    .action(async ({ server, json = false }: { server: readonly StunServerName[]; json?: boolean }) => {
-      const verdict = await classifyNat(server);
+    .action(async ({ server, teredo, json = false }: NatCommandOptions) => {
+      const verdict = await classify(server, teredo);
       if (json) io.out(JSON.stringify(natData(verdict)));
       else for (const line of natLines(verdict, io)) io.out(line);
-      if (verdict.nat === 'blocked') throw new Failure(Exit.failed, 'no server has answered as a STUN server does');
+      if (verdict.nat === 'blocked') throw new Failure(Exit.failed, 'no server has answered as it should');
     });
 }
 
+function classify(stun: readonly StunServerName[] | undefined, teredo: TeredoServerName | undefined): Promise<NatVerdict> {
+  if (teredo !== undefined) return classifyNatByTeredo(teredo);
+  if (stun !== undefined) return classifyNat(stun);
+  throw new Failure(Exit.usage, 'expected a server to ask: --server or --teredo');
+}
+
 function addServer(text: string, others: readonly StunServerName[] = []): StunServerName[] {
-  const match = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?::([1-9][0-9]{0,4}))?$/i.exec(text);
+  const match = new RegExp(`^(${HOST})(?::([1-9][0-9]{0,4}))?$`, 'i').exec(text);
   const port = Number(match?.[2] ?? STUN_PORT);
   if (match === null || port > 0xffff) {
     throw new InvalidArgumentError('Expected an IPv4 address or a name, and perhaps a port: 192.0.2.1:3478.');
   }
   if (others.length === MAX_SERVERS) throw new InvalidArgumentError(`Expected at most ${MAX_SERVERS} servers.`);
   return [...others, { host: match[1], port }];
+}
+
+function teredoServer(text: string): TeredoServerName {
+  const match = new RegExp(`^(${HOST})(?:,(${HOST}))?$`, 'i').exec(text);
+  if (match === null) throw new InvalidArgumentError('Expected an IPv4 address or a name, or two of them: 192.0.2.1,192.0.2.2.');
+  return { primary: match[1], secondary: match[2] ?? null };
 }
 
 /** What `--json` prints. Endpoints are `address:port`; null: the tests do not tell. */
@@ -65,6 +90,7 @@ export function natData(verdict: NatVerdict): Record<string, unknown> {
     ports,
     hairpin,
     rfc3489: rfc3489Name(verdict),
+    rfc4380: teredoNat(verdict),
     teredo: teredoThrough(verdict),
     notes,
   };
@@ -76,6 +102,7 @@ export function natLines(verdict: NatVerdict, io: Io): string[] {
   const name = rfc3489Name(verdict);
   const rows: [key: string, value: string | null][] = [
     ['RFC 3489', name === null ? null : NAMES[name]],
+    ['RFC 4380', teredoNat(verdict)],
     ['local', endpoint(local)],
   ];
   if (nat !== 'blocked') rows.push(['mapped', endpoint(mapped)], ['mapping', mapping], ['filtering', filtering]);

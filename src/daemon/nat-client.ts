@@ -1,54 +1,90 @@
 /**
- * Tells which NAT is in front of this host, over two ordinary UDP sockets: no privileges are needed. The questions, and
- * what their answers mean, are those of `role/nat-classifier.ts`.
+ * Tells which NAT is in front of this host, over ordinary UDP sockets: no privileges are needed. The questions, and what
+ * their answers mean, are those of the tests in `role/` (`NatTest`).
  */
 import { randomFillSync } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NatClassifier, NatDatagram, SOCKETS } from '../role/nat-classifier.js';
+import { NatClassifier, SOCKETS } from '../role/nat-classifier.js';
+import { NatDatagram, type NatTest } from '../role/nat-test.js';
 import type { NatVerdict } from '../role/nat-verdict.js';
+import { TeredoNatTest } from '../role/teredo-nat-test.js';
 import { formatIpv4, parseIpv4 } from '../wire/address.js';
 import type { StunEndpoint } from '../wire/stun.js';
+import { TEREDO_PORT } from '../wire/teredo.js';
 import { monotonicNow } from './clock.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 
-/** A server as the user names it. */
+/** A STUN server as the user names it. */
 export interface StunServerName {
   /** An IPv4 address or a name. */
   readonly host: string;
   readonly port: number;
 }
 
+/** A Teredo server as the user names it: an IPv4 address or a name for each of its addresses. */
+export interface TeredoServerName {
+  readonly primary: string;
+  /** null: the address after the primary one. */
+  readonly secondary: string | null;
+}
+
 /** Milliseconds for a name. */
 const NAME_PATIENCE = 10_000;
 
-/** Asks the servers. A Failure says why nothing could be asked at all: no address for a name, no way to a server. */
+/** Asks STUN servers. A Failure says why nothing could be asked at all: no address for a name, no way to a server. */
 export async function classifyNat(names: readonly StunServerName[]): Promise<NatVerdict> {
-  const found = await Promise.all(names.map(addressOf));
+  const found = await Promise.all(names.map(endpointOf));
   const servers = found.filter((server, i) => found.findIndex((other) => isSame(other, server)) === i);
-  const local = await localAddressTowards(servers[0]);
+  return carryOut(
+    servers[0],
+    SOCKETS,
+    ([one, other]) => new NatClassifier({ servers, locals: [one, other] }, randomFillSync, monotonicNow()),
+  );
+}
+
+/** Asks a Teredo server, at both of its addresses. A Failure as in {@link classifyNat}. */
+export async function classifyNatByTeredo(name: TeredoServerName): Promise<NatVerdict> {
+  const primary = await addressOf(name.primary);
+  const secondary = name.secondary === null ? (primary + 1) >>> 0 : await addressOf(name.secondary);
+  if (primary === secondary) throw new Failure(Exit.usage, `a Teredo server has two addresses, not ${formatIpv4(primary)} twice`);
+  const towards = { addr: primary, port: TEREDO_PORT };
+  return carryOut(towards, 1, ([local]) => new TeredoNatTest({ primary, secondary }, local, randomFillSync, monotonicNow()));
+}
+
+/** Carries out a test over `count` new sockets on the address that leads `towards` a server. */
+async function carryOut<Verdict extends { readonly notes: readonly string[] }>(
+  towards: StunEndpoint,
+  count: number,
+  testOf: (locals: readonly StunEndpoint[]) => NatTest<Verdict>,
+): Promise<Verdict> {
+  const local = await localAddressTowards(towards);
   const sockets: Socket[] = [];
   try {
-    for (let i = 0; i < SOCKETS; i++) sockets.push(await bound(local));
-    const locals = sockets.map((socket): StunEndpoint => ({ addr: parseIpv4(local) ?? 0, port: socket.address().port }));
-    return await converse(sockets, new NatClassifier({ servers, locals: [locals[0], locals[1]] }, randomFillSync, monotonicNow()));
+    while (sockets.length < count) sockets.push(await bound(local));
+    const addr = parseIpv4(local) ?? 0;
+    return await converse(sockets, testOf(sockets.map((socket) => ({ addr, port: socket.address().port }))));
   } finally {
     for (const socket of sockets) socket.close();
   }
 }
 
-async function addressOf({ host, port }: StunServerName): Promise<StunEndpoint> {
+async function endpointOf({ host, port }: StunServerName): Promise<StunEndpoint> {
+  return { addr: await addressOf(host), port };
+}
+
+async function addressOf(host: string): Promise<number> {
   const given = parseIpv4(host);
-  if (given !== null) return { addr: given, port };
+  if (given !== null) return given;
   const timer = new AbortController();
   const late = sleep(NAME_PATIENCE, null, { signal: timer.signal }).catch(() => null);
   try {
     const answer = await Promise.race([lookup(host, { family: 4 }), late]);
     const addr = answer === null ? null : parseIpv4(answer.address);
     if (addr === null) throw new Failure(Exit.failed, `server ${host}: no name server has answered`);
-    return { addr, port };
+    return addr;
   } catch (thrown) {
     if (thrown instanceof Failure) throw thrown;
     throw new Failure(Exit.failed, `server ${host}: no IPv4 address is known for that name (${reasonOf(thrown)})`, { cause: thrown });
@@ -85,32 +121,35 @@ async function bound(address: string): Promise<Socket> {
   });
 }
 
-/** Carries datagrams to and fro until the classifier has its verdict, which it has in bounded time. */
-async function converse(sockets: readonly Socket[], classifier: NatClassifier): Promise<NatVerdict> {
+/** Carries datagrams to and fro until the test has its verdict, which it has in bounded time. */
+async function converse<Verdict extends { readonly notes: readonly string[] }>(
+  sockets: readonly Socket[],
+  test: NatTest<Verdict>,
+): Promise<Verdict> {
   const datagram = new NatDatagram();
   let refusal: Error | null = null;
   let timer: NodeJS.Timeout | undefined;
-  const verdict = await new Promise<NatVerdict>((resolve) => {
+  const verdict = await new Promise<Verdict>((resolve) => {
     const goOn = (): void => {
       clearTimeout(timer);
-      while (classifier.pollTransmit(datagram, monotonicNow())) {
+      while (test.pollTransmit(datagram, monotonicNow())) {
         // A copy: the socket may keep it for a while.
         const octets = datagram.b.slice(0, datagram.end);
         sockets[datagram.socket].send(octets, datagram.to.port, formatIpv4(datagram.to.addr), (error) => {
           refusal ??= error;
         });
       }
-      if (classifier.verdict !== null) resolve(classifier.verdict);
-      else timer = setTimeout(wake, Math.max(0, classifier.nextTimeout() - monotonicNow()));
+      if (test.verdict !== null) resolve(test.verdict);
+      else timer = setTimeout(wake, Math.max(0, test.nextTimeout() - monotonicNow()));
     };
     const wake = (): void => {
-      classifier.handleTimeout(monotonicNow());
+      test.handleTimeout(monotonicNow());
       goOn();
     };
     for (const [i, socket] of sockets.entries()) {
       socket.on('message', (octets, from) => {
         const addr = parseIpv4(from.address);
-        if (addr !== null && classifier.handleDatagram(i, octets, 0, octets.length, { addr, port: from.port }, monotonicNow())) goOn();
+        if (addr !== null && test.handleDatagram(i, octets, 0, octets.length, { addr, port: from.port }, monotonicNow())) goOn();
       });
       socket.on('error', (error) => {
         refusal ??= error;
