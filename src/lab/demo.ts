@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../daemon/failure.js';
-import type { Topology, Words } from '../topology/topology.js';
+import type { Topology, TunnelName, Words } from '../topology/topology.js';
 import { checkPaths, type Network, type PathReport, works } from './check.js';
 import { isInstalled, requirePrograms } from './command.js';
 import { startKeeper } from './keeper.js';
@@ -203,19 +203,29 @@ function paragraph(text: string): string[] {
   return [...wrap(text, COLUMNS), ''];
 }
 
+/** What carries a tunnel's packets, as tcpdump has it: of Teredo only servers have a port that is known. */
+const CARRIERS: Readonly<Record<TunnelName, string>> = {
+  '6to4': 'proto 41',
+  '6rd': 'proto 41',
+  isatap: 'proto 41',
+  teredo: 'udp',
+  native: 'ip6',
+};
+
 /** Lines to copy, for the first lab; the others are named. */
 function hints([first, ...others]: readonly Network[], { program }: DemoOptions, screen: Screen): string[] {
   const { topology, id } = first;
   const [path] = topology.paths;
   const toWeb = topology.paths.find(({ to }) => topology.nodes.some((node) => node.name === to && node.serves !== undefined));
   const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
+  const carrier = CARRIERS[path?.tunnel ?? 'native'];
   const inside = (node: string, command: string): string => `  ${program} lab exec ${id} ${node} ${command}`;
   return [
     screen.say({ en: 'Look inside, from another terminal:', ja: '別の端末から中を見るには:' }),
     ...(path === undefined ? [] : [inside(path.from, `ping -c 3 ${path.to}`)]),
     ...(path === undefined ? [] : [inside(path.from, 'ip -6 route')]),
     ...(toWeb === undefined || !isInstalled('curl') ? [] : [inside(toWeb.from, `curl http://${toWeb.to}/`)]),
-    ...(daemon === undefined ? [] : [inside(daemon, 'tcpdump -n -i eth0 proto 41'), inside(daemon, 'bash')]),
+    ...(daemon === undefined ? [] : [inside(daemon, `tcpdump -n -i eth0 ${carrier}`), inside(daemon, 'bash')]),
     ...(others.length === 0 ? [] : [screen.say(alike(others))]),
   ];
 }
