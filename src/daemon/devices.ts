@@ -65,6 +65,7 @@ const NO_NAMES: ReadonlySet<string> = new Set();
 /** TUN devices, sockets of the node, sockets on interfaces of the host. */
 export class Devices {
   readonly #workers: number;
+  readonly #udpTrains: boolean;
   readonly #protocol41: readonly number[];
   readonly #icmp4: readonly number[];
   /** Queues by interface, one for each packet thread that runs its tunnel. */
@@ -77,9 +78,10 @@ export class Devices {
   /** Descriptors that packet threads may still use. */
   #retired: number[] = [];
 
-  /** Opens the sockets that every node needs. Throws a Failure. */
-  constructor(workers: number) {
+  /** Opens the sockets that every node needs. `udpTrains`: payloads of UDP leave and come in trains. Throws a Failure. */
+  constructor(workers: number, { udpTrains }: { readonly udpTrains: boolean }) {
     this.#workers = workers;
+    this.#udpTrains = udpTrains;
     const key = randomBytes(4).readUInt32LE() | 1;
     this.#protocol41 = Array.from({ length: workers }, (_, worker) =>
       privileged(() => openProtocol41({ worker, workers, key: key >>> 0 })),
@@ -146,6 +148,7 @@ export class Devices {
       icmp4: this.#icmp4[worker],
       tunnels: this.#queuesOf(worker, node),
       udp: owner ? this.#udp.descriptors : new Map(),
+      udpTrains: this.#udpTrains,
       outlet: owner ? this.#outlet : null,
       lans: openOn(this.#lans, owner ? lansOf(node) : NO_NAMES),
       dhcp4: openOn(this.#dhcp4, owner ? leasesOf(node) : NO_NAMES),

@@ -13,6 +13,8 @@ export interface Descriptors {
   readonly tunnels: ReadonlyMap<string, number>;
   /** UDP sockets of a tunnel's own, by its name, in the order of `Technology.sockets`; empty in every thread but the owner. */
   readonly udp: ReadonlyMap<string, readonly number[]>;
+  /** Their payloads leave and come in trains. */
+  readonly udpTrains: boolean;
   /** The way out for tunnels without an interface; null: there is none, and in every thread but the owner. */
   readonly outlet: number | null;
   /** LANs, by interface name; empty in every thread but the owner. */

@@ -15,6 +15,7 @@ import { Monitor } from '../linux/monitor.js';
 import { type Assignment, notify } from '../linux/notify.js';
 import { missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
+import { withoutUdpTrains } from '../linux/udp-trains.js';
 import { compareNodes, type NodeChanges, nodeEvents, restartNotes, tell } from './changes.js';
 import { monotonicNow } from './clock.js';
 import { type Configuration, requireConfiguration } from './configuration.js';
@@ -84,10 +85,12 @@ export class Supervisor {
     clearLeftover(configuration.config.node.state, log);
     const sit = kernelSit();
     if (sit !== null) log.warn('kernel sit module is loaded', { consequence: sit });
-    return new Supervisor(file, log, configuration, thread);
+    const trainFault = withoutUdpTrains();
+    if (trainFault !== null) log.warn('UDP payloads go one by one', { reason: trainFault });
+    return new Supervisor(file, log, configuration, thread, { udpTrains: trainFault === null });
   }
 
-  private constructor(file: string, log: Log, configuration: Configuration, thread: PacketThread) {
+  private constructor(file: string, log: Log, configuration: Configuration, thread: PacketThread, trains: { readonly udpTrains: boolean }) {
     const { workers, node } = configuration.config;
     const counters = allocateRows(workers);
     this.#file = file;
@@ -101,7 +104,7 @@ export class Supervisor {
     });
     this.#http = new HttpPlace(this.view, log);
     this.#discovery = new Discovery(log, () => this.#followSoon());
-    this.#devices = new Devices(workers);
+    this.#devices = new Devices(workers, trains);
     this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));
     this.#lans = new LanRecord(node.state, log);
     this.#threads = new PacketThreads(thread, workers, counters, this.#lans.read(), {

@@ -51,7 +51,7 @@ class PortSet implements Ports {
   readonly #deleted = new Set<string>();
 
   constructor(descriptors: Descriptors, bell: number) {
-    const { protocol41, icmp4, tunnels, udp, outlet, lans, dhcp4 } = descriptors;
+    const { protocol41, icmp4, tunnels, udp, udpTrains: trains, outlet, lans, dhcp4 } = descriptors;
     const sockets = [...udp.values()].flat();
     const frames = BATCH * (1 + tunnels.size + sockets.length) + SMALL_BATCH * (1 + lans.size + dhcp4.size);
     // Memory is taken page by page as packets touch it: a roomy arena costs addresses only.
@@ -63,7 +63,7 @@ class PortSet implements Ports {
     this.protocol41 = new Protocol41Port(arena, protocol41, BATCH, ROOM);
     this.icmp4 = new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
     this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM)]));
-    this.udp = new Map([...udp].map(([name, fds]) => [name, fds.map((fd) => new UdpSocketPort(arena, fd, BATCH, ROOM))]));
+    this.udp = new Map([...udp].map(([name, fds]) => [name, fds.map((fd) => new UdpSocketPort(arena, fd, BATCH, ROOM, { trains }))]));
     this.outlet = outlet === null ? null : new Outlet6Port(arena, outlet, BATCH);
     this.lans = new Map([...lans].map(([name, fd]) => [name, new LanPort(arena, fd, SMALL_BATCH, ROOM)]));
     this.dhcp4 = new Map([...dhcp4].map(([name, sockets]) => [name, new Dhcp4Port(arena, sockets, SMALL_BATCH, ROOM)]));
@@ -162,8 +162,8 @@ class PacketLoop {
 }
 
 function sameDescriptors(a: Descriptors, b: Descriptors): boolean {
-  const flat = ({ protocol41, icmp4, tunnels, udp, outlet, lans, dhcp4 }: Descriptors) =>
-    JSON.stringify([protocol41, icmp4, [...tunnels], [...udp], outlet, [...lans], [...dhcp4]]);
+  const flat = ({ protocol41, icmp4, tunnels, udp, udpTrains, outlet, lans, dhcp4 }: Descriptors) =>
+    JSON.stringify([protocol41, icmp4, [...tunnels], [...udp], udpTrains, outlet, [...lans], [...dhcp4]]);
   return flat(a) === flat(b);
 }
 

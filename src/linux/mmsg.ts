@@ -17,6 +17,10 @@ import { errno, MSG, recvmmsg, sendmmsg } from './libc.js';
 /** Octets in a struct mmsghdr, and in a struct iovec. */
 export const MESSAGE_LEN = 64;
 export const IOVEC_LEN = 16;
+/** struct cmsghdr: length of it all in 64 bits, level, type, data. Room for one with at most eight octets of data. */
+export const CONTROL_ROOM = 24;
+/** Offsets in it. */
+export const CONTROL = { LEN: 0, LEVEL: 8, TYPE: 12, DATA: 16 } as const;
 /** Room for any socket address that is used here, in octets. */
 const ADDRESS_ROOM = 32;
 
@@ -24,9 +28,11 @@ const NAME = 0;
 const NAME_LEN = 8;
 const IOVEC = 16;
 const IOVECS = 24;
-const CONTROL = 32;
-const CONTROL_LEN = 40;
+const CONTROLS = 32;
+const CONTROLS_LEN = 40;
 const RECEIVED = 56;
+/** Offsets of what a receiver reads of a message. */
+export const MESSAGE = { CONTROL_LEN: CONTROLS_LEN, RECEIVED } as const;
 /** 32-bit words from one message to the next. */
 const WORDS = MESSAGE_LEN >>> 2;
 
@@ -49,8 +55,8 @@ export function layMessage(
   arena.view.setUint32(at + IOVECS, 1, true);
   if (addressLen > 0) putAddress(arena, at + NAME, address);
   arena.view.setUint32(at + NAME_LEN, addressLen, true);
-  if (controlLen > 0) putAddress(arena, at + CONTROL, control);
-  arena.view.setUint32(at + CONTROL_LEN, controlLen, true);
+  if (controlLen > 0) putAddress(arena, at + CONTROLS, control);
+  arena.view.setUint32(at + CONTROLS_LEN, controlLen, true);
 }
 
 /** Points the iovec at `at` to `octets` octets from `offset` of the arena. */
@@ -62,6 +68,23 @@ export function pointIovec(arena: Arena, at: number, offset: number, octets: num
   arena.words[word + 2] = octets;
 }
 
+/** Has the message at `at` gather `count` iovecs, the first of which lies at `iovec`, with `controlLen` octets of control data. */
+export function pointGather(arena: Arena, at: number, iovec: number, count: number, controlLen: number): void {
+  const word = at >>> 2;
+  const address = arena.base + iovec;
+  arena.words[word + (IOVEC >>> 2)] = address;
+  arena.words[word + (IOVEC >>> 2) + 1] = address / 0x100000000;
+  arena.words[word + (IOVECS >>> 2)] = count;
+  arena.words[word + (CONTROLS_LEN >>> 2)] = controlLen;
+}
+
+/** Lays out control data of `octets` octets at `at`, for the data to be written at `CONTROL.DATA`. Cold. */
+export function layControl(arena: Arena, at: number, level: number, type: number, octets: number): void {
+  arena.view.setUint32(at + CONTROL.LEN, CONTROL.DATA + octets, true);
+  arena.view.setUint32(at + CONTROL.LEVEL, level, true);
+  arena.view.setUint32(at + CONTROL.TYPE, type, true);
+}
+
 /** Fills a batch from a socket. */
 export class Receiver {
   readonly #fd: number;
@@ -71,31 +94,20 @@ export class Receiver {
   readonly #messages: number;
   /** Index in `words` of what was received, message 0. */
   readonly #received: number;
-  readonly #addresses: number;
 
-  /**
-   * `addressLen`: octets in the socket address of a source, at most 32; 0 where nobody asks for sources. Exactly as many
-   * as the family has: the kernel leaves in each message how many it wrote, and takes that for the room there is next time.
-   */
-  constructor(arena: Arena, fd: number, batch: Batch, addressLen = 0) {
+  constructor(arena: Arena, fd: number, batch: Batch) {
     this.#fd = fd;
     this.#batch = batch;
     this.#words = arena.words;
     const messages = arena.alloc(batch.length * MESSAGE_LEN);
     const iovecs = arena.alloc(batch.length * IOVEC_LEN);
-    this.#addresses = arena.alloc(batch.length * ADDRESS_ROOM);
     batch.forEach((frame, i) => {
       const at = frame.slot + HEADROOM;
-      layMessage(arena, messages + i * MESSAGE_LEN, iovecs + i * IOVEC_LEN, this.addressAt(i), addressLen);
+      layMessage(arena, messages + i * MESSAGE_LEN, iovecs + i * IOVEC_LEN, 0, 0);
       pointIovec(arena, iovecs + i * IOVEC_LEN, at, frame.limit - at);
     });
     this.#messages = arena.base + messages;
     this.#received = (messages + RECEIVED) >>> 2;
-  }
-
-  /** Offset in the arena of the source of packet `i`, as a socket address. */
-  addressAt(i: number): number {
-    return this.#addresses + i * ADDRESS_ROOM;
   }
 
   /** Fills frames with what waits; returns how many. */

@@ -18,7 +18,7 @@ import { fateOf } from './fate.js';
 import { ACCEPT, attachFilter, Bpf, type Instruction, REFUSE, VERDICTS } from './filter.js';
 import { SIN, SOCKADDR_IN_LEN } from './inet-address.js';
 import { AF, close, Errno, errno, IP, int32, MSG, must, PMTUDISC_OMIT, readInto, SOCK, SOL, sendmsg, setsockopt, socket } from './libc.js';
-import { type Addressing, IOVEC_LEN, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
+import { type Addressing, CONTROL, IOVEC_LEN, layControl, layMessage, MESSAGE_LEN, pointIovec, Receiver, Sender } from './mmsg.js';
 import { enlargeBuffers } from './socket-buffer.js';
 
 /** Which of several packet threads a socket is for. */
@@ -120,8 +120,7 @@ export class Protocol41Port implements Port {
   }
 }
 
-/** struct cmsghdr: length with its 16 octets of header, level, type; then data, padded to eight octets. */
-const CMSG_HEADER = 16;
+/** Where each kind of control data is. */
 const PKTINFO_AT = 0;
 const PKTINFO_LEN = 12;
 const TTL_AT = 32;
@@ -151,16 +150,9 @@ class Ipv4Addressing implements Addressing {
     this.#control = arena.alloc(CONTROL_LEN);
     this.layAddress(this.#address);
     layMessage(arena, this.#message, this.#iovec, this.#address, SOCKADDR_IN_LEN, this.#control, CONTROL_LEN);
-    this.#layControl(PKTINFO_AT, IP.PKTINFO, PKTINFO_LEN);
-    this.#layControl(TTL_AT, IP.TTL, 4);
-    this.#layControl(TOS_AT, IP.TOS, 4);
-  }
-
-  #layControl(at: number, type: number, octets: number): void {
-    const { view } = this.#arena;
-    view.setUint32(this.#control + at, CMSG_HEADER + octets, true);
-    view.setInt32(this.#control + at + 8, SOL.IP, true);
-    view.setInt32(this.#control + at + 12, type, true);
+    layControl(arena, this.#control + PKTINFO_AT, SOL.IP, IP.PKTINFO, PKTINFO_LEN);
+    layControl(arena, this.#control + TTL_AT, SOL.IP, IP.TTL, 4);
+    layControl(arena, this.#control + TOS_AT, SOL.IP, IP.TOS, 4);
   }
 
   layAddress(at: number): void {
@@ -180,7 +172,7 @@ class Ipv4Addressing implements Addressing {
   /** Sends the payload of `frame` and lets the kernel write the header anew, from the fields of ours. */
   #sendInFragments(b: Uint8Array, off: number, end: number, to: number): number {
     const { view } = this.#arena;
-    const data = this.#control + CMSG_HEADER;
+    const data = this.#control + CONTROL.DATA;
     const header = headerLen4(b, off);
     pointIovec(this.#arena, this.#iovec, off + header, end - off - header);
     put32(b, this.#address + SIN.ADDR, to);

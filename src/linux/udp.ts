@@ -6,16 +6,15 @@
  * ICMP errors, so that nobody can forge one that stops it.
  */
 
-import { Drop } from '../core/drop.js';
 import type { Batch, Frame } from '../core/frame.js';
 import type { UdpPort } from '../engine/port.js';
-import { put16, put32, u16 } from '../wire/octets.js';
+import { u16 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
-import { fateOf } from './fate.js';
 import { inetAddress, SIN, SOCKADDR_IN_LEN } from './inet-address.js';
-import { AF, bind, close, Errno, getsockname, IP, int32, must, PMTUDISC_OMIT, SOCK, SOL, setsockopt, socket } from './libc.js';
-import { type Addressing, Receiver, Sender } from './mmsg.js';
+import { AF, bind, close, getsockname, IP, int32, must, PMTUDISC_OMIT, SOCK, SOL, setsockopt, socket, UDP } from './libc.js';
 import { enlargeBuffers } from './socket-buffer.js';
+import { UdpReceiver } from './udp-receiver.js';
+import { UdpSender } from './udp-sender.js';
 
 /** What packets of a socket have in common. */
 export interface UdpOptions {
@@ -71,59 +70,31 @@ export class UdpSocketPort implements UdpPort {
   readonly kind = 'udp';
   readonly batch: Batch;
   readonly localPort: number;
-  readonly #arena: Arena;
-  readonly #receiver: Receiver;
-  readonly #sender: Sender;
+  readonly #receiver: UdpReceiver;
+  readonly #sender: UdpSender;
 
-  /** `fd` is of `openUdp`; `count` frames of `room` octets, headroom included. */
-  constructor(arena: Arena, fd: number, count: number, room: number) {
+  /**
+   * `fd` is of `openUdp`; `count` frames of `room` octets, headroom included. With `trains` there is room for 65535
+   * octets beside it; without, payloads leave and come one by one. Throws `SystemError`.
+   */
+  constructor(arena: Arena, fd: number, count: number, room: number, { trains }: { readonly trains: boolean }) {
+    if (trains) must(setsockopt(fd, SOL.UDP, UDP.GRO, int32(1), 4), 'setsockopt', `socket ${fd}, UDP_GRO`);
     this.batch = arena.makeBatch(count, room);
     this.localPort = boundPort(fd);
-    this.#arena = arena;
-    this.#receiver = new Receiver(arena, fd, this.batch, SOCKADDR_IN_LEN);
-    this.#sender = new Sender(arena, fd, count, new EndpointAddressing(arena, fd));
+    this.#receiver = new UdpReceiver(arena, fd, this.batch);
+    this.#sender = new UdpSender(arena, fd, count, { trains });
+  }
+
+  /** Octets of the longest payloads that leave in trains; 0: none do, for the kernel has refused them, or nobody wants them to. */
+  get longestOfTrains(): number {
+    return this.#sender.longest;
   }
 
   receive(): number {
-    const n = this.#receiver.receive();
-    const { b } = this.#arena;
-    for (let i = 0; i < n; i++) {
-      const { remote } = this.batch[i];
-      const from = this.#receiver.addressAt(i);
-      remote.read(b, from + SIN.ADDR);
-      remote.port = u16(b, from + SIN.PORT);
-    }
-    return n;
+    return this.#receiver.receive();
   }
 
   send(frames: readonly Frame[], n: number): number {
     return this.#sender.send(frames, n);
-  }
-}
-
-/** An IPv4 address and a port for each packet. */
-class EndpointAddressing implements Addressing {
-  readonly addressLen = SOCKADDR_IN_LEN;
-  readonly #arena: Arena;
-  readonly #fd: number;
-
-  constructor(arena: Arena, fd: number) {
-    this.#arena = arena;
-    this.#fd = fd;
-  }
-
-  layAddress(at: number): void {
-    this.#arena.view.setUint16(at, AF.INET, true);
-  }
-
-  writeAddress(at: number, { remote }: Frame): void {
-    const { b } = this.#arena;
-    put16(b, at + SIN.PORT, remote.port);
-    put32(b, at + SIN.ADDR, remote.bits);
-  }
-
-  refused(_frame: Frame, error: number): number {
-    // A payload cannot be wrong. What is: port 0, a blackhole route, a source that the host does not have.
-    return error === Errno.EINVAL ? Drop.no_route : fateOf(error, 'sendmmsg', this.#fd);
   }
 }

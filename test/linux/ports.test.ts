@@ -18,6 +18,8 @@ import { Cable, completeChecksums, ip, Namespace, routeIpv6, withoutNamespaces }
 const BATCH = 16;
 const SPARE = 150;
 const ROOM = HEADROOM + 4096;
+/** Octets of a frame that a train may come in. */
+const TRAIN_ROOM = HEADROOM + 65_535;
 /** Longest wait for something to arrive, milliseconds. */
 const STEP = 10;
 
@@ -27,7 +29,7 @@ const addr = (text: string): number => parseIpv4(text) ?? Number.NaN;
 
 /** A port over `fd`, with `far` at the other end. */
 function benchOf(fd: number, makePort: (arena: Arena) => Port, far: FarEnd, takeDown: () => void, closeNamespaces: () => void): PortBench {
-  const arena = new Arena((BATCH + SPARE) * arenaStride(ROOM) + (64 << 10));
+  const arena = new Arena(BATCH * arenaStride(TRAIN_ROOM) + SPARE * arenaStride(ROOM) + (64 << 10));
   const poller = new Poller(arena, [fd, far.fd]);
   return {
     port: makePort(arena),
@@ -96,13 +98,13 @@ const protocol41 = (): PortBench =>
   );
 
 /** The far end's kernel, where nobody has the port, answers each datagram with an ICMP error. */
-const udp = (): PortBench =>
+const udp = (trains: boolean): PortBench =>
   wired(
     () => {
       completeChecksums('tlxa');
       return openUdp(addr(HERE), 3544, { ttl: 64 });
     },
-    (arena, fd) => new UdpSocketPort(arena, fd, BATCH, ROOM),
+    (arena, fd) => new UdpSocketPort(arena, fd, BATCH, trains ? TRAIN_ROOM : ROOM, { trains }),
     () => new IPv4Host(17, { withHeader: false }),
   );
 
@@ -152,7 +154,8 @@ const skip = withoutNamespaces();
 portCompliance('a TUN queue', 'ipv6', () => tun(tunPort), skip);
 portCompliance('a TUN queue without io_uring', 'ipv6', () => tun(tunPortWithoutRing), skip);
 portCompliance('a raw socket of protocol 41', 'protocol-41', protocol41, skip);
-portCompliance('a UDP socket', 'udp', udp, skip);
+portCompliance('a UDP socket', 'udp', () => udp(false), skip);
+portCompliance('a UDP socket with trains', 'udp', () => udp(true), skip);
 portCompliance('the IPv6 stack', 'outlet', outlet, skip);
 portCompliance('a raw ICMP socket', 'icmp4', icmp4, skip);
 portCompliance('a packet socket on a LAN', 'lan', lan, skip);
