@@ -22,7 +22,7 @@ enum {
 };
 
 enum {
-	POLICY_REGISTRY,
+	POLICY_ENDPOINTS,
 	POLICY_UNICAST,
 	POLICY_TEREDO,
 	POLICY_COUNT,
@@ -76,7 +76,8 @@ struct tunnel {
 	__u8 tos_mask;
 	__u8 local_count;
 	__be16 flags;
-	__u16 reserved;
+	__u8 offloaded;
+	__u8 reserved;
 	__be32 local[8];
 };
 _Static_assert(sizeof(struct tunnel) == 104, "tunnel");
@@ -90,7 +91,8 @@ _Static_assert(__builtin_offsetof(struct tunnel, tos) == 65, "tunnel.tos");
 _Static_assert(__builtin_offsetof(struct tunnel, tos_mask) == 66, "tunnel.tos_mask");
 _Static_assert(__builtin_offsetof(struct tunnel, local_count) == 67, "tunnel.local_count");
 _Static_assert(__builtin_offsetof(struct tunnel, flags) == 68, "tunnel.flags");
-_Static_assert(__builtin_offsetof(struct tunnel, reserved) == 70, "tunnel.reserved");
+_Static_assert(__builtin_offsetof(struct tunnel, offloaded) == 70, "tunnel.offloaded");
+_Static_assert(__builtin_offsetof(struct tunnel, reserved) == 71, "tunnel.reserved");
 _Static_assert(__builtin_offsetof(struct tunnel, local) == 72, "tunnel.local");
 
 struct settings {

@@ -43,6 +43,12 @@ export const isatap: Technology<IsatapSpec> = {
 
   domains: (spec) => prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique)),
 
+  fastPath: (spec) => ({
+    patterns: prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique).pattern),
+    endpoints: 'unicast',
+    obstacle: spec.role === 'router' ? null : 'a host chooses among routers, and watches its neighbors',
+  }),
+
   sockets: () => [],
 
   steps(spec, device, native) {

@@ -56,6 +56,12 @@ export const sixRd: Technology<SixRdSpec> = {
 
   domains: (spec) => (spec.domain === null ? [] : [domainOf(spec)]),
 
+  fastPath: (spec) => ({
+    patterns: spec.domain === null ? [] : [domainOf(spec).pattern],
+    endpoints: 'unicast',
+    obstacle: spec.role === 'border-relay' ? null : `a ${spec.role} is an end of its traffic, and no relay`,
+  }),
+
   sockets: () => [],
 
   /** The routes of RFC 5969 section 7.1.1, and the subnet-router anycast address of section 5. */

@@ -24,6 +24,12 @@ export const sixToFour: Technology<SixToFourSpec> = {
   // Anybody can tell what a 6to4 address carries.
   domains: () => [],
 
+  fastPath: ({ role }) => ({
+    patterns: [domain.pattern],
+    endpoints: 'endpoints',
+    obstacle: role === 'relay' ? null : `a ${role} is an end of its traffic, and no relay`,
+  }),
+
   sockets: () => [],
 
   steps(spec, device) {

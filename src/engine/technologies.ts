@@ -6,7 +6,7 @@ import type { PlanStep } from './plan.js';
 import { sixRd } from './sixrd.js';
 import { sixToFour } from './sixtofour.js';
 import type { SocketSpec, TunnelSpec } from './spec.js';
-import type { RoleContext, Technology } from './technology.js';
+import type { FastPathFacts, RoleContext, Technology } from './technology.js';
 import { teredo } from './teredo.js';
 
 const TECHNOLOGIES: { readonly [T in TunnelSpec['type']]: Technology<Extract<TunnelSpec, { type: T }>> } = {
@@ -39,6 +39,11 @@ export function linkLocalOf(spec: TunnelSpec): Uint8Array {
 /** See {@link Technology.domains}. */
 export function domainsOf(spec: TunnelSpec): readonly Mapping[] {
   return of(spec).domains(spec);
+}
+
+/** See {@link Technology.fastPath}. */
+export function fastPathOf(spec: TunnelSpec): FastPathFacts {
+  return of(spec).fastPath(spec);
 }
 
 /** See {@link Technology.sockets}. */

@@ -2,6 +2,7 @@
 import type { Millis } from '../core/clock.js';
 import type { Random } from '../core/random.js';
 import type { Mapping } from '../mapping/mapping.js';
+import type { Pattern } from '../mapping/pattern.js';
 import type { Heritage, Role } from '../role/role.js';
 import type { NodeContext } from './node.js';
 import type { PlanStep } from './plan.js';
@@ -21,6 +22,18 @@ export interface RoleContext {
   readonly now: Millis;
 }
 
+/** Of which kind the endpoints of a tunnel are: the policies of `NodeContext`. */
+export type EndpointKind = 'endpoints' | 'unicast' | 'teredo';
+
+/** What a fast path has to know of a tunnel to forward as its role does, or to leave alone what is the role's. */
+export interface FastPathFacts {
+  /** Addresses that belong to the tunnel, or may. */
+  readonly patterns: readonly Pattern[];
+  readonly endpoints: EndpointKind;
+  /** Why the role has to see every packet itself, for people; null: between a native end and one in the pattern any relay decides alike. */
+  readonly obstacle: string | null;
+}
+
 /** One technology. */
 export interface Technology<S extends TunnelSpec> {
   /** The role that `spec` asks for. */
@@ -31,6 +44,8 @@ export interface Technology<S extends TunnelSpec> {
   linkLocal(spec: S): Uint8Array;
   /** What carries the IPv4 addresses of this tunnel's nodes, for the loop checks; none where anybody can tell it from the address. */
   domains(spec: S): readonly Mapping[];
+  /** See {@link FastPathFacts}. */
+  fastPath(spec: S): FastPathFacts;
   /** UDP sockets of the tunnel's own, in the one thread that then runs it; none: protocol 41 carries it, or it is down. */
   sockets(spec: S): readonly SocketSpec[];
   /** What the tunnel wants of its host beyond link and link-local address of `device`, in order; the tunnel is up. `native`: the host's addresses outside its tunnels, sixteen octets each. */

@@ -1,6 +1,6 @@
 /** Teredo, RFC 4380: how its tunnels are put together. */
 import { addressOf } from '../mapping/mapping.js';
-import { teredoLinkLocal } from '../mapping/teredo.js';
+import { Teredo, teredoLinkLocal } from '../mapping/teredo.js';
 import { TeredoClient } from '../role/teredo-client.js';
 import type { TeredoNode } from '../role/teredo-node.js';
 import { TeredoRelay } from '../role/teredo-relay.js';
@@ -67,6 +67,12 @@ export const teredo: Technology<TeredoSpec> = {
 
   // Anybody can tell what a Teredo address carries.
   domains: () => [],
+
+  fastPath: (spec) => ({
+    patterns: [new Teredo(0, 0, spec.prefix).pattern],
+    endpoints: 'teredo',
+    obstacle: 'which peers are trusted only the packet thread knows',
+  }),
 
   sockets: socketsOf,
 

@@ -10,6 +10,7 @@
 import type { Endpoint } from '../core/endpoint.js';
 import { i32, put32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
+import type { Pattern } from './pattern.js';
 
 /** Octets in an on-link prefix. */
 export const ISATAP_PREFIX_LEN = 8;
@@ -73,5 +74,16 @@ export class Isatap implements Mapping {
     put32(b, off + 4, this.#low);
     put32(b, off + ID, this.#unique(ep.addr) ? MARK | UNIVERSAL : MARK);
     put32(b, off + IPV4, ep.bits);
+  }
+
+  /** The same as data. */
+  get pattern(): Pattern {
+    const bits = new Uint8Array(16);
+    const mask = new Uint8Array(16).fill(0xff, 0, IPV4);
+    put32(bits, 0, this.#high);
+    put32(bits, 4, this.#low);
+    put32(bits, ID, MARK);
+    put32(mask, ID, ~UNIVERSAL);
+    return { bits, mask, at: 8 * IPV4, commonLen: 0, common: 0, inverted: false };
   }
 }

@@ -9,6 +9,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import { mask4, mask6, type Prefix6 } from '../wire/address.js';
 import { i32, put32 } from '../wire/octets.js';
 import type { Mapping } from './mapping.js';
+import type { Pattern } from './pattern.js';
 
 /** One 6rd domain. */
 export class SixRd implements Mapping {
@@ -71,6 +72,13 @@ export class SixRd implements Mapping {
     const shift = this.prefix.len & 31;
     put32(b, off + 4 * word, this.#words[word] | (carried >>> shift));
     if (shift !== 0 && word < 3) put32(b, off + 4 * word + 4, carried << (32 - shift));
+  }
+
+  /** The same as data. */
+  get pattern(): Pattern {
+    const mask = new Uint8Array(16);
+    for (let i = 0; i < 4; i++) put32(mask, 4 * i, this.#masks[i]);
+    return { bits: this.prefix.addr, mask, at: this.#prefixLen, commonLen: this.ipv4MaskLen, common: this.common, inverted: false };
   }
 
   /** Compares a prefix of more than 32 bits behind its first word. */

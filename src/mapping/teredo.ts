@@ -13,6 +13,7 @@ import type { Random } from '../core/random.js';
 import { i32, put16, put32, u16, u32 } from '../wire/octets.js';
 import { readInverted, writeInverted } from '../wire/teredo.js';
 import type { Mapping } from './mapping.js';
+import type { Pattern } from './pattern.js';
 
 const SERVER = 4;
 const FLAGS = 8;
@@ -80,6 +81,13 @@ export class Teredo implements Mapping {
     put32(b, off + SERVER, this.#server);
     put16(b, off + FLAGS, this.#flags);
     writeInverted(b, off + ENDPOINT, ep);
+  }
+
+  /** The same as data, but for the port. */
+  get pattern(): Pattern {
+    const bits = new Uint8Array(16);
+    put32(bits, 0, this.#prefix);
+    return { bits, mask: new Uint8Array(16).fill(0xff, 0, SERVER), at: 8 * (ENDPOINT + 2), commonLen: 0, common: 0, inverted: true };
   }
 }
 

@@ -121,6 +121,13 @@ export function specialIpv6(b: Uint8Array, off: number): boolean {
 /** A rule of a policy as three 32-bit numbers: the bits of a prefix, its mask, and whether it is refused. */
 const RULE = 3;
 
+/** A rule of a policy as data: what it says of the addresses that are `bits` under `mask`. */
+export interface EndpointRule {
+  readonly bits: number;
+  readonly mask: number;
+  readonly refused: boolean;
+}
+
 /** Which IPv4 addresses may be tunnel endpoints. */
 export class EndpointPolicy {
   readonly #allow: readonly Prefix4[];
@@ -174,6 +181,16 @@ export class EndpointPolicy {
     const end = this.#starts[octet + 1];
     for (let i = this.#starts[octet]; i < end; i += RULE) if (((bits ^ rules[i]) & rules[i + 1]) === 0) return rules[i + 2] !== 0;
     return false;
+  }
+
+  /** The rules for addresses with that first octet, the first that fits deciding; none accepts. For whoever judges without this code. */
+  rulesFor(octet: number): readonly EndpointRule[] {
+    const rules: EndpointRule[] = [];
+    for (let i = this.#starts[octet]; i < this.#starts[octet + 1]; i += RULE) {
+      const [bits, mask, refused] = this.#rules.subarray(i, i + RULE);
+      rules.push({ bits: bits >>> 0, mask: mask >>> 0, refused: refused !== 0 });
+    }
+    return rules;
   }
 
   /** The range that refuses `addr`; null when it is accepted. A directed broadcast is refused without a range. */

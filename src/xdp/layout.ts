@@ -14,6 +14,7 @@
  *   passed    [reason]                  what was passed up, a value a processor
  */
 import { MAX_TUNNELS as MAX_SLOTS } from '../core/counters.js';
+import type { EndpointKind } from '../engine/technology.js';
 import { type Definition, Struct } from './struct.js';
 
 /** Name of the program in the object. */
@@ -37,9 +38,8 @@ export const LIMITS = {
   GENERATIONS: 2,
 } as const;
 
-/** Which IPv4 addresses may be endpoints: of 6to4, of 6rd and ISATAP, of Teredo. */
-export const POLICIES = ['registry', 'unicast', 'teredo'] as const;
-export type PolicyName = (typeof POLICIES)[number];
+/** Which IPv4 addresses may be endpoints: the policies of a node, by `EndpointKind`. */
+export const POLICIES = ['endpoints', 'unicast', 'teredo'] as const satisfies readonly EndpointKind[];
 
 /** Why a frame was passed up, in the order of the checks. None of it is an error: the stack, or a packet thread, decides. */
 export const PASSED = [
@@ -67,14 +67,14 @@ export type PassedName = (typeof PASSED)[number];
 export const PATTERN = new Struct('pattern', {
   bits: ['be32', 4],
   mask: ['be32', 4],
-  /** The 32 bits from bit `shift` of word `word` on, moved right by `common_len`, and `common`. */
+  /** The 32 bits from bit `shift` of word `word` on, moved right by `common_len`, beside `common`. */
   word: 'u32',
   shift: 'u32',
   common_len: 'u32',
   common: 'u32',
 });
 
-/** A tunnel, or, with no local address, a domain of the node that the program has to leave alone. */
+/** A tunnel, or a domain of the node that is to be left alone: without local addresses it is at all of them. */
 export const TUNNEL = new Struct('tunnel', {
   pattern: PATTERN,
   /** Place in the counter rows. */
@@ -92,7 +92,9 @@ export const TUNNEL = new Struct('tunnel', {
   local_count: 'u8',
   /** Flags of the outer header. */
   flags: 'be16',
-  reserved: 'u16',
+  /** 0: what belongs to it is passed up. */
+  offloaded: 'u8',
+  reserved: 'u8',
   /** The first is the outer source. */
   local: ['be32', LIMITS.MAX_LOCAL],
 });

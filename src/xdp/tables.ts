@@ -1,0 +1,114 @@
+/** The maps of the program, filled and read: see `layout.ts`. */
+import type { DirectionName } from '../core/counters.js';
+import { DIRECTIONS } from '../core/counters.js';
+import { ARRIVAL, COUNTER, EGRESS, INGRESS, PASSED, type PassedName } from './layout.js';
+import type { BpfMap, XdpObject } from './libbpf.js';
+import type { Offload } from './offload.js';
+
+/** An interface by which frames come and go: one with the program, or a VLAN on top of such a one. */
+export interface FastInterface {
+  readonly ifindex: number;
+  /** The interface that has the program: itself, or the one under the VLAN. */
+  readonly device: number;
+  /** 1..4094; 0: none. */
+  readonly vlan: number;
+  /** Station address, six octets. */
+  readonly mac: Uint8Array;
+}
+
+/** What was forwarded: packets, and octets of inner packets. */
+export type Forwarded = Readonly<Record<DirectionName, { readonly packets: number; readonly octets: number }>>;
+
+/** See the head of the file. */
+export class Tables {
+  readonly #object: XdpObject;
+
+  constructor(object: XdpObject) {
+    this.#object = object;
+  }
+
+  /** Has the program go by `offload` from now on: the generation that does not hold is written, and then holds. */
+  install({ settings, rules }: Offload): void {
+    const active = this.#object.map('active');
+    const [current] = words(active.lookup(key(0)) ?? key(0));
+    const next = 1 - current;
+    this.#object.map('settings').update(key(next), settings);
+    const all = this.#object.map('rules');
+    const count = rules.length / all.valueLen;
+    all.updateMany(octetsOf(Uint32Array.from({ length: count }, (_, i) => next * count + i)), rules);
+    active.update(key(0), key(next));
+  }
+
+  /** Has it take frames from these interfaces, and send by them, and no others. */
+  setInterfaces(interfaces: readonly FastInterface[]): void {
+    replace(
+      this.#object.map('transmit'),
+      [...new Set(interfaces.map(({ device }) => device))].map((device) => [key(device), key(device)]),
+    );
+    replace(
+      this.#object.map('egress'),
+      interfaces.map(({ ifindex, device, vlan }) => [key(ifindex), EGRESS.encode({ ifindex: device, vlan })]),
+    );
+    replace(
+      this.#object.map('ingress'),
+      interfaces.map(({ ifindex, device, vlan, mac }) => [
+        ARRIVAL.encode({ ifindex: device, vlan }),
+        INGRESS.encode({ ifindex, mac: [...mac], reserved: 0 }),
+      ]),
+    );
+  }
+
+  /** What was forwarded for the tunnel at `slot`, all processors together. */
+  forwarded(slot: number): Forwarded {
+    const map = this.#object.map('counters');
+    const [encapsulate, decapsulate] = DIRECTIONS.map((_, direction) => {
+      const record = map.lookup(key(slot * DIRECTIONS.length + direction)) ?? new Uint8Array(0);
+      const sum = { packets: 0, octets: 0 };
+      for (let off = 0; off < record.length; off += map.valueLen) {
+        const { packets, octets } = COUNTER.decode(record, off);
+        sum.packets += Number(packets);
+        sum.octets += Number(octets);
+      }
+      return sum;
+    });
+    return { encapsulate, decapsulate };
+  }
+
+  /** Another tunnel has the place from now on. */
+  clear(slot: number): void {
+    const map = this.#object.map('counters');
+    for (const direction of DIRECTIONS.keys()) map.update(key(slot * DIRECTIONS.length + direction), new Uint8Array(map.recordLen));
+  }
+
+  /** How many frames were passed up, by reason; those that there were. */
+  passed(): ReadonlyMap<PassedName, number> {
+    const { records } = this.#object.map('passed').all();
+    const view = new DataView(records.buffer, records.byteOffset, records.length);
+    const each = records.length / PASSED.length;
+    const sums = PASSED.map((name, i) => {
+      let sum = 0;
+      for (let off = i * each; off < (i + 1) * each; off += 8) sum += Number(view.getBigUint64(off, true));
+      return [name, sum] as const;
+    });
+    return new Map(sums.filter(([, sum]) => sum > 0));
+  }
+}
+
+/** Makes `entries` all that `map` holds; what stays is never missing in between. */
+function replace(map: BpfMap, entries: readonly (readonly [key: Uint8Array, value: Uint8Array])[]): void {
+  const kept = new Set(entries.map(([entry]) => entry.toString()));
+  for (const old of map.keys()) if (!kept.has(old.toString())) map.remove(old);
+  for (const [entry, value] of entries) map.update(entry, value);
+}
+
+function key(number: number): Uint8Array {
+  return octetsOf(Uint32Array.of(number));
+}
+
+function octetsOf(numbers: Uint32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
+function words(octets: Uint8Array): Uint32Array {
+  return new Uint32Array(octets.buffer, octets.byteOffset, octets.length / 4);
+}
