@@ -3,11 +3,13 @@
  * 5.4.1: nonces, ports, and how far it is with asking. Columns by the index of the entry; made once.
  */
 import type { Millis } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
 import type { Random } from '../core/random.js';
 import { copy, same } from '../wire/octets.js';
 import { NONCE_LEN } from '../wire/teredo.js';
 import { TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
-import { PEER_ASKED, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
+import { NEARBY_TIME } from './teredo-discovery.js';
+import { PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
 
 /** Flags of a peer's entry. */
 export const PeerFlag = {
@@ -15,6 +17,8 @@ export const PeerFlag = {
   trusted: PEER_TRUSTED,
   /** It is being asked whether it is there. */
   asked: PEER_ASKED,
+  /** It came by itself: the host had not sent anything there. */
+  stranger: PEER_STRANGER,
   /** Packets come from its endpoint: it has shown that it is there. Implied by `trusted`. */
   heard: 0x02,
   /** It was told the nonce of an indirect bubble, and has not shown it yet. */
@@ -23,6 +27,8 @@ export const PeerFlag = {
   tells: 0x10,
   /** It is asked by solicitations first, for it was there before: RFC 6081 section 5.7. */
   solicited: 0x20,
+  /** What is for it goes where its address says, though it comes from elsewhere: RFC 6081 section 5.3.4. */
+  embedded: 0x80,
 } as const;
 
 /** Peers that are asked at a time. */
@@ -49,6 +55,10 @@ export class TeredoClientPeers {
   /** Where packets came from that wait until it has answered; port 0: none do. */
   readonly arrivedBits: Int32Array;
   readonly arrivedPort: Uint16Array;
+  /** Where it said, on the own subnet, that it is, and when. */
+  readonly nearbyBits: Int32Array;
+  readonly nearbyPort: Uint16Array;
+  readonly nearbyAt: Float64Array;
   /** When its last indirect bubble came. */
   readonly indirectAt: Float64Array;
   /** How often it was asked this time. */
@@ -73,6 +83,9 @@ export class TeredoClientPeers {
     this.randomPort = new Uint16Array(capacity);
     this.arrivedBits = new Int32Array(capacity);
     this.arrivedPort = new Uint16Array(capacity);
+    this.nearbyBits = new Int32Array(capacity);
+    this.nearbyPort = new Uint16Array(capacity);
+    this.nearbyAt = new Float64Array(capacity);
     this.indirectAt = new Float64Array(capacity);
     this.tries = new Uint8Array(capacity);
     this.due = new Float64Array(capacity);
@@ -117,12 +130,29 @@ export class TeredoClientPeers {
       this.tries[peer] =
       this.answers[peer] =
         0;
-    this.indirectAt[peer] = this.answersSince[peer] = Number.NEGATIVE_INFINITY;
+    this.indirectAt[peer] = this.answersSince[peer] = this.nearbyAt[peer] = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether something from the peer, `NOBODY` if it is not known, may come by `socket`: a random port is one peer's. */
   isOpen(peer: number, socket: number): boolean {
     return socket === 0 || (peer !== NOBODY && this.randomSocket[peer] === socket);
+  }
+
+  /** The peer says that it is at `bits` and `port` of the own subnet. */
+  tellNearby(peer: number, { bits, port }: Endpoint, now: Millis): void {
+    this.nearbyBits[peer] = bits;
+    this.nearbyPort[peer] = port;
+    this.nearbyAt[peer] = now;
+  }
+
+  /** Whether it said so lately: RFC 4380 section 5.2.4. */
+  isNearby(peer: number, now: Millis): boolean {
+    return now - this.nearbyAt[peer] < NEARBY_TIME;
+  }
+
+  /** Whether it said so of `bits` and `port`. */
+  isNearbyAt(peer: number, bits: number, port: number, now: Millis): boolean {
+    return this.isNearby(peer, now) && this.nearbyBits[peer] === bits && this.nearbyPort[peer] === port;
   }
 
   /** The peer has told the nonce at `b[nonce..)`; none, if that is negative. RFC 6081 section 5.2.4.3. */

@@ -24,8 +24,10 @@ import { type Heritage, type Learned, NO_HERITAGE, type Outer, type Qualificatio
 import { TeredoAddresses } from './teredo-addresses.js';
 import { NOBODY, PeerFlag } from './teredo-client-peers.js';
 import { TeredoConnectivity } from './teredo-connectivity.js';
+import { type DiscoveryOptions, TeredoDiscovery } from './teredo-discovery.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
 import { TeredoQualifier } from './teredo-qualifier.js';
+import { TeredoRefreshSearch } from './teredo-refresh-search.js';
 
 /** How a client is set up. */
 export interface TeredoClientOptions {
@@ -36,8 +38,12 @@ export interface TeredoClientOptions {
   readonly keys: readonly TeredoKey[];
   /** RFC 4380 section 5.2: 30 s unless configured. */
   readonly refreshInterval: Millis;
+  /** The socket that the search for a longer one has to itself, by its number among those of the tunnel; null: there is no search. */
+  readonly searchSocket: number | null;
   /** Peers that it keeps state of, at most. */
   readonly maxPeers: number;
+  /** Where it looks for others nearby; null: nowhere. */
+  readonly discovery: DiscoveryOptions | null;
   /** Of the client before this one. */
   readonly before: Qualification | null;
 }
@@ -50,6 +56,8 @@ export class TeredoClient implements Role, Speaker {
   readonly #node: TeredoNode;
   readonly #addresses: TeredoAddresses;
   readonly #qualifier: TeredoQualifier;
+  readonly #search: TeredoRefreshSearch | null;
+  readonly #discovery: TeredoDiscovery | null;
   readonly #options: TeredoClientOptions;
   /** null until there is a peer to be reached: a client that only keeps its mapping is small. */
   #made: TeredoConnectivity | null = null;
@@ -67,6 +75,9 @@ export class TeredoClient implements Role, Speaker {
     this.#node = node;
     this.#addresses = new TeredoAddresses(node.prefix, node.endpoints);
     this.#qualifier = new TeredoQualifier(options, now);
+    const { searchSocket, discovery, keys, refreshInterval } = options;
+    this.#search = searchSocket === null ? null : new TeredoRefreshSearch(node, keys[0] ?? null, searchSocket, refreshInterval);
+    this.#discovery = discovery === null ? null : new TeredoDiscovery(discovery, node, this.#addresses);
     this.#options = options;
     this.#address = this.#qualifier.address;
     this.errorSource = this.carrierErrorSource = this.#address;
@@ -152,22 +163,31 @@ export class TeredoClient implements Role, Speaker {
   handleTimeout(now: Millis): void {
     this.#qualifier.handleTimeout(now);
     this.#follow(now);
+    this.#search?.handleTimeout(now);
+    this.#discovery?.handleTimeout(now);
     this.#made?.handleTimeout(now);
   }
 
   /** See {@link Speaker}. */
   nextTimeout(): Millis {
-    return Math.min(this.#qualifier.nextTimeout(), this.#made?.nextTimeout() ?? Number.POSITIVE_INFINITY);
+    return Math.min(
+      this.#qualifier.nextTimeout(),
+      this.#search?.nextTimeout() ?? Number.POSITIVE_INFINITY,
+      this.#discovery?.nextTimeout() ?? Number.POSITIVE_INFINITY,
+      this.#made?.nextTimeout() ?? Number.POSITIVE_INFINITY,
+    );
   }
 
   /** See {@link Speaker}. */
   pollTransmit(out: Frame, now: Millis): number {
     const to = this.#qualifier.poll(out, now);
-    return to === TransmitTo.nowhere && this.#made !== null ? this.#made.poll(out) : to;
+    if (to !== TransmitTo.nowhere) return to;
+    if (this.#search?.poll(out, this.#address) === true || this.#discovery?.poll(out, this.#address) === true) return TransmitTo.carrier;
+    return this.#made?.poll(out) ?? TransmitTo.nowhere;
   }
 
   get #connectivity(): TeredoConnectivity {
-    this.#made ??= new TeredoConnectivity(this.#options, this.#addresses, this.#qualifier);
+    this.#made ??= new TeredoConnectivity(this.#options, this.#addresses, this.#qualifier, this.#discovery);
     return this.#made;
   }
 
@@ -207,6 +227,9 @@ export class TeredoClient implements Role, Speaker {
 
   #judge(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const end = off + totalLen6(b, off);
+    const { searchSocket, discovery } = this.#options;
+    if (outer.socket === searchSocket) return this.#hearSearch(b, off, outer, now);
+    if (outer.socket === discovery?.socket) return this.#hearGroup(b, off, outer, now);
     const isFromServer = this.#qualifier.isFromServer(outer);
     const type = discoveryType(b, off, end);
     if (type === Icmp6.routerAdvertisement) return this.#hearServer(b, off, outer, now);
@@ -231,11 +254,36 @@ export class TeredoClient implements Role, Speaker {
     return verdict;
   }
 
+  /** What comes by the port of the search for the refresh interval. */
+  #hearSearch(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const search = this.#search;
+    if (search === null) return Drop.untrusted_peer;
+    const verdict = search.take(b, off, outer, this.#address, now);
+    this.#qualifier.refreshInterval = search.interval;
+    return verdict;
+  }
+
+  /** What is sent to the group in which clients of one subnet find each other. */
+  #hearGroup(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
+    const mapped = this.#qualifier.state.mapped;
+    if (this.#discovery === null || !this.#qualifier.isQualified || mapped === null) return Drop.tunnel_down;
+    const refusal = this.#discovery.refusal(b, off, outer.remote, mapped.addr);
+    return refusal === Drop.none ? this.#connectivity.hearNearby(b, off, outer.remote, now) : refusal;
+  }
+
   /** The own address has changed, or there is none any more: what peers know is of no use. */
   #follow(now: Millis): void {
     if (same(this.#told, 0, this.#address, 0, ADDRESS_LEN)) return;
     this.#told.set(this.#address);
     this.#made?.forget(now);
+    if (this.#qualifier.isQualified) {
+      this.#search?.begin(this.#qualifier.server(), now);
+      this.#discovery?.begin(now);
+    } else {
+      this.#search?.end();
+      this.#discovery?.end();
+    }
+    if (this.#search !== null) this.#qualifier.refreshInterval = this.#search.interval;
   }
 
   /** RFC 4380 sections 5.2.3 and 5.2.6: somebody asks, by the server, for a direct bubble. */
@@ -250,7 +298,7 @@ export class TeredoClient implements Role, Speaker {
     return this.#connectivity.hearIndirect(b, off, this.#origin, this.#trailers, now);
   }
 
-  /** Cases 1, 3 and 6 for other clients, and direct bubbles of those behind symmetric NATs, RFC 6081 section 5.2.4.4. */
+  /** Cases 1, 3, 5 and 6 for other clients, and direct bubbles of those behind symmetric NATs, RFC 6081 section 5.2.4.4. */
   #judgeClient(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const connectivity = this.#connectivity;
     const refusal = this.#addresses.refusal(b, off + IPV6_SRC);
@@ -259,7 +307,8 @@ export class TeredoClient implements Role, Speaker {
     if (!connectivity.peers.isOpen(known, outer.socket)) return Drop.untrusted_peer;
     const bubble = isBubble(b, off);
     if (known === NOBODY || !this.#isFrom(known, outer)) {
-      const doubt = this.#addresses.carries(b, off + IPV6_SRC, outer.remote) ? Drop.none : this.#doubt(known, b, off, bubble, now);
+      const isThere = this.#addresses.carries(b, off + IPV6_SRC, outer.remote) || this.#isNearby(known, outer.remote, now);
+      const doubt = isThere ? Drop.none : this.#doubt(known, b, off, bubble, now);
       if (doubt !== Drop.none) return doubt;
     }
     const peer = connectivity.admit(b, off + IPV6_SRC, now);
@@ -268,6 +317,11 @@ export class TeredoClient implements Role, Speaker {
     if (!bubble) return Drop.none;
     if (this.#trailers.discovery === Discovery.solicitation) connectivity.advertise(peer, now);
     return Verdict.consumed;
+  }
+
+  /** Whether the peer has said that it is at that endpoint of the own subnet. */
+  #isNearby(peer: number, { bits, port }: Endpoint, now: Millis): boolean {
+    return peer !== NOBODY && this.#connectivity.peers.isNearbyAt(peer, bits, port, now);
   }
 
   /** Why what is said to come from a client, but not from where it is, is not from it; `Drop.none` when a nonce says that it is. */

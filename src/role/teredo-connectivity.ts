@@ -3,6 +3,7 @@
  *
  *   native host    echo requests by way of the server: the relay that brings the reply is where the host is reached
  *   Teredo client  direct bubbles open the own NAT for the peer, indirect ones, by its server, ask it to do the same
+ *   ... nearby     a direct bubble where it said that it is, once; then as any other
  *
  * Either is tried at 0, 2, 4 and 6 s and given up at 8 s; packets wait that long. A bubble pair is one event of the limits
  * of section 5.2.6. Answers are not counted among them, since who asks has counted: each indirect bubble is answered
@@ -25,6 +26,7 @@ import { type Outer, TransmitTo } from './role.js';
 import type { TeredoAddresses } from './teredo-addresses.js';
 import { isPong, NO_DISCOVERY, TeredoBubbles } from './teredo-bubbles.js';
 import { NOBODY, PeerFlag, TeredoClientPeers } from './teredo-client-peers.js';
+import type { TeredoDiscovery } from './teredo-discovery.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
 import { BUBBLE_SPACING } from './teredo-peers.js';
 import type { TeredoQualifier } from './teredo-qualifier.js';
@@ -40,6 +42,8 @@ const SOLICITATIONS = 3;
 export const STRANGERS = 30;
 /** Bubbles in a second that answer relays, which no state is kept of. */
 const RELAY_ANSWERS = 1_000;
+/** Bubbles in a second to where peers say that they are, too: to whomever they like. */
+export const ALTERNATES = 40;
 
 /** How it is set up. */
 export interface ConnectivityOptions {
@@ -63,15 +67,18 @@ export class TeredoConnectivity {
   readonly #held: HeldPackets;
   readonly #bubbles: TeredoBubbles;
   readonly #ports: RandomPorts;
+  readonly #discovery: TeredoDiscovery | null;
   readonly #strangers = new RateLimit(STRANGERS);
   readonly #relayAnswers = new RateLimit(RELAY_ANSWERS);
+  readonly #alternates = new RateLimit(ALTERNATES);
   readonly #alternate = new Endpoint();
 
-  constructor(options: ConnectivityOptions, addresses: TeredoAddresses, qualifier: TeredoQualifier) {
+  constructor(options: ConnectivityOptions, addresses: TeredoAddresses, qualifier: TeredoQualifier, discovery: TeredoDiscovery | null) {
     const { node, servers, keys, maxPeers } = options;
     this.#node = node;
     this.#qualifier = qualifier;
     this.#addresses = addresses;
+    this.#discovery = discovery;
     this.#held = new HeldPackets(node.mtu);
     this.#arrived = new HeldPackets(node.mtu);
     this.#bubbles = new TeredoBubbles(node, qualifier);
@@ -84,7 +91,7 @@ export class TeredoConnectivity {
     const len = totalLen6(b, off);
     // What is too large to be held is too large to be sent, which is found out later.
     if (!this.#held.takes(len)) return Drop.none;
-    const peer = this.#meet(b, off + IPV6_DST, now);
+    const peer = this.#meet(b, off + IPV6_DST, now, 0);
     if (peer === NOBODY) return Drop.queue_full;
     if (!this.peers.has(peer, PeerFlag.asked)) {
       const verdict = this.#ask(peer, now);
@@ -124,16 +131,31 @@ export class TeredoConnectivity {
     if (trailers.alternateCount < 0) return Drop.malformed_teredo;
     const { peers } = this;
     if (peers.table.find(b, off + IPV6_SRC) === NOBODY && !this.#strangers.take(now)) return Drop.rate_limit;
-    const peer = this.#meet(b, off + IPV6_SRC, now);
+    const peer = this.#meet(b, off + IPV6_SRC, now, PeerFlag.stranger);
     if (peer === NOBODY) return Drop.queue_full;
     this.#learn(peer, b, trailers, now);
     if (!peers.mayAnswer(peer, now)) return Drop.rate_limit;
     for (let i = 0; i < trailers.alternateCount; i++) {
       readAlternate(b, trailers.alternates, i, this.#alternate);
-      if (!this.#node.own.has(this.#alternate))
+      if (!this.#node.own.has(this.#alternate) && this.#alternates.take(now))
         this.#bubbles.direct(this.peers, peer, 0, this.#alternate.bits, this.#alternate.port, NO_DISCOVERY);
     }
     this.#answer(peer, now);
+    return Verdict.consumed;
+  }
+
+  /**
+   * Case 4 of RFC 4380 section 5.2.3: the client whose address is the source of the bubble at `b[off..)` says that it is at
+   * `from`, nearby. It is answered, and trusted no more than before. `Verdict.consumed` or a drop reason.
+   */
+  hearNearby(b: Uint8Array, off: number, from: Endpoint, now: Millis): number {
+    const peer = this.admit(b, off + IPV6_SRC, now);
+    if (peer < 0) return -peer;
+    const { peers } = this;
+    peers.tellNearby(peer, from, now);
+    if (!peers.mayAnswer(peer, now)) return Drop.rate_limit;
+    peers.answers[peer]++;
+    this.#directNearby(peer);
     return Verdict.consumed;
   }
 
@@ -152,7 +174,7 @@ export class TeredoConnectivity {
     peers.set(peer, PeerFlag.heard);
     // RFC 6081 section 5.4.4.5.
     if (outer.socket === 0) this.#ports.give(this.peers, peer, now);
-    if (!wasReached) this.#open(peer, isBubble);
+    if (!wasReached) this.#open(peer, isBubble, now);
     else if (peers.has(peer, PeerFlag.asked)) this.#settle(peer, TransmitTo.released);
   }
 
@@ -160,7 +182,7 @@ export class TeredoConnectivity {
   ask(b: Uint8Array, off: number, now: Millis): void {
     const known = this.peers.table.find(b, off);
     if ((known !== NOBODY && this.peers.has(known, PeerFlag.asked)) || !this.#strangers.take(now)) return;
-    const peer = this.#meet(b, off, now);
+    const peer = this.#meet(b, off, now, PeerFlag.stranger);
     if (peer !== NOBODY) this.#ask(peer, now);
   }
 
@@ -174,7 +196,7 @@ export class TeredoConnectivity {
     const known = this.peers.table.find(b, off);
     if (known !== NOBODY) return known;
     if (!this.#strangers.take(now)) return -Drop.rate_limit;
-    const peer = this.#meet(b, off, now);
+    const peer = this.#meet(b, off, now, PeerFlag.stranger);
     return peer === NOBODY ? -Drop.queue_full : peer;
   }
 
@@ -217,12 +239,12 @@ export class TeredoConnectivity {
     return arrived === TransmitTo.nowhere ? this.#held.poll(out) : arrived;
   }
 
-  /** The entry of the address at `b[off..)`, a new one if there is none; `NOBODY` when there is no room. */
-  #meet(b: Uint8Array, off: number, now: Millis): number {
+  /** The entry of the address at `b[off..)`, a new one with `flags` if there is none; `NOBODY` when there is no room. */
+  #meet(b: Uint8Array, off: number, now: Millis, flags: number): number {
     const { table } = this.peers;
     const known = table.find(b, off);
     if (known !== NOBODY) return known;
-    const peer = table.take(b, off, now);
+    const peer = table.take(b, off, now, flags);
     if (peer === NOBODY) return NOBODY;
     // Of whoever had the entry before.
     this.#ports.give(this.peers, peer, now);
@@ -279,8 +301,20 @@ export class TeredoConnectivity {
   #bubble(peer: number, now: Millis): void {
     const { peers } = this;
     peers.table.bubbled(peer, now);
-    if (peers.has(peer, PeerFlag.solicited)) this.#solicit(peer, now);
+    if (peers.tries[peer] === 1 && peers.isNearby(peer, now)) this.#lookNearby(peer, now);
+    else if (peers.has(peer, PeerFlag.solicited)) this.#solicit(peer, now);
     else this.#pair(peer, now);
+  }
+
+  /** Case 3 of RFC 4380 section 5.2.4: the peer takes the bubble as from this client once it was told where that is. */
+  #lookNearby(peer: number, now: Millis): void {
+    this.#discovery?.announce(now);
+    this.#directNearby(peer);
+  }
+
+  #directNearby(peer: number): void {
+    const { peers } = this;
+    this.#bubbles.direct(peers, peer, 0, peers.nearbyBits[peer], peers.nearbyPort[peer], NO_DISCOVERY);
   }
 
   #giveUp(peer: number, now: Millis): void {
@@ -362,7 +396,7 @@ export class TeredoConnectivity {
     const { peers } = this;
     const isRepeated = ++peers.answers[peer] > 1;
     const isReached = peers.table.isUsable(peer, now);
-    if (peers.has(peer, PeerFlag.heard) && !peers.has(peer, PeerFlag.trusted)) this.#open(peer, true);
+    if (peers.has(peer, PeerFlag.heard) && !peers.has(peer, PeerFlag.trusted)) this.#open(peer, true, now);
     else if (peers.has(peer, PeerFlag.asked) || (isReached && !isRepeated)) this.#direct(peer);
     else {
       // Where it was it is no more, nor is a port that led there of any use.
@@ -392,9 +426,9 @@ export class TeredoConnectivity {
   }
 
   /** The peer is heard: once it hears this client, too, what waits is sent. */
-  #open(peer: number, isBubble: boolean): void {
+  #open(peer: number, isBubble: boolean, now: Millis): void {
     const { peers } = this;
-    const isProofDue = this.#isProofDue(peer);
+    const isProofDue = this.#isProofDue(peer, now);
     // Its nonce is on its way, in an indirect bubble.
     if (isProofDue && !peers.has(peer, PeerFlag.tells)) {
       peers.clear(peer, PeerFlag.trusted);
@@ -405,10 +439,11 @@ export class TeredoConnectivity {
     this.#settle(peer, TransmitTo.released);
   }
 
-  /** True when the peer does not see what it gets from here come from where this client's address says. */
-  #isProofDue(peer: number): boolean {
-    if (!this.#isTeredoPeer(peer)) return false;
-    const { table } = this.peers;
+  /** True when the peer does not see what it gets from here come from where this client's address says, nor from where it was told nearby. */
+  #isProofDue(peer: number, now: Millis): boolean {
+    const { peers } = this;
+    const { table } = peers;
+    if (!this.#isTeredoPeer(peer) || peers.isNearbyAt(peer, table.remoteBits[peer], table.remotePort[peer], now)) return false;
     this.#addresses.read(table.octets, table.address(peer));
     return this.#isSymmetric || table.socket[peer] !== 0 || table.remoteBits[peer] !== this.#addresses.embedded.bits;
   }

@@ -1,6 +1,6 @@
 /**
  * Ports for one peer each, RFC 6081 sections 5.4 and 5.5: behind a symmetric NAT a port that nothing has left by yet
- * gets an outside port that can be told beforehand. They are the spare sockets of the tunnel, all but the first.
+ * gets an outside port that can be told beforehand. They are the sockets of the tunnel that follow the first.
  *
  * A port that is given back rests, and the one that has rested longest is taken first: what the NAT remembers of it
  * should be gone by then.
@@ -17,6 +17,8 @@ import { EchoStep, TeredoEchoTest } from './teredo-echo-test.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
 import type { TeredoQualifier } from './teredo-qualifier.js';
 
+/** Ports of a client beside that of its service: as many peers at once can be met on one of their own. */
+export const RANDOM_PORTS = 8;
 /** How often a random port is kept open for a peer that nothing is sent to, RFC 6081 section 5.4.2.1. */
 export const MAX_REFRESHES = 20;
 /** Least time without data before a bubble keeps a random port open, and after which an idle one is given back. */
@@ -59,7 +61,7 @@ export class RandomPorts {
     qualifier: TeredoQualifier,
     bubbles: TeredoBubbles,
   ) {
-    this.#all = node.local.slice(1).map((_, i) => new RandomPort(node, i + 1, key));
+    this.#all = node.local.slice(1, 1 + RANDOM_PORTS).map((_, i) => new RandomPort(node, i + 1, key));
     this.#servers = servers;
     this.#qualifier = qualifier;
     this.#bubbles = bubbles;
