@@ -170,6 +170,10 @@ export interface TeredoConfig extends TunnelCommonConfig {
   readonly keys: readonly TeredoKeyConfig[];
   /** Client: seconds between two words with its server. */
   readonly refreshInterval: number;
+  /** Client: whether it finds out that they may be more. */
+  readonly searchesInterval: boolean;
+  /** Client: whether it looks for others on its subnet. */
+  readonly localDiscovery: boolean;
   /** Client and relay: most peers that state is kept of. */
   readonly maxPeers: number;
   /** None: an address is of one host. */

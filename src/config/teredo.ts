@@ -17,6 +17,8 @@ const LEAST_SECRET = 8;
 const MOST_SECRET = 255;
 /** The port of relays, as Miredo has it. */
 const RELAY_PORT = 3545;
+/** Seconds between two words with the server, where nothing else is known: RFC 4380 section 5.2. */
+const REFRESH_INTERVAL = 30;
 const MOST_PEERS = { client: 1000, server: 0, relay: 100_000 } as const;
 
 const NOT_HERE = 'nothing';
@@ -71,11 +73,19 @@ const table = z
       roles: ['client', 'relay'],
     }),
     'refresh-interval': value
-      .whole(5, 300)
-      .prefault(30)
+      .wholeOr(5, 300, 'auto')
+      .prefault(REFRESH_INTERVAL)
       .register(keyDocs, {
-        about: 'Time between two words with the server, shorter than the NAT forgets in (RFC 4380 section 5.2).',
+        about: `Time between two words with the server, shorter than the NAT forgets in (RFC 4380 section 5.2). \`auto\`: ${REFRESH_INTERVAL}, and up to 119 as soon as the NAT is found to remember that long, which takes up to a quarter of an hour (section 5.2.7).`,
         unit: 'seconds',
+        roles: ['client'],
+      }),
+    'local-discovery': value
+      .flag()
+      .prefault(false)
+      .register(keyDocs, {
+        about:
+          'Whether clients on the same subnet are told of this one by multicast, and reached directly without any help of a server (RFC 4380 section 5.2.8). Whoever else is there hears it, too, and may lie: for networks whose users trust each other.',
         roles: ['client'],
       }),
     identifier: optional(value.octets(1, MOST_IDENTIFIER)).register(keyDocs, {
@@ -176,7 +186,9 @@ local = "203.0.113.1"
       servers: serversOf(values.server ?? [], values.secondary),
       secondary: isServer ? (values.secondary?.[0] ?? null) : null,
       keys: identifier === null || secret === null ? values.client : [{ identifier, secret }],
-      refreshInterval: values['refresh-interval'],
+      refreshInterval: values['refresh-interval'] === 'auto' ? REFRESH_INTERVAL : values['refresh-interval'],
+      searchesInterval: values['refresh-interval'] === 'auto',
+      localDiscovery: values['local-discovery'],
       maxPeers: values['max-peers'] ?? MOST_PEERS[role],
       lans: [],
     };

@@ -1,7 +1,7 @@
 /** Teredo on a host: where its sockets are, and whether the host has any use for it. */
 import type { TeredoConfig } from '../config/config.js';
 import type { TeredoSpec } from '../engine/spec.js';
-import { formatIpv4, in6 } from '../wire/address.js';
+import { formatIpv4, in6, mask4, type Prefix4 } from '../wire/address.js';
 import { i32 } from '../wire/octets.js';
 import type { Judge } from './judge.js';
 import { isNative } from './native.js';
@@ -23,6 +23,8 @@ export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge):
     secondary: config.secondary,
     keys: config.keys,
     refreshInterval: config.refreshInterval * 1000,
+    searchesInterval: config.searchesInterval,
+    lan: config.localDiscovery && common.down === null ? lanOf(source, judge) : null,
     maxPeers: config.maxPeers,
   };
 }
@@ -58,6 +60,12 @@ const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
       judge.warn(['role'], 'this host has no IPv6 address of its own', 'one that native hosts can answer to, or node.identity');
   },
 };
+
+/** The subnet of an address of the host; null where nobody else is on it. */
+function lanOf(source: number | null, { host }: Judge): Prefix4 | null {
+  const own = host.facts.ipv4.find(({ addr }) => addr === source);
+  return own === undefined || own.len === 32 ? null : { addr: (own.addr & mask4(own.len)) >>> 0, len: own.len };
+}
 
 /** True when the host has an address that no automatic tunnel made. */
 function hasNative({ prefix }: TeredoConfig, { host }: Judge): boolean {

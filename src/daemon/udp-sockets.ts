@@ -8,6 +8,7 @@ import type { NodeSpec, SocketSpec, TunnelSpec } from '../engine/spec.js';
 import { socketsOf } from '../engine/technologies.js';
 import { close } from '../linux/libc.js';
 import { boundPort, openUdp, tuneUdp, type UdpOptions } from '../linux/udp.js';
+import { openUdpGroup } from '../linux/udp-group.js';
 import { formatIpv4 } from '../wire/address.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 
@@ -67,7 +68,7 @@ export class UdpSockets {
     // Where any port will do it is one of its own, lest a service come to another's.
     const fits = (socket: Socket): boolean =>
       spec.port === 0 ? socket.spec.port === 0 && socket.tunnel === name : socket.port === spec.port;
-    const like = [...free].filter((socket) => socket.spec.local === spec.local && fits(socket));
+    const like = [...free].filter((socket) => socket.spec.local === spec.local && socket.spec.group === spec.group && fits(socket));
     const kept = like.find(({ tunnel }) => tunnel === name) ?? like.shift();
     if (kept === undefined) {
       const fd = bound(spec, name, options);
@@ -83,9 +84,9 @@ export class UdpSockets {
   }
 }
 
-function bound({ local, port }: SocketSpec, tunnel: string, options: UdpOptions): number {
+function bound({ local, port, group }: SocketSpec, tunnel: string, options: UdpOptions): number {
   try {
-    return openUdp(local, port, options);
+    return group === undefined ? openUdp(local, port, options) : openUdpGroup(group, local, port, options);
   } catch (cause) {
     throw new Failure(Exit.failed, `tunnel ${tunnel}: no UDP socket at ${formatIpv4(local)}:${port}: ${reasonOf(cause)}`, { cause });
   }
