@@ -2,22 +2,22 @@
 import { addressOf } from '../mapping/mapping.js';
 import { Teredo, teredoLinkLocal } from '../mapping/teredo.js';
 import { TeredoClient } from '../role/teredo-client.js';
+import type { DiscoveryOptions } from '../role/teredo-discovery.js';
 import type { TeredoNode } from '../role/teredo-node.js';
+import { RANDOM_PORTS } from '../role/teredo-random-ports.js';
 import { TeredoRelay } from '../role/teredo-relay.js';
 import { TeredoServer } from '../role/teredo-server.js';
 import { formatIpv6, formatPrefix6, type Prefix6 } from '../wire/address.js';
 import { hmacSha1 } from '../wire/hmac.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
 import { put32 } from '../wire/octets.js';
-import { TEREDO_PORT } from '../wire/teredo.js';
+import { TEREDO_DISCOVERY_GROUP, TEREDO_PORT } from '../wire/teredo.js';
 import { addressStep, DEFAULT_ROUTE_METRIC, PREFIX_ROUTE_METRIC, routeStep } from './plan.js';
 import type { SocketSpec, TeredoSpec } from './spec.js';
 import type { RoleContext, Technology } from './technology.js';
 
 /** Bits in the prefix of all Teredo addresses. */
 const PREFIX_LEN = 32;
-/** Sockets of a client beside that of its service port: as many peers at once can be met on a port of their own (RFC 6081 section 5.4). */
-const SPARE_SOCKETS = 8;
 
 /** The /32 that all Teredo addresses share. */
 export function teredoPrefix({ prefix }: TeredoSpec): Prefix6 {
@@ -26,11 +26,37 @@ export function teredoPrefix({ prefix }: TeredoSpec): Prefix6 {
   return { addr, len: PREFIX_LEN };
 }
 
-function socketsOf({ role, local, port, secondary }: TeredoSpec): readonly SocketSpec[] {
-  const service = local.slice(0, 1).map((addr) => ({ local: addr, port }));
-  if (service.length === 0) return [];
-  if (role === 'server') return secondary === null ? service : [...service, { local: secondary, port }];
-  return role === 'relay' ? service : [...service, ...Array.from({ length: SPARE_SOCKETS }, () => ({ local: local[0], port: 0 }))];
+/** Sockets of a tunnel that is up; the first one is that of its service. */
+const SOCKETS: { readonly [R in TeredoSpec['role']]: (spec: TeredoSpec, service: SocketSpec) => readonly SocketSpec[] } = {
+  server: ({ secondary, port }, service) => (secondary === null ? [service] : [service, { local: secondary, port }]),
+
+  relay: (_spec, service) => [service],
+
+  client(spec, service) {
+    const any: SocketSpec = { local: service.local, port: 0 };
+    const random = Array<SocketSpec>(RANDOM_PORTS).fill(any);
+    return [
+      service,
+      ...random,
+      ...(spec.searchesInterval ? [any] : []),
+      ...(spec.lan === null ? [] : [{ local: service.local, port: TEREDO_PORT, group: TEREDO_DISCOVERY_GROUP }]),
+    ];
+  },
+};
+
+function socketsOf(spec: TeredoSpec): readonly SocketSpec[] {
+  const [local] = spec.local;
+  return local === undefined ? [] : SOCKETS[spec.role](spec, { local, port: spec.port });
+}
+
+/** Which of a client's sockets the search for its refresh interval has for itself; null: there is none. */
+function searchSocketOf({ local, searchesInterval }: TeredoSpec): number | null {
+  return searchesInterval && local.length > 0 ? 1 + RANDOM_PORTS : null;
+}
+
+/** Where a client looks for others nearby: by the last one of its sockets. */
+function discoveryOf(spec: TeredoSpec): DiscoveryOptions | null {
+  return spec.lan === null || spec.local.length === 0 ? null : { lan: spec.lan, socket: socketsOf(spec).length - 1 };
 }
 
 function nodeOf(spec: TeredoSpec, { node, sockets, random }: RoleContext): TeredoNode {
@@ -52,10 +78,12 @@ export const teredo: Technology<TeredoSpec> = {
   role(spec, context) {
     const node = nodeOf(spec, context);
     const { servers, keys, refreshInterval, maxPeers } = spec;
+    const searchSocket = searchSocketOf(spec);
+    const discovery = discoveryOf(spec);
     if (spec.role === 'server') return new TeredoServer({ ...node, keys });
     if (spec.role === 'relay') return new TeredoRelay({ ...node, maxPeers });
     const before = context.before.learned?.teredo ?? null;
-    return new TeredoClient({ node, servers, keys, refreshInterval, maxPeers, before }, context.now);
+    return new TeredoClient({ node, servers, keys, refreshInterval, searchSocket, maxPeers, discovery, before }, context.now);
   },
 
   addresses({ learned }) {
