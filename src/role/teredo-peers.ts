@@ -8,7 +8,9 @@
  *
  * When it is full, a new peer takes the place of one that is not in use: neither usable (trusted, and heard within
  * `SILENCE`) nor just being asked. A hand goes round the places, so it is the one that has stood the longest, and
- * a flood of newcomers drives out each other. With nobody to give way in `STEPS` places there is no place.
+ * a flood of newcomers drives out each other. Strangers, who came by themselves, are as many as whoever sends wants,
+ * and stay in use as long as he sends on: so one of them gives way to a peer that the node itself looks for, never the
+ * other way round. With nobody to give way in `STEPS` places there is no place.
  */
 import type { Millis } from '../core/clock.js';
 import type { Random } from '../core/random.js';
@@ -18,8 +20,10 @@ import { HalfSipHash, littleEndian } from './half-sip-hash.js';
 
 /** Flag: what comes from its endpoint is from it. */
 export const PEER_TRUSTED = 0x01;
-/** Flag: its role is asking it, and holds packets or timers for it: it is not driven out. A role has few of these, and soon ends it. The other six bits are the role's. */
+/** Flag: its role is asking it, and holds packets or timers for it: it is not driven out. A role has few of these, and soon ends it. */
 export const PEER_ASKED = 0x04;
+/** Flag: nobody here looked for it, it came by itself. The other five bits are the role's. */
+export const PEER_STRANGER = 0x40;
 
 /** A peer that was not heard for so long is asked again, RFC 4380 section 5.2.4. */
 export const SILENCE: Millis = 30_000;
@@ -113,7 +117,7 @@ export class TeredoPeers {
     return this.#socket;
   }
 
-  /** `PEER_TRUSTED`, `PEER_ASKED` and six bits more. 0 in a new peer. */
+  /** `PEER_TRUSTED`, `PEER_ASKED`, `PEER_STRANGER` and five bits more. */
   get flags(): Uint8Array {
     return this.#flags;
   }
@@ -138,17 +142,21 @@ export class TeredoPeers {
     return (this.#records[this.#search(b, off) * RECORD_WORDS + TAKEN] & PEER_BITS) - 1;
   }
 
-  /** The same, made if there is none: not trusted, nothing heard or sent for `SILENCE` (RFC 4380 section 5.2.3). -1: there is no place. */
-  take(b: Uint8Array, off: number, now: Millis): number {
+  /**
+   * The same, made if there is none: not trusted, nothing heard or sent for `SILENCE` (RFC 4380 section 5.2.3), and with
+   * `flags`, which are 0 or `PEER_STRANGER`. -1: there is no place.
+   */
+  take(b: Uint8Array, off: number, now: Millis, flags = 0): number {
     const known = this.#records[this.#search(b, off) * RECORD_WORDS + TAKEN];
     if (known !== 0) return (known & PEER_BITS) - 1;
-    const peer = this.#place(now);
+    const peer = this.#place(now, flags);
     if (peer === NOBODY) return NOBODY;
     this.#count++;
     // Another peer may have gone, and with it the record that was found be one too far.
     const record = this.#search(b, off);
     this.#put(record, (this.#sought & ~PEER_BITS) | (peer + 1), b, off);
-    this.#remoteBits[peer] = this.#remotePort[peer] = this.#socket[peer] = this.#flags[peer] = 0;
+    this.#remoteBits[peer] = this.#remotePort[peer] = this.#socket[peer] = 0;
+    this.#flags[peer] = flags;
     this.#lastReceived[peer] = this.#lastSent[peer] = now - SILENCE;
     for (let i = 0; i < MAX_BUBBLES; i++) this.#bubbles[peer * MAX_BUBBLES + i] = Number.NEGATIVE_INFINITY;
     return peer;
@@ -185,28 +193,34 @@ export class TeredoPeers {
     this.#lastSent[peer] = now;
   }
 
-  /** A place that is free, becomes free, or is new; -1: none. */
-  #place(now: Millis): number {
+  /** A place that is free, becomes free, or is new, for a peer with `flags`; -1: none. */
+  #place(now: Millis, flags: number): number {
     const free = this.#free;
     if (free !== NOBODY) {
       this.#free = this.#remoteBits[free];
       return free;
     }
-    if (this.#used === this.capacity) return this.#driveOut(now);
+    if (this.#used === this.capacity) return this.#driveOut(now, flags);
     if (this.#used === this.#flags.length) this.#grow(Math.min(this.capacity, 2 * this.#used));
     return this.#used++;
   }
 
-  /** The place of the first peer, from the hand on, that is not in use, free now; -1: none within `STEPS`. All places are taken. */
-  #driveOut(now: Millis): number {
+  /** The place of the first peer, from the hand on, that gives way to one with `flags`, free now; -1: none within `STEPS`. All places are taken. */
+  #driveOut(now: Millis, flags: number): number {
+    let stranger = NOBODY;
     for (let step = Math.min(STEPS, this.capacity); step > 0; step--) {
       const peer = this.#hand;
       this.#hand = peer + 1 === this.capacity ? 0 : peer + 1;
-      if ((this.#flags[peer] & PEER_ASKED) !== 0 || this.isUsable(peer, now)) continue;
+      if ((this.#flags[peer] & PEER_ASKED) !== 0) continue;
+      if (this.isUsable(peer, now)) {
+        if (stranger === NOBODY && (this.#flags[peer] & ~flags & PEER_STRANGER) !== 0) stranger = peer;
+        continue;
+      }
       this.#unlink(peer);
       return peer;
     }
-    return NOBODY;
+    if (stranger !== NOBODY) this.#unlink(stranger);
+    return stranger;
   }
 
   /** The record of the address at `b[off..)`, or the free one where it would be; its hash is in `#sought` then. */

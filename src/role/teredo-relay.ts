@@ -23,7 +23,9 @@
  *
  * Whoever can send packets here can have bubbles sent to any server's port. Newcomers are let in at a
  * bounded rate, those who speak first at another one, each of which the other cannot use up; who is over it is
- * forwarded without becoming a peer, or dropped where bubbles would be needed.
+ * forwarded without becoming a peer, or dropped where bubbles would be needed. A peer that has answered bubbles before
+ * finds some of that rate left. Who speaks first is a stranger until it has answered some: one host behind one address
+ * can pretend to be thousands of clients, so that in a full table strangers give way to those who are asked.
  */
 import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
@@ -42,12 +44,14 @@ import { BubbleQueue } from './bubble-queue.js';
 import { HeldPackets } from './held-packets.js';
 import { type Heritage, NO_HERITAGE, type Outer, type Role, type Speaker, TransmitTo } from './role.js';
 import type { TeredoNode } from './teredo-node.js';
-import { PEER_ASKED, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
+import { PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
 
 /** Peers that are asked at a time: more than `NEW_PEERS_RATE` lets in while one is asked in vain. */
 export const MAX_ASKED = 4096;
 /** Peers a second that are asked, RFC 4380 section 7.3.5. */
 export const NEW_PEERS_RATE = 500;
+/** Of these, in a row, what is kept for peers that have answered before: half of what can be saved up. */
+const RESERVE = NEW_PEERS_RATE / 20;
 /** Peers a second that may become trusted by speaking first. */
 export const NEW_SPEAKERS_RATE = 5_000;
 /** Wait for an answer to a bubble, RFC 4380 section 5.4.1. */
@@ -244,7 +248,8 @@ export class TeredoRelay implements Role, Speaker {
     this.#server.addr = teredoServer(b, off + IPV6_DST);
     if (this.#node.endpoints.refuses(this.#server)) return Drop.special_ipv4;
     if (this.#due.count + this.#waiting.count === MAX_ASKED || held.count === MAX_HELD) return Drop.queue_full;
-    if (!this.#newPeers.take(now)) return Drop.rate_limit;
+    const isMet = known !== NOBODY && (peers.flags[known] & PEER_STRANGER) === 0;
+    if (!this.#newPeers.take(now, isMet ? 0 : RESERVE)) return Drop.rate_limit;
     const peer = peers.take(b, off + IPV6_DST, now);
     if (peer === NOBODY) return Drop.queue_full;
     held.keep(peer, b, off, len);
@@ -279,14 +284,14 @@ export class TeredoRelay implements Role, Speaker {
     let peer = peers.find(b, off);
     if (peer === NOBODY) {
       if (!this.#newSpeakers.take(now)) return;
-      peer = peers.take(b, off, now);
+      peer = peers.take(b, off, now, PEER_STRANGER);
       if (peer === NOBODY) return;
     }
     peers.remoteBits[peer] = from.bits;
     peers.remotePort[peer] = from.port;
     peers.lastReceived[peer] = now;
-    if (peers.flags[peer] === PEER_TRUSTED) return;
-    peers.flags[peer] = PEER_TRUSTED;
+    if ((peers.flags[peer] & PEER_TRUSTED) !== 0) return;
+    peers.flags[peer] = (peers.flags[peer] & PEER_STRANGER) | PEER_TRUSTED;
     this.#held.settle(peer, TransmitTo.released);
   }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
+import { ALTERNATES } from '../../src/role/teredo-connectivity.js';
 import { address, echoReply, echoRequest, hex, icmp6, ipv6, toHex, udp6, unreachable6 } from '../vectors/compose.js';
 import { CLIENT, PEER, payloadOf } from '../wire/teredo-frames.js';
 import { PRIMARY, SECONDARY } from './teredo-bench.js';
@@ -289,6 +290,23 @@ describe('packets that arrive', () => {
     // And leave room for whom the host looks for.
     expect(bench.send(data(CLIENT, PEER))).toBe(Verdict.hold);
   });
+
+  test('CL-49: one host that speaks for as many clients as there are places keeps out nobody whom the host looks for', () => {
+    const bench = new ClientBench({ change: { maxPeers: 16 } });
+    const forge = () => {
+      for (let n = 0; n < 30; n++) {
+        bench.pass(100);
+        const at = `203.0.113.7:${1024 + n}`;
+        bench.receive(at, data(teredo(at), CLIENT));
+      }
+    };
+    forge();
+    expect([bench.role.peers, bench.send(data(CLIENT, PEER))]).toEqual([16, Verdict.hold]);
+    forge();
+    expect(bench.receive(PEER_AT, bubble(PEER, CLIENT))).toBe(Verdict.consumed);
+    for (let n = 0; n < 5; n++) forge();
+    expect(bench.send(data(CLIENT, PEER))).toBe(PEER_AT);
+  });
 });
 
 describe('indirect bubbles', () => {
@@ -346,6 +364,20 @@ describe('indirect bubbles', () => {
       ['10.0.0.7:40001', '0104deadbeef'],
       ['192.0.2.45:40000', '0104deadbeef'],
     ]);
+  });
+
+  test('EX-25: bubbles to places that are only named are few, whoever names them', () => {
+    const bench = new ClientBench({ ...PEER_SETUP, change: { maxPeers: 4096 } });
+    const named = `031a0000${['cb007107', 'cb007108', 'cb007109', 'cb00710a'].map((victim) => `${victim}0035`).join('')}`;
+    let sent = 0;
+    for (let n = 0; n < 1_000; n++) {
+      bench.pass(10);
+      const at = `192.0.2.45:${1024 + n}`;
+      bench.receive(SERVER, forwarded(at, bubble(teredo(at), PEER, named)));
+      sent += bench.take().filter(({ to }) => to.endsWith(':53')).length;
+    }
+    expect(sent).toBeGreaterThan(4);
+    expect(sent).toBeLessThanOrEqual(10 * ALTERNATES + 4);
   });
 
   test.each([

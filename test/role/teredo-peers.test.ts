@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HalfSipHash } from '../../src/role/half-sip-hash.js';
-import { PEER_ASKED, PEER_TRUSTED, TeredoPeers } from '../../src/role/teredo-peers.js';
+import { PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from '../../src/role/teredo-peers.js';
 import { address, be32, hex, toHex } from '../vectors/compose.js';
 import { PEER } from '../wire/teredo-frames.js';
 
@@ -23,7 +23,7 @@ function tableOf(capacity: number) {
   return {
     peers,
     find: (octets: Uint8Array) => peers.find(dirty(octets), 13),
-    take: (octets: Uint8Array, now = NOW) => peers.take(dirty(octets), 13, now),
+    take: (octets: Uint8Array, now = NOW, flags = 0) => peers.take(dirty(octets), 13, now, flags),
   };
 }
 
@@ -221,6 +221,24 @@ describe('the table', () => {
     expect([left, peers.count]).toEqual([1_048, 2_048]);
     // Nothing was made anew since.
     expect(columns().map((column, i) => column === whenFull[i])).toEqual([true, true, true]);
+  });
+
+  test('a stranger in use gives way to whom the node looks for, and to no other stranger; who is asked, or was looked for, stays', () => {
+    const { peers, find, take } = tableOf(5);
+    for (const [n, flags] of [PEER_TRUSTED, PEER_ASKED, PEER_TRUSTED, 0, 0].entries()) {
+      const peer = take(numbered(n), NOW, n < 2 ? 0 : PEER_STRANGER);
+      peers.flags[peer] |= n === 3 ? PEER_ASKED : flags;
+      peers.lastReceived[peer] = NOW;
+    }
+    peers.flags[find(numbered(4))] |= PEER_TRUSTED;
+    const left = () => Array.from({ length: 5 }, (_, n) => find(numbered(n)) >= 0);
+    expect([take(numbered(8), NOW, PEER_STRANGER), left()]).toEqual([-1, [true, true, true, true, true]]);
+    expect(take(numbered(9))).toBeGreaterThanOrEqual(0);
+    expect(left()).toEqual([true, true, false, true, true]);
+    peers.flags[find(numbered(9))] = PEER_TRUSTED;
+    peers.lastReceived[find(numbered(9))] = NOW;
+    expect([take(numbered(10)) >= 0, take(numbered(11)), left()]).toEqual([true, 4, [true, true, false, true, false]]);
+    expect([take(numbered(10)), find(numbered(11)), peers.count]).toEqual([4, -1, 5]);
   });
 
   test('with everybody in use there is no place; whoever was silent for 30 s gives way', () => {

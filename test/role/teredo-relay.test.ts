@@ -494,10 +494,43 @@ describe('bounds', () => {
 
   test('a full table of peers in use refuses newcomers, and asks nobody', () => {
     const side = new RelaySide({ maxPeers: 4 });
-    for (let n = 0; n < 4; n++) side.receive(clientNumber(n)[1], bubble(clientNumber(n)[0]));
+    for (let n = 0; n < 4; n++) {
+      side.send(data(NATIVE, clientNumber(n)[0]));
+      side.receive(clientNumber(n)[1], bubble(clientNumber(n)[0]));
+    }
+    side.take();
     expect([side.send(data(NATIVE, CLIENT)), side.sent]).toEqual([Drop.queue_full, []]);
     expect(side.receive(MAPPED, data(CLIENT, NATIVE))).toBe(Drop.none);
     expect([side.role.peers, side.send(data(NATIVE, clientNumber(2)[0]))]).toEqual([4, Drop.none]);
+  });
+
+  test('one host that speaks for as many clients as there are places keeps out nobody who is asked', () => {
+    const side = RelaySide.acquainted({ maxPeers: 64 });
+    const forge = () => {
+      for (let n = 0; n < 100; n++) side.receive(clientNumber(256 * n)[1], data(clientNumber(256 * n)[0], NATIVE));
+      side.pass(100);
+    };
+    forge();
+    expect([side.role.peers, side.send(data(NATIVE, PEER))]).toEqual([64, Verdict.hold]);
+    forge();
+    expect(side.receive('198.51.100.118:4096', bubble(PEER))).toBe(Verdict.consumed);
+    for (let n = 0; n < 20; n++) forge();
+    // Both stay as they are in use.
+    expect([side.send(data(NATIVE, PEER)), side.send(data(NATIVE, CLIENT)), side.role.peers]).toEqual([Drop.none, Drop.none, 64]);
+  });
+
+  test('TRDO-RL-15: while new destinations come faster than they may be asked, a peer that had fallen silent is asked', () => {
+    const side = RelaySide.acquainted({ maxPeers: 8_192 });
+    side.pass(31 * SECOND);
+    const octets = data(NATIVE, CLIENT);
+    for (let n = 0; n < 10_000; n++) {
+      octets.set(be32(0x41000000 + n), 28);
+      if (n % 100 === 0) side.pass(10);
+      side.role.encapsulate(octets, 0, side.outer, side.now);
+    }
+    side.take();
+    expect([side.send(data(NATIVE, CLIENT)), side.take().at(-1)?.remote]).toEqual([Verdict.hold, SERVER]);
+    expect(side.send(data(NATIVE, PEER))).toBe(Drop.rate_limit);
   });
 
   test('when the tunnel stops, what is held is undeliverable', () => {
