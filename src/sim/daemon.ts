@@ -7,7 +7,6 @@
  */
 import type { Millis } from '../core/clock.js';
 import { Counters } from '../core/counters.js';
-import { makeBatch } from '../core/frame.js';
 import { hostPlan } from '../engine/host-plan.js';
 import type { News } from '../engine/news.js';
 import { Pipeline, type Ports } from '../engine/pipeline.js';
@@ -56,6 +55,11 @@ export class Daemon {
   /** What the engine works by; null while the daemon does not run. */
   get node(): NodeSpec | null {
     return this.#node;
+  }
+
+  /** When its engine wants to be woken, if nothing comes before; `Infinity`: never. */
+  get nextTimeout(): Millis {
+    return this.#pipeline?.nextTimeout() ?? Infinity;
   }
 
   /** Starts on whatever is there: a leftover of a daemon that was killed is taken over. */
@@ -181,7 +185,7 @@ class SimulatedPorts {
       outlet: this.#outlet,
       lans: new Map(this.#lans),
       dhcp4: NOBODY_LISTENS,
-      makeBatch,
+      makeBatch: (count, room) => this.#host.frames.of(count, room),
     };
   }
 

@@ -13,6 +13,7 @@ import { u32 } from '../wire/octets.js';
 import { type Address, addressKey, formatAddress, inSubnet, isLinkLocal, SIZE4, SIZE6, type Subnet } from './address.js';
 import { Autoconfiguration } from './autoconfiguration.js';
 import { type EchoAnswer, echoRequest } from './echo.js';
+import type { SharedFrames } from './frames.js';
 import { Interface, type InterfaceAddress, type Medium, type Receiver } from './interface.js';
 import type { Nat } from './nat.js';
 import type { PacketQueue } from './packet-queue.js';
@@ -46,6 +47,8 @@ export interface HostOptions {
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
   readonly account: Account;
+  /** Of its world. */
+  readonly frames: SharedFrames;
 }
 
 /** One host. */
@@ -55,6 +58,7 @@ export class Host implements Receiver {
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
   readonly account: Account;
+  readonly frames: SharedFrames;
   readonly interfaces = new Map<string, Interface>();
   readonly autoconfigurations = new Map<string, Autoconfiguration>();
   readonly routes4 = new RouteTable(SIZE4);
@@ -78,6 +82,7 @@ export class Host implements Receiver {
     this.scheduler = options.scheduler;
     this.random = options.random;
     this.account = options.account;
+    this.frames = options.frames;
     this.stack4 = new Stack4(this);
     this.stack6 = new Stack6(this);
   }

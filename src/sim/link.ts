@@ -39,7 +39,7 @@ const PERFECT: Impairments = { delay: 0, loss: 0, reorder: 0, duplicate: 0, mtu:
 export const OVERTAKING_TIME: Millis = 50;
 /** Packets of one sender that wait to be overtaken at a time. */
 const MOST_OVERTAKEN = 64;
-/** Packets that a link keeps for {@link Link.capture}: the first ones. */
+/** Packets that a link keeps for {@link Link.capture}, if nothing else is said: the first ones. */
 const CAPTURE_LIMIT = 100_000;
 
 /** What is plugged into a link. */
@@ -81,15 +81,24 @@ export class Link {
   /** Who has an address; the first who took it answers. */
   readonly #neighbours = new Map<string, Plug[]>();
   readonly #captured: Captured[] = [];
+  readonly #captureLimit: number;
   #impairments: Impairments;
   #onItsWay = 0;
 
-  constructor(name: string, scheduler: Scheduler, random: SeededRandom, account: Account, impairments: Partial<Impairments> = {}) {
+  constructor(
+    name: string,
+    scheduler: Scheduler,
+    random: SeededRandom,
+    account: Account,
+    impairments: Partial<Impairments> = {},
+    captureLimit: number = CAPTURE_LIMIT,
+  ) {
     this.name = name;
     this.#scheduler = scheduler;
     this.#random = random;
     this.#account = account;
     this.#impairments = { ...PERFECT, ...impairments };
+    this.#captureLimit = captureLimit;
   }
 
   get impairments(): Impairments {
@@ -145,7 +154,7 @@ export class Link {
     const departure = this.#depart(transmitter, packet.length);
     if (departure < 0) return 'queue_full';
     this.#account.note('sent', packet);
-    if (this.#captured.length < CAPTURE_LIMIT) this.#captured.push({ at: this.#scheduler.now, packet });
+    if (this.#captured.length < this.#captureLimit) this.#captured.push({ at: this.#scheduler.now, packet });
     if (this.#random.chance(this.#impairments.loss)) {
       this.#account.note('lost');
       return null;
@@ -162,7 +171,7 @@ export class Link {
     return null;
   }
 
-  /** Everything that was sent over this link, lost or not, as a capture file of raw IP packets. At most the first 100 000 packets. */
+  /** Everything that was sent over this link, lost or not, as a capture file of raw IP packets: as many of the first ones as it keeps. */
   capture(): Uint8Array {
     const parts = [pcapHeader(LinkType.raw), ...this.#captured.map(({ at, packet }) => pcapRecord(at, packet, 0, packet.length))];
     const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

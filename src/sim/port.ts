@@ -10,7 +10,7 @@
  * Nothing here is ever full for a sender: links count what their queues refuse.
  */
 import { Drop } from '../core/drop.js';
-import { type Batch, type Frame, HEADROOM, makeBatch } from '../core/frame.js';
+import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { Port, PortKind } from '../engine/port.js';
 import { isIpv4, src4 } from '../wire/ipv4.js';
 import { IPV6_DST, IPV6_LEN, isIpv6, isMulticast6 } from '../wire/ipv6.js';
@@ -24,7 +24,7 @@ import type { Ending, EventName } from './trace.js';
 const DEVICE_QUEUE = 500;
 /** Packets that wait in a socket. */
 const SOCKET_QUEUE = 1000;
-/** Frames that one `receive` fills: few, since a world has thousands of ports. */
+/** Frames that one `receive` fills. */
 const BATCH = 4;
 /** Octets of the largest packet, and so of a device's MTU. */
 const MAX_PACKET = 65535;
@@ -35,20 +35,15 @@ type Send = (frame: Frame) => number;
 /** Fills frames from a queue; `transmit` null: nothing is taken to send. */
 class QueuePort implements Port {
   readonly kind: PortKind;
+  readonly batch: Batch;
   readonly #queue: PacketQueue;
   readonly #transmit: Send | null;
-  /** Made when it is wanted: most ports of a large world never receive anything. */
-  #batch: Batch | null = null;
 
-  constructor(kind: PortKind, queue: PacketQueue, transmit: Send | null) {
+  constructor(host: Host, kind: PortKind, queue: PacketQueue, transmit: Send | null) {
     this.kind = kind;
+    this.batch = host.frames.of(BATCH, HEADROOM + MAX_PACKET);
     this.#queue = queue;
     this.#transmit = transmit;
-  }
-
-  get batch(): Batch {
-    this.#batch ??= makeBatch(BATCH, HEADROOM + MAX_PACKET);
-    return this.#batch;
   }
 
   receive(): number {
@@ -71,7 +66,7 @@ class QueuePort implements Port {
 
 /** Opens the IPv6 stack of the host, to send only. */
 export function openOutlet(host: Host): Port {
-  return new QueuePort('ipv6', new PacketQueue(0, () => {}), ({ b, off, end }) => {
+  return new QueuePort(host, 'ipv6', new PacketQueue(0, () => {}), ({ b, off, end }) => {
     if (!isIpv6(b, off, end)) return Drop.truncated;
     host.account.note('from_daemon');
     const ending = host.stack6.output(b.slice(off, end));
@@ -102,7 +97,7 @@ class DeviceQueue implements Medium {
 export function openTun(host: Host, name: string, wake: () => void): Port {
   const queue = new PacketQueue(DEVICE_QUEUE, wake);
   const device = host.addInterface(name, new DeviceQueue(queue), MAX_PACKET, true);
-  return new QueuePort('ipv6', queue, ({ b, off, end }) => {
+  return new QueuePort(host, 'ipv6', queue, ({ b, off, end }) => {
     if (end - off < IPV6_LEN || b[off] >>> 4 !== 6) return Drop.truncated;
     if (!device.isUp) return Drop.tunnel_down;
     host.account.note('from_daemon');
@@ -118,7 +113,7 @@ const FATES: Partial<Record<EventName, number>> = { no_route: Drop.no_route, too
 export function openProtocol41(host: Host, wake: () => void): Port {
   const queue = new PacketQueue(SOCKET_QUEUE, wake);
   host.readers.protocol41 = queue;
-  return new QueuePort('protocol-41', queue, ({ b, off, end }) => {
+  return new QueuePort(host, 'protocol-41', queue, ({ b, off, end }) => {
     if (!isIpv4(b, off, end)) return Drop.truncated;
     host.account.note('from_daemon');
     const ending = host.stack4.output(b.slice(off, end));
@@ -130,7 +125,7 @@ export function openProtocol41(host: Host, wake: () => void): Port {
 export function openIcmp4(host: Host, wake: () => void): Port {
   const queue = new PacketQueue(SOCKET_QUEUE, wake);
   host.readers.icmp4 = queue;
-  return new QueuePort('icmp4', queue, null);
+  return new QueuePort(host, 'icmp4', queue, null);
 }
 
 /** Opens the LAN on an interface of the host. Throws `no_such_name`. */
@@ -138,7 +133,7 @@ export function openLan(host: Host, name: string, wake: () => void): Port {
   const queue = new PacketQueue(SOCKET_QUEUE, wake);
   const lan = host.interface(name);
   host.readers.lans.set(name, queue);
-  return new QueuePort('lan', queue, ({ b, off, end }) => {
+  return new QueuePort(host, 'lan', queue, ({ b, off, end }) => {
     if (!isIpv6(b, off, end)) return Drop.truncated;
     if (!isMulticast6(b, off + IPV6_DST)) return Drop.send_refused;
     if (!lan.isUp) return Drop.tunnel_down;

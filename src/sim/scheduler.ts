@@ -6,7 +6,7 @@ import type { Millis } from '../core/clock.js';
 import { SimulationError } from './simulation-error.js';
 
 /** Events that one `run` may take unless told otherwise: minutes of a busy world. */
-export const DEFAULT_EVENT_BUDGET = 20_000_000;
+const DEFAULT_EVENT_BUDGET = 20_000_000;
 
 /** Something that will happen. */
 export interface Appointment {

@@ -1,6 +1,6 @@
 /** A UDP socket of the tunnel daemon on a simulated host. */
 import { Drop } from '../core/drop.js';
-import { type Batch, type Frame, HEADROOM, makeBatch } from '../core/frame.js';
+import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { UdpPort } from '../engine/port.js';
 import type { SocketSpec } from '../engine/spec.js';
 import { dst4, src4 } from '../wire/ipv4.js';
@@ -11,7 +11,7 @@ import type { EventName } from './trace.js';
 
 /** Datagrams that wait in a socket. */
 const SOCKET_QUEUE = 1000;
-/** Frames that one `receive` fills: few, since a world has thousands of ports. */
+/** Frames that one `receive` fills. */
 const BATCH = 4;
 /** Octets of the largest payload. */
 const MAX_PAYLOAD = 65507;
@@ -36,23 +36,19 @@ export function socketKeyOf(packet: Uint8Array): string {
 export class SimulatedUdpPort implements UdpPort {
   readonly kind = 'udp';
   readonly localPort: number;
+  readonly batch: Batch;
   readonly #host: Host;
   readonly #local: number;
   readonly #queue: PacketQueue;
-  #batch: Batch | null = null;
 
   /** Binds to the address and port of `spec`; to a free port where it names none. `wake`: a datagram waits. */
   constructor(host: Host, spec: SocketSpec, wake: () => void) {
+    this.batch = host.frames.of(BATCH, HEADROOM + MAX_PAYLOAD);
     this.#host = host;
     this.#local = spec.local;
     this.#queue = new PacketQueue(SOCKET_QUEUE, wake);
     this.localPort = spec.port === 0 ? freePort(host, spec.local) : spec.port;
     host.readers.udp.set(socketKey(spec.local, this.localPort), this.#queue);
-  }
-
-  get batch(): Batch {
-    this.#batch ??= makeBatch(BATCH, HEADROOM + MAX_PAYLOAD);
-    return this.#batch;
   }
 
   receive(): number {

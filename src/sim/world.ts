@@ -3,22 +3,22 @@
  * seeded chance. Two worlds of one topology and one seed live the same life, octet for octet.
  */
 import type { Millis } from '../core/clock.js';
-import type { HostFacts, NodeSpec } from '../engine/spec.js';
 import type { Topology, TopologyNode } from '../topology/topology.js';
 import { type Address, formatAddress, isLinkLocal, parseAddress, parseSubnet, SIZE6 } from './address.js';
-import { Daemon } from './daemon.js';
+import { Daemon, type ResolveNode } from './daemon.js';
+import { SharedFrames } from './frames.js';
 import { Host } from './host.js';
 import { type Impairments, Link } from './link.js';
 import { Nat } from './nat.js';
 import { type PingOptions, type PingResult, ping, traceRoute } from './ping.js';
 import { Probe } from './probe.js';
 import { SeededRandom } from './random.js';
-import { DEFAULT_EVENT_BUDGET, Scheduler } from './scheduler.js';
+import { Scheduler } from './scheduler.js';
 import { SimulationError } from './simulation-error.js';
 import { Trace } from './trace.js';
 
-/** Reads the configuration of a node's daemon against the state of its host. `slots`: places of the tunnels so far, by name. */
-export type Resolve = (toml: string, facts: HostFacts, node: TopologyNode, slots: ReadonlyMap<string, number>) => NodeSpec;
+/** Reads the configuration of a node's daemon, which is resolved whenever the state of its host has changed. */
+export type Resolve = (toml: string, node: TopologyNode) => ResolveNode;
 
 /** What a world is made with. */
 export interface WorldOptions {
@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly seed?: number;
   /** Events that one `run` or `ping` may take before it is given up. */
   readonly eventBudget?: number;
+  /** Packets that each link keeps for `capture`, the first ones. Default 100 000. */
+  readonly captureLimit?: number;
 }
 
 /** Metric of a static route that names none. */
@@ -44,26 +46,31 @@ export class World {
   readonly #scheduler: Scheduler;
 
   /** Builds the network and starts its daemons at time 0. Throws `bad_topology` and `bad_address`. */
-  constructor(topology: Topology, { resolve, seed = 1, eventBudget = DEFAULT_EVENT_BUDGET }: WorldOptions) {
+  constructor(topology: Topology, { resolve, seed = 1, eventBudget, captureLimit }: WorldOptions) {
     const random = new SeededRandom(seed);
     const scheduler = new Scheduler(eventBudget);
     const trace = new Trace(scheduler);
     const links = new Map<string, Link>();
     for (const { name, ...impairments } of topology.links) {
-      links.set(name, new Link(name, scheduler, random.stream(`link ${name}`), trace.account(name), impairments));
+      links.set(name, new Link(name, scheduler, random.stream(`link ${name}`), trace.account(name), impairments, captureLimit));
     }
+    const frames = new SharedFrames();
     const hosts = new Map<string, Host>();
     for (const [i, { name, forwards = false }] of topology.nodes.entries()) {
-      const host = new Host({ name, forwards, scheduler, random: random.stream(`host ${name}`), account: trace.account(name) });
+      const host = new Host({ name, forwards, scheduler, random: random.stream(`host ${name}`), account: trace.account(name), frames });
       equip(host, i, topology.nodes[i], links);
       hosts.set(name, host);
     }
     const daemons = new Map<string, Daemon>();
+    // Nodes that are configured alike, thousands of clients, have their configuration read once.
+    const read = new Map<string, ResolveNode>();
     for (const node of topology.nodes) {
       const { daemon: toml } = node;
       const host = hosts.get(node.name);
       if (toml === undefined || host === undefined) continue;
-      daemons.set(node.name, new Daemon(host, (facts, slots) => resolve(toml, facts, node, slots)));
+      const resolveNode = read.get(toml) ?? resolve(toml, node);
+      read.set(toml, resolveNode);
+      daemons.set(node.name, new Daemon(host, resolveNode));
     }
     this.topology = topology;
     this.hosts = hosts;

@@ -160,8 +160,8 @@ describe('a router dies', () => {
 test('a router that is taken from the list is left at once, and one that is added is found (RFC 5214 section 8.3.2)', () => {
   let list = '["172.16.1.1"]';
   const world = new World(isatapCampus, {
-    resolve: (toml, facts, host, slots) =>
-      resolve(toml.replace(/^potential-routers = .*$/m, `potential-routers = ${list}`), facts, host, slots),
+    resolve: (toml, host) => (facts, slots) =>
+      resolve(toml.replace(/^potential-routers = .*$/m, `potential-routers = ${list}`), host)(facts, slots),
   });
   world.run(SETTLED);
   expect([routersOf(world, 'library'), kinds(world, 'library', 'web')]).toEqual([[HONGO], 'reply']);

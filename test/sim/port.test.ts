@@ -3,6 +3,7 @@ import { Drop } from '../../src/core/drop.js';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import type { Port, PortKind } from '../../src/engine/port.js';
 import { fromIpv4, parseAddress, parseSubnet } from '../../src/sim/address.js';
+import { SharedFrames } from '../../src/sim/frames.js';
 import { Host } from '../../src/sim/host.js';
 import { Link } from '../../src/sim/link.js';
 import { openIcmp4, openLan, openProtocol41, openTun } from '../../src/sim/port.js';
@@ -27,7 +28,7 @@ function cable() {
   const trace = new Trace(scheduler);
   const random = new SeededRandom(1);
   const link = new Link('cable', scheduler, random.stream('cable'), trace.account('cable'), { delay: 1, mtu: MTU });
-  const host = new Host({ name: 'here', forwards: false, scheduler, random, account: trace.account('here') });
+  const host = new Host({ name: 'here', forwards: false, scheduler, random, account: trace.account('here'), frames: new SharedFrames() });
   const eth0 = host.addInterface('eth0', link, MTU);
   host.assign(eth0, parseSubnet('192.0.2.1/24'));
   const probe = new Probe(link, trace.account('there'));

@@ -4,8 +4,8 @@ import { resolve as resolveConfig } from '../../src/daemon/resolve.js';
 import type { Resolve } from '../../src/sim/world.js';
 
 /** Throws on a configuration that is invalid: a mistake in the topology. */
-export const resolve: Resolve = (toml, facts, node, slots) => {
-  const { config, problems } = parseConfig(toml, `${node.name}.toml`);
+export const resolve: Resolve = (toml, { name }) => {
+  const { config, problems } = parseConfig(toml, `${name}.toml`);
   if (config === null) throw new Error(problems.map(formatProblem).join('\n'));
-  return resolveConfig(config, facts, slots).node;
+  return (facts, slots) => resolveConfig(config, facts, slots).node;
 };

@@ -4,7 +4,7 @@ import { checkPath } from '../../src/sim/path-check.js';
 import { World } from '../../src/sim/world.js';
 import { teredoInternet } from '../../src/topology/teredo.js';
 import { resolve } from './resolve.js';
-import { addressOf, dropped, kinds } from './worlds.js';
+import { addressOf, dropped, found, kinds } from './worlds.js';
 
 const QUALIFIED = 5_000;
 const REFRESH = 30_000;
@@ -16,13 +16,6 @@ function settled(seed = 1): World {
   const world = new World(teredoInternet, { resolve, seed });
   world.run(QUALIFIED);
   return world;
-}
-
-/** What the client on a node has found out. */
-function found(world: World, name: string) {
-  const qualification = world.daemon(name).node?.tunnels[0].learned?.teredo;
-  if (qualification == null) throw new Error(`${name} has no Teredo client`);
-  return qualification;
 }
 
 describe('paths', () => {

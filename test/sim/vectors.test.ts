@@ -112,7 +112,7 @@ class VectorNode {
     this.#eth0 = this.#host.interface('eth0');
     this.#host.routes4.add({ to: { addr: new Uint8Array(4), len: 0 }, via: null, interface: this.#eth0, metric: 0, until: Infinity });
     if (!hasChance) vi.spyOn(this.#host.random, 'fill').mockImplementation((into) => void into.fill(0));
-    this.#daemon = new Daemon(this.#host, (facts, slots) => resolve(toml, facts, machine, slots));
+    this.#daemon = new Daemon(this.#host, resolve(toml, machine));
   }
 
   /** Starts the daemon. What it says at once is heard by those who have been met. */

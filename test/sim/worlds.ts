@@ -1,6 +1,7 @@
 /** Small worlds for tests: topologies in a few words. */
 import { Direction, type DirectionName, drops } from '../../src/core/counters.js';
 import { DROPS, type DropName } from '../../src/core/drop.js';
+import type { Qualification } from '../../src/role/role.js';
 import { formatAddress, parseAddress } from '../../src/sim/address.js';
 import { echoRequest } from '../../src/sim/echo.js';
 import type { PingOptions } from '../../src/sim/ping.js';
@@ -146,6 +147,13 @@ export function forged(outer: readonly [string, string], inner: readonly [string
   const [source, destination] = outer.map((text) => u32(parseAddress(text), 0));
   writeIpv4(packet, 0, packet.length, 0, 0, 64, Protocol.ipv6, source, destination);
   return packet;
+}
+
+/** What the Teredo client on a node has found out. Throws where there is none. */
+export function found(world: World, name: string): Qualification {
+  const qualification = world.daemon(name).node?.tunnels[0].learned?.teredo;
+  if (qualification == null) throw new Error(`${name} has no Teredo client`);
+  return qualification;
 }
 
 /** What the daemon of a node has dropped in its first tunnel, by reason. */

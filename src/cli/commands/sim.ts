@@ -89,11 +89,11 @@ function simulate(
 }
 
 /** Reads a node's configuration as the service does. */
-const resolve: Resolve = (toml, facts, node, slots) => {
-  const { config, problems } = parseConfig(toml, `${node.name}.toml`);
+const resolve: Resolve = (toml, { name }) => {
+  const { config, problems } = parseConfig(toml, `${name}.toml`);
   if (config === null)
-    throw new Failure(Exit.configuration, `the configuration of node "${node.name}" is invalid`, { details: problems.map(formatProblem) });
-  return resolveConfig(config, facts, slots).node;
+    throw new Failure(Exit.configuration, `the configuration of node "${name}" is invalid`, { details: problems.map(formatProblem) });
+  return (facts, slots) => resolveConfig(config, facts, slots).node;
 };
 
 function writeCaptures(world: World, dir: string): void {

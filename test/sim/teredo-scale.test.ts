@@ -1,0 +1,32 @@
+/** Thousands of Teredo clients at one server: through qualification, and an hour of keeping their mappings alive. */
+import { expect, test } from 'vitest';
+import { World } from '../../src/sim/world.js';
+import { resolve } from './resolve.js';
+import { crowd } from './teredo-crowd.js';
+import { found } from './worlds.js';
+
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+const isLong = process.env.TSUNAGI_LONG !== undefined;
+const CLIENTS = isLong ? 10_000 : 1_000;
+/** Wall clock, on a machine that has nothing else to do. */
+const MOST_TIME = isLong ? 60 * SECOND : 10 * SECOND;
+
+test(`${CLIENTS} clients qualify, and keep their addresses for an hour, in ${MOST_TIME / SECOND} s`, { timeout: 5 * MOST_TIME }, () => {
+  const began = performance.now();
+  const world = new World(crowd(CLIENTS), { resolve, captureLimit: 0, eventBudget: Number.POSITIVE_INFINITY });
+  const clients = [...world.daemons.keys()].filter((name) => name !== 'server');
+  world.run(5 * SECOND);
+  const before = clients.map((name) => found(world, name));
+  expect(before.filter(({ state }) => state === 'qualified')).toHaveLength(CLIENTS);
+  const answered = world.host('server').account.count('from_daemon');
+  expect(answered).toBe(2 * CLIENTS);
+  world.advance(HOUR);
+  const took = performance.now() - began;
+  expect(clients.map((name) => found(world, name))).toEqual(before);
+  // Every 22.5 to 30 s each of them says a word, RFC 4380 section 5.2.5.
+  const refreshes = (world.host('server').account.count('from_daemon') - answered) / CLIENTS;
+  expect(refreshes).toBeGreaterThan(HOUR / (30 * SECOND));
+  expect(refreshes).toBeLessThan(HOUR / (22 * SECOND));
+  expect(took).toBeLessThan(MOST_TIME);
+});
