@@ -76,7 +76,18 @@ export class ClientBench {
       hmac,
       random,
     };
-    const options = { node, servers: [SERVER], keys: [], refreshInterval: REFRESH, maxPeers: 64, before: null, ...change };
+    const options = {
+      node,
+      servers: [SERVER],
+      keys: [],
+      gateway: null,
+      refreshInterval: REFRESH,
+      searchSocket: null,
+      maxPeers: 64,
+      discovery: null,
+      before: null,
+      ...change,
+    };
     this.role = new TeredoClient(options, this.now);
     this.drain();
     if (setup.qualifies === false) return;

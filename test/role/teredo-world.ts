@@ -128,7 +128,18 @@ export class Home {
       hmac,
       random: seeded(this.addr ^ world.seed),
     };
-    const options = { node, servers: [SERVER], keys: [], refreshInterval: REFRESH, maxPeers: 256, before: null, ...change };
+    const options = {
+      node,
+      servers: [SERVER],
+      keys: [],
+      gateway: null,
+      refreshInterval: REFRESH,
+      searchSocket: null,
+      maxPeers: 256,
+      discovery: null,
+      before: null,
+      ...change,
+    };
     this.role = new TeredoClient(options, world.now);
     gateway?.hosts.push(this);
   }
