@@ -137,6 +137,11 @@ export class Stack4 {
   /** Sends a packet where its route says, in fragments where it must be. */
   #route(packet: Uint8Array): Ending {
     const { account, routes4, now } = this.#host;
+    // A group is on the link of who sends.
+    if (isMulticast(packet, IPV4_DST, SIZE4)) {
+      const out = this.#host.ownerOf(packet, IPV4_SRC, SIZE4);
+      return out === null ? 'no_route' : out.send(packet, packet.subarray(IPV4_DST, IPV4_DST + SIZE4));
+    }
     const route = routes4.lookup(packet, IPV4_DST, now);
     if (route === null || route.interface === null) return 'no_route';
     const { mtu } = route.interface;
@@ -165,12 +170,12 @@ export class Stack4 {
     const protocol = protocol4(packet, 0);
     if (protocol === Protocol.icmp) return this.#deliverIcmp(from, packet);
     if (protocol === Protocol.ipv6 && readers.protocol41 !== null) return readers.protocol41.push(packet) ? 'to_daemon' : 'queue_full';
-    if (protocol === Protocol.udp) return this.#deliverUdp(packet);
+    if (protocol === Protocol.udp) return this.#deliverUdp(from, packet);
     return protocol === TCP ? 'no_port' : 'no_protocol';
   }
 
-  #deliverUdp(packet: Uint8Array): Ending {
-    const reader = this.#host.readers.udp.get(socketKeyOf(packet));
+  #deliverUdp(from: Interface, packet: Uint8Array): Ending {
+    const reader = this.#host.readers.udp.get(socketKeyOf(packet, from));
     if (reader === undefined) return 'no_port';
     if (!isUdp4(packet, 0, packet.length)) return 'bad_checksum';
     return reader.push(packet) ? 'to_daemon' : 'queue_full';
@@ -256,7 +261,13 @@ export class Stack4 {
   }
 
   #isLocal(packet: Uint8Array, from: Interface): boolean {
-    return this.#host.ownerOf(packet, IPV4_DST, SIZE4) !== null || isBroadcast(packet, from);
+    return this.#host.ownerOf(packet, IPV4_DST, SIZE4) !== null || isBroadcast(packet, from) || this.#isForGroup(packet, from);
+  }
+
+  /** Whether a socket has joined the group that it was sent to, where it came in. */
+  #isForGroup(packet: Uint8Array, from: Interface): boolean {
+    const isSent = isMulticast(packet, IPV4_DST, SIZE4) && protocol4(packet, 0) === Protocol.udp;
+    return isSent && this.#host.readers.udp.has(socketKeyOf(packet, from));
   }
 }
 

@@ -3,9 +3,11 @@ import { Drop } from '../core/drop.js';
 import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { UdpPort } from '../engine/port.js';
 import type { SocketSpec } from '../engine/spec.js';
-import { dst4, src4 } from '../wire/ipv4.js';
+import { dst4, IPV4_DST, src4 } from '../wire/ipv4.js';
 import { datagram4, UDP_LEN, udpDestination, udpLen, udpOffset4, udpSource } from '../wire/udp.js';
+import { fromIpv4, isMulticast, SIZE4 } from './address.js';
 import type { Host } from './host.js';
+import type { Interface } from './interface.js';
 import { PacketQueue } from './packet-queue.js';
 import type { EventName } from './trace.js';
 
@@ -15,6 +17,9 @@ const SOCKET_QUEUE = 1000;
 const BATCH = 4;
 /** Octets of the largest payload. */
 const MAX_PAYLOAD = 65507;
+/** Where the time to live is in an IPv4 header, and what it is of packets to groups, unless a program asks for another. */
+const TTL = 8;
+const MULTICAST_TTL = 1;
 /** Ports for whoever wants any, RFC 6335 section 6. */
 const FIRST_DYNAMIC_PORT = 49_152;
 const DYNAMIC_PORTS = 16_384;
@@ -27,9 +32,15 @@ export function socketKey(addr: number, port: number): string {
   return `${addr}:${port}`;
 }
 
-/** The key of the socket for which the datagram in the whole IPv4 packet is. */
-export function socketKeyOf(packet: Uint8Array): string {
-  return socketKey(dst4(packet, 0), udpDestination(packet, udpOffset4(packet, 0)));
+/** Where a host looks up the socket for what is sent to a group on its interface `on`. One socket hears it. */
+function groupKey(group: number, port: number, on: string): string {
+  return `${socketKey(group, port)}%${on}`;
+}
+
+/** The key of the socket for which the datagram in the whole IPv4 packet is that came by `from`. */
+export function socketKeyOf(packet: Uint8Array, from: Interface): string {
+  const port = udpDestination(packet, udpOffset4(packet, 0));
+  return isMulticast(packet, IPV4_DST, SIZE4) ? groupKey(dst4(packet, 0), port, from.name) : socketKey(dst4(packet, 0), port);
 }
 
 /** See the head of the file. */
@@ -39,6 +50,7 @@ export class SimulatedUdpPort implements UdpPort {
   readonly batch: Batch;
   readonly #host: Host;
   readonly #local: number;
+  readonly #key: string;
   readonly #queue: PacketQueue;
 
   /** Binds to the address and port of `spec`; to a free port where it names none. `wake`: a datagram waits. */
@@ -48,7 +60,8 @@ export class SimulatedUdpPort implements UdpPort {
     this.#local = spec.local;
     this.#queue = new PacketQueue(SOCKET_QUEUE, wake);
     this.localPort = spec.port === 0 ? freePort(host, spec.local) : spec.port;
-    host.readers.udp.set(socketKey(spec.local, this.localPort), this.#queue);
+    this.#key = keyOf(host, spec, this.localPort);
+    host.readers.udp.set(this.#key, this.#queue);
   }
 
   receive(): number {
@@ -71,16 +84,23 @@ export class SimulatedUdpPort implements UdpPort {
 
   /** The socket is gone. */
   close(): void {
-    this.#host.readers.udp.delete(socketKey(this.#local, this.localPort));
+    this.#host.readers.udp.delete(this.#key);
   }
 
   #send(frame: Frame): number {
     const { account, stack4 } = this.#host;
     if (frame.len > MAX_PAYLOAD) return Drop.too_big;
     account.note('from_daemon');
-    const ending = stack4.output(datagram4(frame, this.#local, this.localPort));
+    const packet = datagram4(frame, this.#local, this.localPort);
+    if (isMulticast(packet, IPV4_DST, SIZE4)) packet[TTL] = MULTICAST_TTL;
+    const ending = stack4.output(packet);
     return ending === null ? Drop.none : (FATES[ending] ?? Drop.none);
   }
+}
+
+function keyOf(host: Host, { local, group }: SocketSpec, port: number): string {
+  if (group === undefined) return socketKey(local, port);
+  return groupKey(group, port, host.ownerOf(fromIpv4(local), 0, SIZE4)?.name ?? '');
 }
 
 function freePort({ random, readers }: Host, addr: number): number {
