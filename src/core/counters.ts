@@ -55,6 +55,13 @@ export class Counters {
     this.row[at + 1] += octets;
   }
 
+  /** So many went through so far, as the one who forwards them counts: the kernel. */
+  forwardedSoFar(slot: number, direction: number, packets: number, octets: number): void {
+    const at = slot * PER_TUNNEL + direction * PER_DIRECTION;
+    this.row[at] = packets;
+    this.row[at + 1] = octets;
+  }
+
   /** One packet was dropped for `reason`. */
   dropped(slot: number, direction: number, reason: number): void {
     this.row[slot * PER_TUNNEL + direction * PER_DIRECTION + 2 + reason]++;

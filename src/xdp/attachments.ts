@@ -1,0 +1,108 @@
+/** Where the program is attached. It stays where it may stay: an interface that did not change is not touched. */
+import { SystemError } from '../linux/libc.js';
+import { attachedProgram, type XdpLink, type XdpMode, type XdpProgram } from './libbpf.js';
+import type { Link } from './links.js';
+import { xdpFeatures } from './netdev.js';
+import { able, chooseMode, type Judgement, judgeInterface, shortcomings, type WantedMode } from './probe.js';
+
+/** An interface that has the program. */
+interface Attachment {
+  readonly link: Link;
+  readonly mode: XdpMode;
+  readonly handle: XdpLink;
+}
+
+/** What came of it. */
+export interface Attached {
+  readonly mode: XdpMode;
+  readonly links: readonly Link[];
+  /** What is not as it could be, a clause each. */
+  readonly shortcomings: readonly string[];
+}
+
+/** One program on several interfaces. */
+export class Attachments {
+  readonly #program: XdpProgram;
+  readonly #leaving: (staying: readonly Link[]) => void;
+  readonly #present = new Map<number, Attachment>();
+  /** What the kernel said of native mode on an interface, by its index: not tried again until somebody asks for it. */
+  readonly #nativeRefusals = new Map<number, string>();
+
+  /** `leaving` is called before the program is taken off any interface, with those that keep it: nothing is to be sent by the others any more. */
+  constructor(program: XdpProgram, leaving: (staying: readonly Link[]) => void) {
+    this.#program = program;
+    this.#leaving = leaving;
+  }
+
+  /** Native mode may be tried again where it was refused. */
+  forgetRefusals(): void {
+    this.#nativeRefusals.clear();
+  }
+
+  /** Has the program on the interfaces called `names`, as far as may be, and on no others. `links`: those of the host. */
+  change(wanted: WantedMode, names: readonly string[], links: readonly Link[]): Attached {
+    const busy = new Map<number, string>();
+    const lookAt = (name: string): Judgement => {
+      const link = links.find((one) => one.name === name) ?? null;
+      const judgement = this.#judge(name, link);
+      const refused = judgement.refused ?? (link === null ? null : (busy.get(link.index) ?? null));
+      return { ...judgement, refused };
+    };
+    // Every round but the last learns that one interface more cannot be had, in native mode or at all.
+    for (let round = 0; ; round++) {
+      const judgements = names.map(lookAt);
+      const mode = chooseMode(wanted, judgements);
+      const targets = able(judgements, mode);
+      this.#keep(
+        targets.map(({ link }) => link),
+        mode,
+      );
+      const refusal = this.#attach(
+        targets.map(({ link }) => link),
+        mode,
+      );
+      if (refusal === null || round > 2 * names.length) {
+        const present = targets.filter(({ link }) => this.#present.has(link.index)).map(({ link }) => link);
+        return { mode, links: present, shortcomings: shortcomings(wanted, judgements) };
+      }
+      (mode === 'native' ? this.#nativeRefusals : busy).set(refusal.index, refusal.reason);
+    }
+  }
+
+  /** Takes the program off every interface. */
+  close(): void {
+    this.#keep([], 'native');
+  }
+
+  #judge(name: string, link: Link | null): Judgement {
+    if (link === null) return judgeInterface(name, null, { features: null, foreign: null, nativeRefusal: null });
+    const foreign = this.#present.has(link.index) ? null : attachedProgram(link.index);
+    const nativeRefusal = this.#nativeRefusals.get(link.index) ?? null;
+    return judgeInterface(name, link, { features: xdpFeatures(link.index), foreign, nativeRefusal });
+  }
+
+  /** Takes it off all interfaces but `links`, and off those where it is in another mode. */
+  #keep(links: readonly Link[], mode: XdpMode): void {
+    const isStaying = (one: Attachment) => one.mode === mode && links.some(({ index }) => index === one.link.index);
+    const [staying, leaving] = [true, false].map((stays) => [...this.#present.values()].filter((one) => isStaying(one) === stays));
+    if (leaving.length > 0) this.#leaving(staying.map(({ link }) => link));
+    for (const { link, handle } of leaving) {
+      handle.close();
+      this.#present.delete(link.index);
+    }
+  }
+
+  /** Puts it on those of `links` that do not have it; the first interface where that fails, and why. */
+  #attach(links: readonly Link[], mode: XdpMode): { readonly index: number; readonly reason: string } | null {
+    for (const link of links) {
+      if (this.#present.has(link.index)) continue;
+      try {
+        this.#present.set(link.index, { link, mode, handle: this.#program.attach(link.index, mode) });
+      } catch (thrown) {
+        if (!(thrown instanceof SystemError)) throw thrown;
+        return { index: link.index, reason: thrown.message };
+      }
+    }
+    return null;
+  }
+}

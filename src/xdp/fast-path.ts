@@ -1,0 +1,133 @@
+/**
+ * The fast path of a node: the program, where it is attached, and what it goes by.
+ *
+ *   load     libbpf -> kernel, verified                         once in the life of a service
+ *   change   interfaces -> settings and rules, swapped at once  at the start, on reload, whenever the host changes
+ *   close    off every interface                                by the kernel, if the process ends otherwise
+ *
+ * An interface without the program, and a tunnel that is not offloaded, are as they were: the packet threads' own.
+ */
+import { COUNTER_ROW_LEN, Counters, clearSlot, DIRECTIONS, Direction } from '../core/counters.js';
+import type { NodeSpec } from '../engine/spec.js';
+import { Attachments } from './attachments.js';
+import { LIMITS, type PassedName, PROGRAM } from './layout.js';
+import { type XdpMode, XdpObject } from './libbpf.js';
+import { type Link, readLinks } from './links.js';
+import { type Offload, type OffloadedTunnel, offloadOf } from './offload.js';
+import type { WantedMode } from './probe.js';
+import { type FastInterface, Tables } from './tables.js';
+
+/** What the configuration asks for. */
+export interface Wanted {
+  readonly mode: WantedMode;
+  readonly interfaces: readonly string[];
+}
+
+/** What there is. */
+export interface FastPathState {
+  /** `off`: no interface has the program. */
+  readonly mode: XdpMode | 'off';
+  /** Those that have it. */
+  readonly interfaces: readonly string[];
+  /** What is not as it was asked for, or could be, a clause each. */
+  readonly shortcomings: readonly string[];
+  readonly tunnels: readonly OffloadedTunnel[];
+}
+
+/** See the head of the file. */
+export class FastPath {
+  /** What went this way, in a counter row of its own; see `count`. */
+  readonly row = new Float64Array(COUNTER_ROW_LEN);
+  readonly #counters = new Counters(this.row);
+  readonly #object: XdpObject;
+  readonly #tables: Tables;
+  readonly #attachments: Attachments;
+  #links: readonly Link[] = [];
+  #wanted: Wanted | null = null;
+  #offload: Offload | null = null;
+
+  /** Loads the program, an ELF object. Throws what `explainLoad` explains. */
+  static load(elf: Uint8Array): FastPath {
+    return new FastPath(XdpObject.load(elf));
+  }
+
+  private constructor(object: XdpObject) {
+    this.#object = object;
+    this.#tables = new Tables(object);
+    this.#attachments = new Attachments(object.program(PROGRAM), (staying) => this.#setInterfaces(staying));
+  }
+
+  /** Has the program on the interfaces that are wanted, as far as may be, and do what `node` does. */
+  change(wanted: Wanted, node: NodeSpec): FastPathState {
+    if (this.#wanted !== wanted) this.#attachments.forgetRefusals();
+    this.#wanted = wanted;
+    this.#links = readLinks();
+    const { mode, links, shortcomings } = this.#attachments.change(wanted.mode, wanted.interfaces, this.#links);
+    const beyond = this.#setInterfaces(links);
+    const tunnels = this.#install(offloadOf(node, (name) => this.#links.find((link) => link.name === name)?.index ?? 0));
+    return {
+      mode: links.length === 0 ? 'off' : mode,
+      interfaces: links.map(({ name }) => name),
+      shortcomings: beyond === 0 ? shortcomings : [...shortcomings, `${beyond} VLAN interfaces are more than fit`],
+      tunnels,
+    };
+  }
+
+  /** Brings `row` up to date. */
+  count(): void {
+    for (const { slot } of this.#offload?.tunnels ?? []) {
+      const forwarded = this.#tables.forwarded(slot);
+      for (const direction of DIRECTIONS) {
+        const { packets, octets } = forwarded[direction];
+        this.#counters.forwardedSoFar(slot, Direction[direction], packets, octets);
+      }
+    }
+  }
+
+  /** Frames that were left to the stack of the host, by reason. */
+  passed(): ReadonlyMap<PassedName, number> {
+    return this.#tables.passed();
+  }
+
+  /** Takes the program off every interface and lets go of it. */
+  close(): void {
+    this.#attachments.close();
+    this.count();
+    this.#object.close();
+  }
+
+  /** Takes frames from `links` and VLANs on top of them, and sends by them. How many of those are too many. */
+  #setInterfaces(links: readonly Link[]): number {
+    const all = interfacesOn(links, this.#links);
+    this.#tables.setInterfaces(all.slice(0, LIMITS.MAX_INTERFACES));
+    return Math.max(0, all.length - LIMITS.MAX_INTERFACES);
+  }
+
+  /** Tunnels that were and stay are never missing in between. */
+  #install(offload: Offload): readonly OffloadedTunnel[] {
+    const before = this.#offload;
+    const nameAt = (slot: number) => before?.tunnels.find((tunnel) => tunnel.slot === slot)?.name;
+    for (const { name, slot } of offload.tunnels) {
+      if (nameAt(slot) === name) continue;
+      clearSlot(this.row, slot);
+      this.#tables.clear(slot);
+    }
+    if (before === null || !sameOctets(before, offload)) this.#tables.install(offload);
+    this.#offload = offload;
+    return offload.tunnels;
+  }
+}
+
+/** `attached` interfaces, then the VLANs on top of them. */
+export function interfacesOn(attached: readonly Link[], all: readonly Link[]): FastInterface[] {
+  const itself = attached.flatMap(({ index, mac }) => (mac === null ? [] : [{ ifindex: index, device: index, vlan: 0, mac }]));
+  const above = all.flatMap(({ index, mac, vlan, portOf }) => {
+    const device = attached.find(({ name }) => name === vlan?.below)?.index;
+    return device === undefined || vlan === null || mac === null || portOf !== null ? [] : [{ ifindex: index, device, vlan: vlan.id, mac }];
+  });
+  return [...itself, ...above.filter(({ ifindex }) => !itself.some((one) => one.ifindex === ifindex))];
+}
+
+function sameOctets(a: Offload, b: Offload): boolean {
+  return Buffer.compare(a.settings, b.settings) === 0 && Buffer.compare(a.rules, b.rules) === 0;
+}
