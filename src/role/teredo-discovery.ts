@@ -11,6 +11,7 @@ import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
+import { RateLimit } from '../policy/rate-limit.js';
 import { in4, type Prefix4 } from '../wire/address.js';
 import { ADDRESS_LEN, IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
 import { ALL_NODES } from '../wire/ndisc.js';
@@ -19,11 +20,12 @@ import { DISCOVERY_HOP_LIMIT, isBubble, TEREDO_DISCOVERY_GROUP, TEREDO_PORT, wri
 import { chanceWithin } from './chance.js';
 import type { TeredoAddresses } from './teredo-addresses.js';
 import type { TeredoNode } from './teredo-node.js';
-import { BUBBLE_SPACING } from './teredo-peers.js';
 
 /** Between two times that a client says where it is, by chance. */
 export const LEAST_SILENCE: Millis = 200_000;
 export const MOST_SILENCE: Millis = 300_000;
+/** In a second, of those that are looked for. */
+const ANNOUNCEMENTS = 2;
 /** How long it is believed, RFC 4380 section 5.2.4. */
 export const NEARBY_TIME: Millis = 600_000;
 
@@ -40,8 +42,8 @@ export class TeredoDiscovery {
   readonly #node: TeredoNode;
   readonly #addresses: TeredoAddresses;
   readonly #lan: Prefix4;
+  readonly #announcements = new RateLimit(ANNOUNCEMENTS);
   #isDue = false;
-  #said: Millis = Number.NEGATIVE_INFINITY;
   #next: Millis = Number.POSITIVE_INFINITY;
 
   constructor({ lan }: DiscoveryOptions, node: TeredoNode, addresses: TeredoAddresses) {
@@ -61,9 +63,9 @@ export class TeredoDiscovery {
     this.#next = Number.POSITIVE_INFINITY;
   }
 
-  /** One of the others is looked for, and has to know who looks; those who were told within the last two seconds do. */
+  /** One of the others is looked for, and has to know who looks. */
   announce(now: Millis): void {
-    if (now - this.#said >= BUBBLE_SPACING) this.#say(now);
+    if (this.#announcements.take(now)) this.#say(now);
   }
 
   /** Why the packet at `b[off..)`, which was sent to the group from `from`, tells nothing of a client nearby; `Drop.none` if it does. `mapped` is where the own NAT is. */
@@ -101,7 +103,6 @@ export class TeredoDiscovery {
 
   #say(now: Millis): void {
     this.#isDue = true;
-    this.#said = now;
     this.#next = now + chanceWithin(this.#node.random, LEAST_SILENCE, MOST_SILENCE);
   }
 }
