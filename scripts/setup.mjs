@@ -4,14 +4,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const NODE_AT_LEAST = [20, 19];
 
-/** Debian packages by the program that shows they are there. `start` needs the first group, tests need both. */
+/** Debian packages by the program, or the file, that shows they are there. `start` needs the first group, tests need both. */
 const PROGRAMS = {
   start: { ip: 'iproute2', nft: 'nftables', tcpdump: 'tcpdump', ping: 'iputils-ping', ethtool: 'ethtool' },
   test: {
@@ -25,6 +25,9 @@ const PROGRAMS = {
     radvdump: 'radvdump',
     miredo: 'miredo',
     'miredo-server': 'miredo-server',
+    clang: 'clang',
+    bpftool: 'bpftool',
+    '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
   },
 };
 /** What keeps services from starting when their package is installed, and at boot: tests run those programs in networks of their own. */
@@ -83,7 +86,7 @@ function npmPackages() {
 
 function debianPackages(programs) {
   const missing = Object.entries(programs)
-    .filter(([program]) => !onPath(program))
+    .filter(([name]) => !(name.startsWith('/') ? existsSync(name) : onPath(name)))
     .map(([, name]) => name);
   if (missing.length === 0) return;
   const byHand = `apt-get install ${missing.join(' ')}`;
@@ -116,6 +119,7 @@ function onPath(program) {
 
 /** Compiles what changed, and bundles when anything did. */
 async function build() {
+  fastPath();
   const compiler = join(root, 'node_modules', '.bin', 'tsc');
   if (!existsSync(join(root, 'dist', '.build'))) step('build', compiler, ['-b']);
   else {
@@ -126,6 +130,17 @@ async function build() {
   if (existsSync(bundled) && statSync(bundled).mtimeMs >= newest(join(root, 'src'))) return;
   const { bundle } = await import('./bundle.mjs');
   await bundle(root);
+}
+
+/** Compiles the fast path, where there is a compiler for it: without one packets go through the packet threads. */
+function fastPath() {
+  const [source, object] = [join(root, 'bpf', 'tsunagi.bpf.c'), join(root, 'dist', 'bpf', 'tsunagi.bpf.o')];
+  if (!onPath('clang') || (existsSync(object) && statSync(object).mtimeMs >= newest(join(root, 'bpf')))) return;
+  mkdirSync(join(root, 'dist', 'bpf'), { recursive: true });
+  // Headers of one architecture lie in a folder by its name, into which a compiler for another does not look.
+  const { stdout } = spawnSync('clang', ['-print-multiarch'], { encoding: 'utf8' });
+  const flags = ['-O2', '-g', '-target', 'bpf', '-Wall', '-Wextra', '-Werror', `-I/usr/include/${stdout.trim()}`];
+  step('fast path', 'clang', [...flags, '-c', source, '-o', object]);
 }
 
 /** When anything below `folder` was last changed, milliseconds. */

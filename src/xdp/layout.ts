@@ -41,25 +41,25 @@ export const LIMITS = {
 /** Which IPv4 addresses may be endpoints: the policies of a node, by `EndpointKind`. */
 export const POLICIES = ['endpoints', 'unicast', 'teredo'] as const satisfies readonly EndpointKind[];
 
-/** Why a frame was passed up, in the order of the checks. None of it is an error: the stack, or a packet thread, decides. */
+/** Why a frame was passed up, in about the order of the checks. None of it is an error: the stack, or a packet thread, decides. */
 export const PASSED = [
-  'idle', // no settings
+  'idle', // no tunnel is offloaded
   'other_protocol', // neither IPv6 nor protocol 41
-  'other_link', // an interface, VLAN or station address that is not ours
   'truncated', // shorter than its headers say
-  'other_addresses', // for no tunnel here
   'outer_header', // options, a fragment, a wrong checksum
-  'inner_header', // a next header that is not TCP, UDP or ICMPv6
+  'other_addresses', // for no tunnel here
+  'other_link', // an interface, VLAN or station address that is not ours
+  'inner_header', // a version that is not 6, or a next header that is not TCP, UDP or ICMPv6
   'discovery', // neighbor discovery
   'hop_limit', // used up
   'not_native', // an end beyond the tunnel that is of some tunnel itself, or special
   'endpoint', // refused, own, or not the one that the inner address carries
   'ecn', // the outer congestion mark cannot be passed on, RFC 6040
-  'too_big', // for the tunnel
-  'route', // the kernel would not send it the way a tunnel has it go
-  'neighbor', // not known yet
+  'too_big', // for the tunnel, or the way on
+  'route', // the kernel would not send it the way that a tunnel has it go
+  'neighbor', // its link-layer address is not known yet
   'device', // it leaves by an interface without this program
-  'room', // no room in front of the frame
+  'room', // there is none in front of the frame
 ] as const;
 export type PassedName = (typeof PASSED)[number];
 

@@ -39,12 +39,11 @@ export class Tables {
     active.update(key(0), key(next));
   }
 
-  /** Has it take frames from these interfaces, and send by them, and no others. */
+  /** Has it take frames from these interfaces, and send by them, and no others. A frame that it has taken it can always send. */
   setInterfaces(interfaces: readonly FastInterface[]): void {
-    replace(
-      this.#object.map('transmit'),
-      [...new Set(interfaces.map(({ device }) => device))].map((device) => [key(device), key(device)]),
-    );
+    const devices = [...new Set(interfaces.map(({ device }) => device))].map((device) => [key(device), key(device)] as const);
+    const transmit = this.#object.map('transmit');
+    add(transmit, devices);
     replace(
       this.#object.map('egress'),
       interfaces.map(({ ifindex, device, vlan }) => [key(ifindex), EGRESS.encode({ ifindex: device, vlan })]),
@@ -56,6 +55,7 @@ export class Tables {
         INGRESS.encode({ ifindex, mac: [...mac], reserved: 0 }),
       ]),
     );
+    replace(transmit, devices);
   }
 
   /** What was forwarded for the tunnel at `slot`, all processors together. */
@@ -94,11 +94,17 @@ export class Tables {
   }
 }
 
+type Entry = readonly [key: Uint8Array, value: Uint8Array];
+
+function add(map: BpfMap, entries: readonly Entry[]): void {
+  for (const [entry, value] of entries) map.update(entry, value);
+}
+
 /** Makes `entries` all that `map` holds; what stays is never missing in between. */
-function replace(map: BpfMap, entries: readonly (readonly [key: Uint8Array, value: Uint8Array])[]): void {
+function replace(map: BpfMap, entries: readonly Entry[]): void {
   const kept = new Set(entries.map(([entry]) => entry.toString()));
   for (const old of map.keys()) if (!kept.has(old.toString())) map.remove(old);
-  for (const [entry, value] of entries) map.update(entry, value);
+  add(map, entries);
 }
 
 function key(number: number): Uint8Array {
