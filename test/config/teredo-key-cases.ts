@@ -85,15 +85,27 @@ export const TEREDO_KEYS: readonly KeyCase[] = [
   {
     key: 'tunnel.refresh-interval',
     document: client,
-    get: (config) => only(config, 'teredo').refreshInterval,
+    get: (config) => [only(config, 'teredo').refreshInterval, only(config, 'teredo').searchesInterval],
     right: [
-      ['5', 5],
-      ['300', 300],
+      ['5', [5, false]],
+      ['300', [300, false]],
+      ['"auto"', [30, true]],
     ],
     wrong: [
-      ['4', '4 is too small; expected 5 to 300'],
-      ['301', '301 is too large; expected 5 to 300'],
+      ['4', '4 is too small; expected 5 to 300, or "auto"'],
+      ['301', '301 is too large; expected 5 to 300, or "auto"'],
+      ['"30"', '"30" is a string; expected 5 to 300, or "auto"'],
     ],
+  },
+  {
+    key: 'tunnel.local-discovery',
+    document: client,
+    get: (config) => only(config, 'teredo').localDiscovery,
+    right: [
+      ['true', true],
+      ['false', false],
+    ],
+    wrong: [['"yes"', '"yes" is a string; expected true or false']],
   },
   {
     key: 'tunnel.identifier',

@@ -24,6 +24,8 @@ test('a client needs a server and nothing else; the other address of the server 
     secondary: null,
     keys: [],
     refreshInterval: 30,
+    searchesInterval: false,
+    localDiscovery: false,
     maxPeers: 1000,
     domain: null,
   });

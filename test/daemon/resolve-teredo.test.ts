@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { HostFacts } from '../../src/engine/spec.js';
+import type { HostFacts, TeredoSpec } from '../../src/engine/spec.js';
 import type { Learned } from '../../src/role/role.js';
-import { parseIpv6 } from '../../src/wire/address.js';
+import { formatPrefix4, parseIpv6 } from '../../src/wire/address.js';
 import { tunnel } from '../config/documents.js';
 import { address, HOST, ip, on } from './host.js';
 
@@ -11,7 +11,7 @@ const relay = (...lines: string[]) => tunnel('teredo', 'relay', ...lines);
 const ip6 = (text: string) => parseIpv6(text) ?? expect.fail(text);
 
 /** Behind a NAT, without IPv6. */
-const HOME: Partial<HostFacts> = { ipv4: [address('192.168.1.2', 24)], ipv6: [ip6('::1')], defaultSource: ip('192.168.1.2') };
+const HOME = { ipv4: [address('192.168.1.2', 24)], ipv6: [ip6('::1')], defaultSource: ip('192.168.1.2') } satisfies Partial<HostFacts>;
 const TWO: Partial<HostFacts> = { ipv4: [address('8.8.8.8', 24), address('8.8.8.9', 24)] };
 
 test('a client has the address of the default route, which may be private, and its servers', () => {
@@ -43,9 +43,26 @@ test('a client has the address of the default route, which may be private, and i
       secondary: null,
       keys: [{ identifier: new TextEncoder().encode('pc'), secret: new TextEncoder().encode('12345678') }],
       refreshInterval: 20_000,
+      searchesInterval: false,
+      lan: null,
       maxPeers: 1000,
     },
   ]);
+});
+
+test.each([
+  ['"auto"', 'true', [30_000, true, '192.168.1.0/24']],
+  ['60', 'false', [60_000, false, null]],
+])('refresh-interval = %s and local-discovery = %s', (interval, discovers, expected) => {
+  const { node } = on(HOME, client(`refresh-interval = ${interval}`, `local-discovery = ${discovers}`));
+  const [one] = node.tunnels as TeredoSpec[];
+  expect([one.refreshInterval, one.searchesInterval, one.lan && formatPrefix4(one.lan)]).toEqual(expected);
+});
+
+test('on the subnet of one address nobody is looked for, nor by a client that is down', () => {
+  const alone = { ...HOME, ipv4: HOME.ipv4.map((one) => ({ ...one, len: 32 })) };
+  const down = { ...HOME, ipv6: [ip6('2001:db8::1')] };
+  for (const host of [alone, down]) expect(on(host, client('local-discovery = true')).node.tunnels).toMatchObject([{ lan: null }]);
 });
 
 test.each([

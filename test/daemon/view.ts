@@ -1,6 +1,7 @@
 /** A service as the daemon's readers see it, for tests: two tunnels, two packet threads. */
-import { Counters } from '../../src/core/counters.js';
+import { Counters, Direction } from '../../src/core/counters.js';
 import { allocateRows, rowsOf } from '../../src/daemon/counters.js';
+import { type FastPathView, NOT_ASKED_FOR, noFastPath } from '../../src/daemon/fast-path-place.js';
 import type { ServiceView } from '../../src/daemon/status.js';
 import type { IsatapSpec, NodeSpec, SixRdSpec, SixToFourSpec, TeredoSpec } from '../../src/engine/spec.js';
 import { type Prefix6, parseIpv6 } from '../../src/wire/address.js';
@@ -103,6 +104,8 @@ export const roamer: TeredoSpec = {
   secondary: null,
   keys: [],
   refreshInterval: 30_000,
+  searchesInterval: false,
+  lan: null,
   maxPeers: 1000,
   learned: {
     routers: [],
@@ -169,11 +172,41 @@ export const everyTechnology: NodeSpec = {
   ],
 };
 
+/** A fast path on two interfaces that carries the first of the two tunnels: 3 packets of 300 octets out, 2 of 200 in, one left. */
+export function fastPath(): FastPathView {
+  const none = noFastPath('');
+  const counters = new Counters(none.row);
+  counters.forwardedSoFar(0, Direction.encapsulate, 3, 300);
+  counters.forwardedSoFar(0, Direction.decapsulate, 2, 200);
+  return {
+    ...none,
+    mode: 'native',
+    interfaces: ['eth0', 'eth1'],
+    reason: 'eth2: there is no such interface',
+    tunnels: [
+      { name: 'relay', slot: 0, obstacle: null },
+      { name: 'home', slot: 1, obstacle: 'the tunnel is down' },
+    ],
+    passed: new Map([['hop_limit', 1]]),
+  };
+}
+
 /** The view and the writers of its two rows. */
 export function makeView(over: Partial<ServiceView> = {}): { view: ServiceView; writers: Counters[] } {
   const rows = rowsOf(allocateRows(2));
   return {
-    view: { name: 'otemachi-1', version: '0.1.0', state: 'running', uptime: 12.9, now: 1_000_000, workers: 2, node, rows, ...over },
+    view: {
+      name: 'otemachi-1',
+      version: '0.1.0',
+      state: 'running',
+      uptime: 12.9,
+      now: 1_000_000,
+      workers: 2,
+      node,
+      rows,
+      fastpath: noFastPath(NOT_ASKED_FOR),
+      ...over,
+    },
     writers: rows.map((row) => new Counters(row)),
   };
 }
