@@ -53,6 +53,13 @@ function takes({ type, role }: ReadTunnel, key: keyof typeof tunnelKeys): boolea
   return type === undefined || role === undefined || docIn(TUNNEL_TYPES[type], key)?.roles?.includes(role) !== false;
 }
 
+/** Finds a mode that must be had, and no interface to have it on. */
+export function checkFastPath(fastpath: Read<typeof configTable>['fastpath'], findings: Findings): void {
+  const { mode, interfaces } = fastpath ?? {};
+  if ((mode !== 'native' && mode !== 'generic') || interfaces?.length !== 0) return;
+  findings.error(['fastpath', 'mode'], `"${mode}" is of no use on no interface`, 'fastpath.interfaces to name some');
+}
+
 /** Finds what is wrong between keys of one tunnel, between tunnels, and between them and `node.identity`. */
 export function crossCheck(tunnels: readonly TunnelEntry[], identity: Uint8Array | null, findings: Findings): void {
   const devices = new Set(tunnels.map((tunnel) => tunnel.interface));

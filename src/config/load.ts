@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import type * as z from 'zod';
 import type { Config, TunnelConfig } from './config.js';
-import { crossCheck, type TunnelEntry, tunnelEntries } from './cross-checks.js';
+import { checkFastPath, crossCheck, type TunnelEntry, tunnelEntries } from './cross-checks.js';
 import { Lines, MOST_DEPTH, type Position, Positions } from './positions.js';
 import { type Finding, formatKeyPath, type Problem } from './problem.js';
 import { Findings, type Raw, type Read, readTable } from './read.js';
@@ -55,6 +55,7 @@ export function parseConfig(document: string, file: string): Loaded {
   const raws = Array.isArray(raw.tunnel) ? (raw.tunnel as Raw[]) : [];
   const tunnels = tunnelEntries(values.tunnel ?? [], raws, findings);
   crossCheck(tunnels, values.node?.identity ?? null, findings);
+  checkFastPath(values.fastpath, findings);
   // A file that an editor has just cut to nothing must not end every tunnel of a service that reloads it.
   if (values.tunnel?.length === 0) findings.error(['tunnel'], 'no [[tunnel]]', 'at least one');
 

@@ -43,13 +43,19 @@ const policyTable = z
 /** `[fastpath]`. */
 const fastpathTable = z
   .strictObject({
-    mode: value.choice(['auto', 'off'], ['native', 'generic']).prefault('auto').register(keyDocs, {
+    mode: value.choice(['auto', 'native', 'generic', 'off']).prefault('auto').register(keyDocs, {
       about:
-        'Whether packets are forwarded in the kernel (XDP). This version has no fast path: `auto` means `off`, and `native` and `generic` are refused.',
+        'Where packets are forwarded before the stack of the host sees them: `native` in the drivers of the interfaces, `generic` in front of the stack, for drivers that cannot. `auto` takes the first of them that all of the interfaces can have, or neither; `native` and `generic` are had or the service does not start.',
     }),
-    interfaces: z.array(value.interfaceName()).prefault([]).register(keyDocs, { about: 'Interfaces on which the fast path runs.' }),
+    interfaces: z.array(value.interfaceName()).prefault([]).register(keyDocs, {
+      about:
+        'Ethernet interfaces on which the fast path runs, with the VLANs on top of them: those of both sides, IPv6 and IPv4. Packets that it forwards pass no firewall, and tcpdump does not see them. None: there is no fast path.',
+    }),
   })
-  .register(tableDocs, { about: 'The fast path.' });
+  .register(tableDocs, {
+    about:
+      'The fast path, an XDP program: it forwards plain packets of 6to4 relays, 6rd border relays and ISATAP routers in the kernel, and leaves the rest to the packet threads.',
+  });
 
 /** `[http]`. */
 const httpTable = z

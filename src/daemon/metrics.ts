@@ -4,13 +4,10 @@
  * Nothing is counted twice and nothing is paid per packet: on each scrape a metric is emptied and
  * filled from the rows. Packets that reached the node and none of its tunnels carry `tunnel=""`.
  */
-import { DIRECTIONS, Direction, drops, ICMP_KINDS, icmpEvents, NODE_SLOT, octets, packets } from '../core/counters.js';
+import { DIRECTIONS, Direction, type DirectionName, drops, ICMP_KINDS, icmpEvents, NODE_SLOT, octets, packets } from '../core/counters.js';
 import { DROPS } from '../core/drop.js';
 import type { ServiceView } from './status.js';
 import { detailsOf } from './status-details.js';
-
-/** Which tier moved the packets. */
-const PATH = 'worker';
 
 type Labels = Readonly<Record<string, string>>;
 type Emit = (labels: Labels, value: number) => void;
@@ -32,9 +29,9 @@ export const METRICS: readonly Metric[] = [
     kind: 'counter',
     help: 'Inner IPv6 packets that went through a tunnel.',
     labels: ['tunnel', 'direction', 'path'],
-    read: ({ node, rows }, emit) => {
-      for (const { name, slot } of node.tunnels) {
-        for (const direction of DIRECTIONS) emit({ tunnel: name, direction, path: PATH }, packets(rows, slot, Direction[direction]));
+    read: (view, emit) => {
+      for (const { name, slot, direction, path, rows } of ways(view)) {
+        emit({ tunnel: name, direction, path }, packets(rows, slot, Direction[direction]));
       }
     },
   },
@@ -43,9 +40,9 @@ export const METRICS: readonly Metric[] = [
     kind: 'counter',
     help: 'Octets of the inner IPv6 packets that went through a tunnel, their IPv6 header included.',
     labels: ['tunnel', 'direction', 'path'],
-    read: ({ node, rows }, emit) => {
-      for (const { name, slot } of node.tunnels) {
-        for (const direction of DIRECTIONS) emit({ tunnel: name, direction, path: PATH }, octets(rows, slot, Direction[direction]));
+    read: (view, emit) => {
+      for (const { name, slot, direction, path, rows } of ways(view)) {
+        emit({ tunnel: name, direction, path }, octets(rows, slot, Direction[direction]));
       }
     },
   },
@@ -58,7 +55,7 @@ export const METRICS: readonly Metric[] = [
       for (const { name, slot } of [...node.tunnels, { name: '', slot: NODE_SLOT }]) {
         for (const direction of DIRECTIONS) {
           for (const { name: reason, code } of DROPS) {
-            emit({ tunnel: name, direction, path: PATH, reason }, drops(rows, slot, Direction[direction], code));
+            emit({ tunnel: name, direction, path: 'worker', reason }, drops(rows, slot, Direction[direction], code));
           }
         }
       }
@@ -97,6 +94,22 @@ export const METRICS: readonly Metric[] = [
     },
   },
   {
+    name: 'tsunagi_fastpath_passed_packets_total',
+    kind: 'counter',
+    help: 'Frames that the fast path left to the host and its packet threads, by reason.',
+    labels: ['reason'],
+    read: ({ fastpath }, emit) => {
+      for (const [reason, count] of fastpath.passed) emit({ reason }, count);
+    },
+  },
+  {
+    name: 'tsunagi_fastpath_info',
+    kind: 'gauge',
+    help: 'Always 1; the labels say in which mode the fast path runs, and why it is not all that it could be.',
+    labels: ['mode', 'reason'],
+    read: ({ fastpath: { mode, reason } }, emit) => emit({ mode, reason: reason ?? '' }, 1),
+  },
+  {
     name: 'tsunagi_build_info',
     kind: 'gauge',
     help: 'Always 1; the label says which version runs.',
@@ -104,6 +117,23 @@ export const METRICS: readonly Metric[] = [
     read: ({ version }, emit) => emit({ version }, 1),
   },
 ];
+
+/** A tunnel, a direction, and which tier moved the packets: a tunnel that the fast path does not know has one. */
+interface Way {
+  readonly name: string;
+  readonly slot: number;
+  readonly direction: DirectionName;
+  readonly path: 'worker' | 'xdp';
+  readonly rows: readonly Float64Array[];
+}
+
+function ways({ node, rows, fastpath }: ServiceView): Way[] {
+  return node.tunnels.flatMap(({ name, slot }) => {
+    const fast = fastpath.tunnels.some((tunnel) => tunnel.name === name) ? [{ path: 'xdp' as const, rows: [fastpath.row] }] : [];
+    const paths = [{ path: 'worker' as const, rows }, ...fast];
+    return DIRECTIONS.flatMap((direction) => paths.map((path) => ({ name, slot, direction, ...path })));
+  });
+}
 
 /** A page that can be scraped. */
 export interface MetricsPage {

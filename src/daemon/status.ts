@@ -6,6 +6,7 @@ import { DROPS, type DropName } from '../core/drop.js';
 import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
 import { addressesOf } from '../engine/technologies.js';
 import { formatIpv4, formatIpv6 } from '../wire/address.js';
+import type { FastPathView } from './fast-path-place.js';
 import { type Details, detailsOf } from './status-details.js';
 
 /** What the service is doing as a whole. */
@@ -25,12 +26,29 @@ export interface ServiceView {
   readonly workers: number;
   /** Counter rows: one a packet thread, and one of what never reached them. */
   readonly rows: readonly Float64Array[];
+  readonly fastpath: FastPathView;
 }
 
 /** Inner IPv6 packets that went through. */
 export interface Traffic {
   readonly packets: number;
   readonly octets: number;
+}
+
+/** What the fast path does with a tunnel: its part of what went through, or why it has none. */
+export type FastTunnelStatus =
+  | { readonly offloaded: true; readonly encapsulated: Traffic; readonly decapsulated: Traffic }
+  | { readonly offloaded: false; readonly reason: string };
+
+/** The fast path as a whole. */
+export interface FastPathStatus {
+  /** `native`, `generic` or `off`. */
+  readonly mode: string;
+  readonly interfaces: readonly string[];
+  /** Why it is not all that it could be. */
+  readonly reason?: string;
+  /** Frames that it left to the host and its packet threads, by reason; there where it runs. */
+  readonly passed?: Readonly<Record<string, number>>;
 }
 
 /** Packets dropped, by reason; reasons that never came up are left out. */
@@ -58,6 +76,8 @@ export interface TunnelStatus extends Details {
   readonly dropped: Dropped;
   /** ICMP errors, by kind; kinds that never came up are left out. */
   readonly icmp: Readonly<Partial<Record<IcmpKindName, number>>>;
+  /** Where there is a fast path. */
+  readonly fastpath?: FastTunnelStatus;
 }
 
 /** The whole service. */
@@ -71,11 +91,13 @@ export interface Status {
   readonly tunnels: readonly TunnelStatus[];
   /** Packets that reached the node and none of its tunnels. */
   readonly dropped: Dropped;
-  readonly fastpath: { readonly mode: string; readonly interfaces: readonly string[]; readonly reason?: string };
+  readonly fastpath: FastPathStatus;
 }
 
 /** Reads the status now. */
-export function readStatus(view: ServiceView): Status {
+export function readStatus(now: ServiceView): Status {
+  // Looked at once: all of it is of one moment.
+  const view = { ...now };
   return {
     node: view.name,
     version: view.version,
@@ -84,12 +106,12 @@ export function readStatus(view: ServiceView): Status {
     workers: view.workers,
     tunnels: view.node.tunnels.map((tunnel) => tunnelStatus(tunnel, view)),
     dropped: dropped(view.rows, NODE_SLOT),
-    fastpath: { mode: 'off', interfaces: [], reason: 'this version forwards in its packet threads only' },
+    fastpath: fastPathStatus(view.fastpath),
   };
 }
 
 function tunnelStatus(tunnel: TunnelSpec, view: ServiceView): TunnelStatus {
-  const { rows } = view;
+  const rows = [...view.rows, view.fastpath.row];
   const [local, ...accept] = tunnel.local.map(formatIpv4);
   const [address] = addressesOf(tunnel).map((own) => formatIpv6(own));
   return {
@@ -107,8 +129,21 @@ function tunnelStatus(tunnel: TunnelSpec, view: ServiceView): TunnelStatus {
     decapsulated: traffic(rows, tunnel.slot, Direction.decapsulate),
     dropped: dropped(rows, tunnel.slot),
     icmp: counted(ICMP_KINDS.map((name, kind) => [name, icmpEvents(rows, tunnel.slot, kind)])),
+    ...fastTunnelStatus(tunnel, view.fastpath),
     ...detailsOf(tunnel, view),
   };
+}
+
+function fastPathStatus({ mode, interfaces, reason, passed }: FastPathView): FastPathStatus {
+  return { mode, interfaces, ...(reason !== null && { reason }), ...(mode !== 'off' && { passed: Object.fromEntries(passed) }) };
+}
+
+function fastTunnelStatus({ name, slot }: TunnelSpec, { mode, tunnels, row }: FastPathView): Pick<TunnelStatus, 'fastpath'> {
+  const known = tunnels.find((tunnel) => tunnel.name === name);
+  if (mode === 'off' || known === undefined) return {};
+  if (known.obstacle !== null) return { fastpath: { offloaded: false, reason: known.obstacle } };
+  const [encapsulated, decapsulated] = DIRECTIONS.map((way) => traffic([row], slot, Direction[way]));
+  return { fastpath: { offloaded: true, encapsulated, decapsulated } };
 }
 
 function traffic(rows: readonly Float64Array[], slot: number, direction: number): Traffic {

@@ -1,12 +1,14 @@
 /**
  * The service: everything that is not done for each packet.
  *
- *   start   privileges -> configuration -> leftovers -> devices -> host -> packet threads -> sockets -> ready
+ *   start   privileges -> configuration -> leftovers -> devices -> host -> packet threads -> fast path -> sockets -> ready
  *   live    reload, changes of the host and what is found out become a new snapshot; drain, resume
- *   end     LANs told -> threads ended -> host as it was -> sockets closed
+ *   end     fast path off -> LANs told -> threads ended -> host as it was -> sockets closed
  *
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
+
+import type { FastpathConfig } from '../config/config.js';
 import { hostPlan } from '../engine/host-plan.js';
 import type { News } from '../engine/news.js';
 import { NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
@@ -24,6 +26,7 @@ import { allocateRows, OverflowCounter, rowsOf } from './counters.js';
 import { Devices } from './devices.js';
 import { Discovery } from './discovery.js';
 import { Exit, Failure, reasonOf } from './failure.js';
+import { FastPathPlace } from './fast-path-place.js';
 import { clearLeftover, HostConfiguration } from './host-configuration.js';
 import { HttpPlace } from './http-place.js';
 import { LanRecord } from './lan-record.js';
@@ -62,6 +65,7 @@ export class Supervisor {
   readonly #discovery: Discovery;
   readonly #lans: LanRecord;
   readonly #http: HttpPlace;
+  readonly #fastPath: FastPathPlace;
   #configuration: Configuration;
   /** What the packet threads have. */
   #node: NodeSpec;
@@ -103,6 +107,7 @@ export class Supervisor {
       this.#end = resolve;
     });
     this.#http = new HttpPlace(this.view, log);
+    this.#fastPath = new FastPathPlace(log);
     this.#discovery = new Discovery(log, () => this.#followSoon());
     this.#devices = new Devices(workers, trains);
     this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));
@@ -141,6 +146,9 @@ export class Supervisor {
       get rows() {
         supervisor.#overflow.update();
         return [...supervisor.#rows, supervisor.#overflow.row];
+      },
+      get fastpath() {
+        return supervisor.#fastPath.view;
       },
       get state() {
         return supervisor.#state;
@@ -224,7 +232,7 @@ export class Supervisor {
     // Whoever fails first is told; what the other has opened is closed all the same.
     http.catch(() => {});
     try {
-      await this.#become(node);
+      await this.#become(node, config.fastpath);
     } finally {
       await http;
     }
@@ -243,16 +251,18 @@ export class Supervisor {
       workers: config.workers,
       control: config.node.control,
       ...(this.#http.port !== null && { http: this.#http.port }),
+      ...(this.#fastPath.view.mode !== 'off' && { fastpath: this.#fastPath.view.mode }),
       afterMs: Math.round(performance.now()),
     });
   }
 
-  /** Makes `node` what the host and the packet threads have. */
-  async #become(node: NodeSpec): Promise<void> {
+  /** Makes `node` what the host, the packet threads and the fast path have. */
+  async #become(node: NodeSpec, fastpath: FastpathConfig): Promise<void> {
     if (this.#devices.open(node)) this.#host.distrust();
     this.#host.change(hostPlan(node));
     await this.#threads.configure(node, (worker) => this.#devices.descriptors(worker, node));
     this.#node = node;
+    await this.#fastPath.become(fastpath, node);
     this.#devices.close(node);
   }
 
@@ -265,9 +275,9 @@ export class Supervisor {
       await this.#http.move(next.config.http);
       // Whoever reloads may have taken something away by hand: every step is made sure of.
       this.#host.distrust();
-      await this.#become(next.node);
+      await this.#become(next.node, next.config.fastpath);
     } catch (thrown) {
-      await this.#become(old);
+      await this.#become(old, before.config.fastpath);
       await this.#http.move(before.config.http);
       throw thrown;
     }
@@ -306,7 +316,7 @@ export class Supervisor {
       const next = this.#configuration.again(this.#slots(), this.#discovery.found);
       // A route of ours may have gone with others, when an interface went down and up: it is set again.
       if (this.#configuration.facts.defaultSource !== null && next.facts.defaultSource === null) this.#host.distrust();
-      await this.#become(next.node);
+      await this.#become(next.node, next.config.fastpath);
       for (const warning of next.warnings) {
         if (!this.#configuration.warnings.includes(warning)) this.#log.warn('configuration warning', { warning });
       }
@@ -371,6 +381,7 @@ export class Supervisor {
     const farewells = [
       () => this.#notify('STOPPING=1'),
       () => within(FAREWELL, this.#queue),
+      () => this.#fastPath.close(),
       () => this.#threads.stop(FAREWELL),
       () => this.#lans.clear(),
       () => this.#host.undo(),

@@ -7,6 +7,7 @@
  *
  * An interface without the program, and a tunnel that is not offloaded, are as they were: the packet threads' own.
  */
+import { writeFileSync } from 'node:fs';
 import { COUNTER_ROW_LEN, Counters, clearSlot, DIRECTIONS, Direction } from '../core/counters.js';
 import type { NodeSpec } from '../engine/spec.js';
 import { Attachments } from './attachments.js';
@@ -65,10 +66,11 @@ export class FastPath {
     const { mode, links, shortcomings } = this.#attachments.change(wanted.mode, wanted.interfaces, this.#links);
     const beyond = this.#setInterfaces(links);
     const tunnels = this.#install(offloadOf(node, (name) => this.#links.find((link) => link.name === name)?.index ?? 0));
+    const deaf = links.length === 0 ? [] : devicesOf(node, tunnels).flatMap((device) => forwardIpv4(device) ?? []);
     return {
       mode: links.length === 0 ? 'off' : mode,
       interfaces: links.map(({ name }) => name),
-      shortcomings: beyond === 0 ? shortcomings : [...shortcomings, `${beyond} VLAN interfaces are more than fit`],
+      shortcomings: [...shortcomings, ...(beyond === 0 ? [] : [`${beyond} VLAN interfaces are more than fit`]), ...deaf],
       tunnels,
     };
   }
@@ -126,6 +128,25 @@ export function interfacesOn(attached: readonly Link[], all: readonly Link[]): F
     return device === undefined || vlan === null || mac === null || portOf !== null ? [] : [{ ifindex: index, device, vlan: vlan.id, mac }];
   });
   return [...itself, ...above.filter(({ ifindex }) => !itself.some((one) => one.ifindex === ifindex))];
+}
+
+/** TUN devices of the tunnels that are offloaded. */
+function devicesOf(node: NodeSpec, tunnels: readonly OffloadedTunnel[]): string[] {
+  const offloaded = new Set(tunnels.filter(({ obstacle }) => obstacle === null).map(({ name }) => name));
+  return node.tunnels.flatMap(({ name, interface: device }) => (device !== null && offloaded.has(name) ? [device] : []));
+}
+
+/**
+ * Has the kernel answer where outer packets go: it does so only for a device that forwards IPv4. On a TUN device of ours no
+ * IPv4 packet ever arrives, and it leaves with the service. Why it cannot be had; null when it is.
+ */
+function forwardIpv4(device: string): string | null {
+  try {
+    writeFileSync(`/proc/sys/net/ipv4/conf/${device}/forwarding`, '1');
+    return null;
+  } catch (thrown) {
+    return `nothing is encapsulated for ${device}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  }
 }
 
 function sameOctets(a: Offload, b: Offload): boolean {

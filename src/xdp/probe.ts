@@ -6,7 +6,7 @@
  * would be lost without a word; in generic mode every device can be sent to.
  */
 import { SystemError } from '../linux/libc.js';
-import { type AttachedProgram, LibbpfMissing, LoadError, type XdpMode } from './libbpf.js';
+import { type AttachedProgram, LoadError, type XdpMode } from './libbpf.js';
 import type { Link } from './links.js';
 import type { XdpFeatures } from './netdev.js';
 
@@ -78,16 +78,30 @@ export function shortcomings(wanted: WantedMode, judgements: readonly Judgement[
   });
 }
 
-/** Why there is no fast path at all, for whatever was thrown when the object was loaded. */
-export function explainLoad(thrown: unknown): string {
-  if (thrown instanceof LibbpfMissing) return thrown.message;
-  if (!(thrown instanceof SystemError)) return thrown instanceof Error ? thrown.message : String(thrown);
-  switch (thrown.code) {
+/** Why there is no fast path at all. */
+export interface Impediment {
+  readonly reason: string;
+  /** What the verifier of the kernel said; mostly nothing. */
+  readonly verifier: readonly string[];
+}
+
+/** What to say of whatever was thrown when the program was loaded. */
+export function explainLoad(thrown: unknown): Impediment {
+  const verifier = thrown instanceof LoadError ? thrown.log : [];
+  return { reason: thrown instanceof SystemError ? systemReason(thrown) : reasonOf(thrown), verifier };
+}
+
+function systemReason(error: SystemError): string {
+  switch (error.code) {
     case 'EPERM':
       return 'the kernel lets this process load no program: CAP_BPF and CAP_NET_ADMIN are needed';
     case 'ENOSYS':
       return 'this kernel has no BPF';
     default:
-      return thrown instanceof LoadError ? `the kernel refused the program: ${thrown.message}` : thrown.message;
+      return error instanceof LoadError ? `the kernel refused the program: ${error.message}` : error.message;
   }
+}
+
+function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -94,6 +94,12 @@ test.each(TOPOLOGIES)('every daemon of the network $name has a valid configurati
   expect(daemons.map((toml) => valid(toml).tunnels.length)).toEqual(daemons.map(() => 1));
 });
 
+test.each(['native', 'generic'])('a fast path that must be had in mode %s has interfaces', (mode) => {
+  const expected = `3:1: fastpath.mode: "${mode}" is of no use on no interface; expected fastpath.interfaces to name some`;
+  expect(problems(`[fastpath]\ninterfaces = []\nmode = "${mode}"\n${LEAST}`)).toEqual([expected]);
+  expect(problems(`[fastpath]\ninterfaces = [7]\nmode = "${mode}"\n${LEAST}`)).toHaveLength(1);
+});
+
 test('an element of a list is refused where it stands', () => {
   expect(problems(`[policy]\nallow-ipv4 = ["10.0.0.0/8",\n  "192.0.2.1/24", "10.0.0.0/33"]\n${LEAST}`)).toEqual([
     '3:3: policy.allow-ipv4[1]: "192.0.2.1/24" has bits set behind its length: "192.0.2.0/24" is the prefix; expected an IPv4 prefix such as "198.51.100.0/24"',

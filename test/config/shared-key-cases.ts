@@ -1,6 +1,6 @@
 /** The keys of a node, those of every tunnel, and those of 6to4. */
 import type { Config } from '../../src/config/config.js';
-import { type KeyCase, only } from './documents.js';
+import { type KeyCase, LEAST, only } from './documents.js';
 
 const first = (config: Config) => config.tunnels[0];
 
@@ -83,22 +83,26 @@ export const SHARED_KEYS: readonly KeyCase[] = [
   },
   {
     key: 'fastpath.mode',
+    document: (line) => `${LEAST}[fastpath]\ninterfaces = ["eth0"]\n${line}\n`,
     get: (config) => config.fastpath.mode,
     right: [
       ['"auto"', 'auto'],
+      ['"native"', 'native'],
+      ['"generic"', 'generic'],
       ['"off"', 'off'],
     ],
     wrong: [
-      ['"native"', '"native" is not in this version; expected "auto" or "off"'],
-      ['"generic"', '"generic" is not in this version; expected "auto" or "off"'],
-      ['"xdp"', '"xdp" is unknown; expected "auto" or "off"'],
-      ['false', 'false is a boolean; expected "auto" or "off"'],
+      ['"xdp"', '"xdp" is unknown; expected "auto", "native", "generic" or "off"'],
+      ['false', 'false is a boolean; expected "auto", "native", "generic" or "off"'],
     ],
   },
   {
     key: 'fastpath.interfaces',
     get: (config) => config.fastpath.interfaces,
-    right: [['["eth0"]', ['eth0']]],
+    right: [
+      ['["eth0", "eth0.7"]', ['eth0', 'eth0.7']],
+      ['[]', []],
+    ],
     wrong: [['"eth0"', '"eth0" is a string; expected a list, each an interface name: 1 to 15 letters, digits, ".", "_" and "-"']],
   },
   {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Direction, ICMP_KINDS, NODE_SLOT } from '../../src/core/counters.js';
 import { DROPS, Drop } from '../../src/core/drop.js';
 import { METRICS, openMetrics } from '../../src/daemon/metrics.js';
-import { makeView, node, roamer } from './view.js';
+import { fastPath, makeView, node, roamer } from './view.js';
 
 /** Series of a page: `name{labels}` and its value. */
 function series(page: string): Map<string, number> {
@@ -41,8 +41,30 @@ test('every series exists from the start, so that a rate never misses the first 
     tsunagi_icmp_errors_total: ICMP_KINDS.length * tunnels,
     tsunagi_teredo_peers: 0,
     tsunagi_tunnel_up: tunnels,
+    tsunagi_fastpath_passed_packets_total: 0,
+    tsunagi_fastpath_info: 1,
     tsunagi_build_info: 1,
   });
+});
+
+test('what the fast path forwards has series of its own, and is not in those of the packet threads', async () => {
+  const { view, writers } = makeView({ fastpath: fastPath() });
+  writers[0].forwarded(0, Direction.encapsulate, 104);
+  const found = series(await (await openMetrics(view)).text());
+  const counts = (what: string, path: string) =>
+    ['encapsulate', 'decapsulate'].map((direction) =>
+      found.get(`tsunagi_${what}_total{tunnel="relay",direction="${direction}",path="${path}"}`),
+    );
+  expect([counts('packets', 'xdp'), counts('octets', 'xdp')]).toEqual([
+    [3, 2],
+    [300, 200],
+  ]);
+  expect([counts('packets', 'worker'), counts('octets', 'worker')]).toEqual([
+    [1, 0],
+    [104, 0],
+  ]);
+  expect(found.get('tsunagi_fastpath_passed_packets_total{reason="hop_limit"}')).toBe(1);
+  expect(found.get('tsunagi_fastpath_info{mode="native",reason="eth2: there is no such interface"}')).toBe(1);
 });
 
 test('peers are told of tunnels that keep any, as many as there are now', async () => {

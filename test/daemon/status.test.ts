@@ -3,7 +3,7 @@ import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
-import { campus, edge, makeView, node, roamer } from './view.js';
+import { campus, edge, fastPath, makeView, node, roamer } from './view.js';
 
 test('the status adds the rows of all packet threads and leaves out what never came up', () => {
   const { view, writers } = makeView();
@@ -54,8 +54,33 @@ test('the status adds the rows of all packet threads and leaves out what never c
       },
     ],
     dropped: { not_local: 1 },
-    fastpath: { mode: 'off', interfaces: [], reason: 'this version forwards in its packet threads only' },
+    fastpath: { mode: 'off', interfaces: [], reason: 'fastpath.interfaces names no interface' },
   });
+});
+
+test('what went by the fast path is in the sums, and its part is told, or why a tunnel has none', () => {
+  const { view, writers } = makeView({ fastpath: fastPath() });
+  writers[0].forwarded(0, Direction.encapsulate, 104);
+  const { fastpath, tunnels } = readStatus(view);
+  expect(fastpath).toEqual({
+    mode: 'native',
+    interfaces: ['eth0', 'eth1'],
+    reason: 'eth2: there is no such interface',
+    passed: { hop_limit: 1 },
+  });
+  expect(tunnels[0]).toMatchObject({
+    encapsulated: { packets: 4, octets: 404 },
+    decapsulated: { packets: 2, octets: 200 },
+    fastpath: { offloaded: true, encapsulated: { packets: 3, octets: 300 }, decapsulated: { packets: 2, octets: 200 } },
+  });
+  expect(tunnels[1].fastpath).toEqual({ offloaded: false, reason: 'the tunnel is down' });
+});
+
+test('a fast path that was switched off leaves its counts in the sums, and says no more of tunnels', () => {
+  const { fastpath, tunnels } = readStatus(makeView({ fastpath: { ...fastPath(), mode: 'off', reason: 'fastpath.mode is "off"' } }).view);
+  expect(fastpath).toEqual({ mode: 'off', interfaces: ['eth0', 'eth1'], reason: 'fastpath.mode is "off"' });
+  expect(tunnels[0]).toMatchObject({ encapsulated: { packets: 3, octets: 300 } });
+  expect(tunnels[0]).not.toHaveProperty('fastpath');
 });
 
 test('a customer edge says its domain, what is its own, and how long its lease lasts', () => {

@@ -1,0 +1,137 @@
+/**
+ * The fast path as the service has it: as the configuration asks for it, or none, and why. What it needs is loaded when
+ * it is asked for, so that a service without it starts as it did.
+ */
+import { readFileSync } from 'node:fs';
+import type { FastpathConfig } from '../config/config.js';
+import { COUNTER_ROW_LEN } from '../core/counters.js';
+import { type NodeSpec, sameSpec } from '../engine/spec.js';
+import type { FastPath, Wanted } from '../xdp/fast-path.js';
+import type { PassedName } from '../xdp/layout.js';
+import type { XdpMode } from '../xdp/libbpf.js';
+import type { OffloadedTunnel } from '../xdp/offload.js';
+import { Exit, Failure } from './failure.js';
+import type { Log } from './log.js';
+
+/** The program, compiled by the build. Source, build and bundle all lie two folders below the package. */
+const OBJECT = new URL('../../dist/bpf/tsunagi.bpf.o', import.meta.url);
+
+/** The fast path as readers of the status see it. */
+export interface FastPathView {
+  /** `off`: no interface has it. */
+  readonly mode: XdpMode | 'off';
+  /** Those that have it. */
+  readonly interfaces: readonly string[];
+  /** What is not as it could be; null: nothing. */
+  readonly reason: string | null;
+  /** What it does with each tunnel; none: it was never asked for. */
+  readonly tunnels: readonly OffloadedTunnel[];
+  /** Counters of what went this way. */
+  readonly row: Float64Array;
+  /** Frames that were left to the stack of the host, by reason. */
+  readonly passed: ReadonlyMap<PassedName, number>;
+}
+
+/** There is none, for this reason. */
+export function noFastPath(reason: string): FastPathView {
+  return { mode: 'off', interfaces: [], reason, tunnels: [], row: new Float64Array(COUNTER_ROW_LEN), passed: new Map() };
+}
+
+/** What a configuration that names no mode and no interfaces gets. */
+export const NOT_ASKED_FOR = 'fastpath.interfaces names no interface';
+
+type State = Pick<FastPathView, 'mode' | 'interfaces' | 'reason' | 'tunnels'>;
+
+/** One fast path at a time. */
+export class FastPathPlace {
+  readonly #log: Log;
+  readonly #none = noFastPath(NOT_ASKED_FOR);
+  #fastPath: FastPath | null = null;
+  #state: State = this.#none;
+  /** The configuration that was had, and what it asks of the fast path; null: to have none. */
+  #had: FastpathConfig | null = null;
+  #wanted: Wanted | null = null;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Always current. */
+  get view(): FastPathView {
+    this.#fastPath?.count();
+    const fast = this.#fastPath;
+    return { ...this.#state, row: fast?.row ?? this.#none.row, passed: fast?.passed() ?? this.#none.passed };
+  }
+
+  /**
+   * Has what `config` asks for, for `node`. A mode that a configuration asks for by name must be had when it is new: a Failure
+   * says why it cannot. One that was had may be lost, with its interface: then the packet threads do it all.
+   */
+  async become(config: FastpathConfig, node: NodeSpec): Promise<void> {
+    const isNew = config !== this.#had;
+    if (isNew) this.#wanted = wantedBy(config);
+    const state = await this.#reach(config, node, isNew);
+    if (isNew && this.#wanted !== null && this.#wanted.mode !== 'auto' && state.reason !== null) {
+      throw new Failure(Exit.privilege, `fastpath.mode = "${this.#wanted.mode}" cannot be had: ${state.reason}`);
+    }
+    this.#had = config;
+  }
+
+  /** Ends it, at once. */
+  close(): void {
+    this.#fastPath?.close();
+    this.#fastPath = null;
+  }
+
+  async #reach(config: FastpathConfig, node: NodeSpec, isNew: boolean): Promise<State> {
+    const before = this.#state;
+    // One that could not be loaded is tried again when somebody asks.
+    if (this.#wanted !== null && this.#fastPath === null && !isNew) return before;
+    this.#state = await this.#change(node);
+    if (this.#wanted === null) this.#state = { ...this.#state, reason: config.mode === 'off' ? 'fastpath.mode is "off"' : NOT_ASKED_FOR };
+    if (!sameSpec(this.#state, before)) this.#tell();
+    return this.#state;
+  }
+
+  async #change(node: NodeSpec): Promise<State> {
+    if (this.#wanted === null && this.#fastPath === null) return this.#none;
+    // Loaded here and not before: most of what it needs is of no use without it.
+    const [{ FastPath }, { explainLoad }] = await Promise.all([import('../xdp/fast-path.js'), import('../xdp/probe.js')]);
+    try {
+      this.#fastPath ??= FastPath.load(readProgram());
+      const { shortcomings, ...state } = this.#fastPath.change(this.#wanted ?? { mode: 'auto', interfaces: [] }, node);
+      return { ...state, reason: shortcomings.length === 0 ? null : shortcomings.join('; ') };
+    } catch (thrown) {
+      this.close();
+      const { reason, verifier } = explainLoad(thrown);
+      this.#log.warn('no fast path', { reason, ...(verifier.length > 0 && { verifier }) });
+      return { ...this.#none, reason };
+    }
+  }
+
+  #tell(): void {
+    const { mode, interfaces, reason, tunnels } = this.#state;
+    if (tunnels.length === 0) return;
+    const left = tunnels.flatMap(({ name, obstacle }) => (obstacle === null ? [] : [[name, obstacle]]));
+    this.#log[reason === null || this.#wanted === null ? 'info' : 'warn']('fast path', {
+      mode,
+      interfaces,
+      offloaded: tunnels.filter(({ obstacle }) => obstacle === null).map(({ name }) => name),
+      ...(left.length > 0 && { notOffloaded: Object.fromEntries(left) }),
+      ...(reason !== null && { reason }),
+    });
+  }
+}
+
+function readProgram(): Uint8Array {
+  try {
+    return readFileSync(OBJECT);
+  } catch (cause) {
+    throw new Error('the program was not built: set-up found no clang', { cause });
+  }
+}
+
+/** What a configuration asks for; null: nothing. */
+function wantedBy({ mode, interfaces }: FastpathConfig): Wanted | null {
+  return mode === 'off' || interfaces.length === 0 ? null : { mode, interfaces: [...new Set(interfaces)] };
+}
