@@ -1,0 +1,145 @@
+/**
+ * The fast path of one node after another, each packet shown to the loaded program by BPF_PROG_TEST_RUN.
+ *
+ *   namespace   xdc6: native IPv6, a default route to a neighbour that is known
+ *               xdc4: IPv4, likewise; no address of the node is on it, so that no route decides in place of the program
+ *               a device for each tunnel, with the routes that the node's plan has for it
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { hostPlan } from '../../src/engine/host-plan.js';
+import type { NodeSpec } from '../../src/engine/spec.js';
+import { applyLines, runBatch } from '../../src/linux/ip-batch.js';
+import { ifNameToIndex } from '../../src/linux/libc.js';
+import { type PassedName, PROGRAM } from '../../src/xdp/layout.js';
+import { XdpObject, type XdpProgram } from '../../src/xdp/libbpf.js';
+import { type OffloadedTunnel, offloadOf } from '../../src/xdp/offload.js';
+import { type FastInterface, Tables } from '../../src/xdp/tables.js';
+import { ip, Namespace, withoutNamespaces } from '../linux/namespace.js';
+
+const OBJECT = fileURLToPath(new URL('../../dist/bpf/tsunagi.bpf.o', import.meta.url));
+/** Verdicts of XDP. */
+const XDP_PASS = 2;
+const XDP_REDIRECT = 4;
+/** Octets of an Ethernet header. */
+export const ETHERNET_LEN = 14;
+
+const [MAC4, MAC6, GATEWAY4, GATEWAY6] = [0x14, 0x16, 0x04, 0x06].map((last) => Uint8Array.of(2, 0, 0, 0, 0, last));
+const text = (mac: Uint8Array): string =>
+  Buffer.from(mac)
+    .toString('hex')
+    .replace(/..(?=.)/g, '$&:');
+
+/** Ethernet headers of what comes, and of what leaves, on either side. */
+const IN = { v4: Buffer.from([...MAC4, ...GATEWAY4, 0x08, 0x00]), v6: Buffer.from([...MAC6, ...GATEWAY6, 0x86, 0xdd]) } as const;
+const OUT = { v4: Buffer.from([...GATEWAY4, ...MAC4, 0x08, 0x00]), v6: Buffer.from([...GATEWAY6, ...MAC6, 0x86, 0xdd]) } as const;
+
+/** Why programs cannot be loaded here; null when they can. */
+export function withoutPrograms(): string | null {
+  const reason = withoutNamespaces();
+  if (reason !== null) return reason;
+  if (!existsSync(OBJECT)) return 'dist/bpf/tsunagi.bpf.o is not there: it is built where there is clang';
+  try {
+    XdpObject.load(readFileSync(OBJECT)).close();
+    return null;
+  } catch (error) {
+    return `BPF programs cannot be loaded: ${String(error)}`;
+  }
+}
+
+/** See the head of the file. */
+export class FastNode {
+  readonly tables: Tables;
+  readonly #namespace = new Namespace();
+  readonly #object: XdpObject;
+  readonly #program: XdpProgram;
+  readonly #ifindex: { readonly v4: number; readonly v6: number };
+  #devices: readonly string[] = [];
+  /** What the configured node has in the fast path. */
+  offloaded: readonly OffloadedTunnel[] = [];
+
+  constructor() {
+    this.#object = XdpObject.load(readFileSync(OBJECT));
+    this.#program = this.#object.program(PROGRAM);
+    this.tables = new Tables(this.#object);
+    this.#ifindex = this.inside(() => {
+      sysctl('net/ipv6/conf/lo/disable_ipv6', 0);
+      sysctl('net/ipv6/conf/default/disable_ipv6', 0);
+      sysctl('net/ipv6/conf/all/forwarding', 1);
+      for (const [name, mac] of [
+        ['xdc4', MAC4],
+        ['xdc6', MAC6],
+      ] as const) {
+        ip(`link add ${name} address ${text(mac)} type veth peer name ${name}p`);
+        for (const end of [name, `${name}p`]) ip(`link set dev ${end} addrgenmode none up`);
+      }
+      ip('route add default via 10.255.255.254 dev xdc4 onlink');
+      ip('-6 route add default via fe80::6 dev xdc6 metric 1');
+      ip(`neighbour add 10.255.255.254 lladdr ${text(GATEWAY4)} dev xdc4 nud permanent`);
+      ip(`neighbour add fe80::6 lladdr ${text(GATEWAY6)} dev xdc6 nud permanent`);
+      const ifindex = { v4: ifNameToIndex('xdc4'), v6: ifNameToIndex('xdc6') };
+      this.tables.setInterfaces([interfaceOf(ifindex.v4, MAC4), interfaceOf(ifindex.v6, MAC6)]);
+      return ifindex;
+    });
+  }
+
+  /** What `body` returns inside the namespace; there packets can be shown one after another at little cost. */
+  inside<T>(body: () => T): T {
+    return this.#namespace.run(body);
+  }
+
+  /** Makes it the fast path of `node`. */
+  configure(node: NodeSpec): void {
+    this.inside(() => {
+      for (const device of this.#devices) ip(`link delete ${device}`);
+      this.#devices = node.tunnels.flatMap(({ interface: name }) => name ?? []);
+      for (const device of this.#devices) {
+        ip(`tuntap add dev ${device} mode tun`);
+        ip(`link set dev ${device} addrgenmode none`);
+        // See route4 in bpf/route.h.
+        sysctl(`net/ipv4/conf/${device}/forwarding`, 1);
+      }
+      const steps = hostPlan(node).filter(({ kind, interface: device }) => kind === 'link' || (kind === 'route' && device !== null));
+      for (const failure of runBatch([], steps.flatMap(applyLines)).failures) throw failure;
+      const offload = offloadOf(node, ifNameToIndex);
+      this.tables.install(offload);
+      this.offloaded = offload.tunnels;
+    });
+  }
+
+  /**
+   * Shows it the packet `octets`, arriving on the side `from`; call it inside. The packet that leaves on the other side;
+   * null: it was passed up. Throws an Error when a frame is changed that is passed up, or leaves with a wrong head.
+   */
+  forward(from: 'v4' | 'v6', octets: Uint8Array): Uint8Array | null {
+    const frame = Buffer.concat([IN[from], octets]);
+    const run = this.#program.testRun(frame, { ifindex: this.#ifindex[from] });
+    if (run.verdict === XDP_PASS) {
+      if (frame.equals(run.frame)) return null;
+      throw new Error(`a frame is passed up changed: ${frame.toString('hex')} into ${Buffer.from(run.frame).toString('hex')}`);
+    }
+    const head = OUT[from === 'v4' ? 'v6' : 'v4'];
+    if (run.verdict !== XDP_REDIRECT) throw new Error(`verdict ${run.verdict}: ${frame.toString('hex')}`);
+    if (head.equals(run.frame.subarray(0, ETHERNET_LEN))) return run.frame.subarray(ETHERNET_LEN);
+    throw new Error(`a frame leaves as ${Buffer.from(run.frame).toString('hex')}`);
+  }
+
+  /** Why frames were passed up since `before`. */
+  passedSince(before: ReadonlyMap<PassedName, number>): Map<PassedName, number> {
+    const counts = [...this.tables.passed()].map(([name, n]) => [name, n - (before.get(name) ?? 0)] as const);
+    return new Map(counts.filter(([, n]) => n > 0));
+  }
+
+  close(): void {
+    this.#object.close();
+    this.#namespace.close();
+  }
+}
+
+function interfaceOf(ifindex: number, mac: Uint8Array): FastInterface {
+  return { ifindex, device: ifindex, vlan: 0, mac };
+}
+
+function sysctl(name: string, value: number): void {
+  writeFileSync(`/proc/sys/${name}`, String(value));
+}
