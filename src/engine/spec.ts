@@ -7,7 +7,7 @@
 import type { Millis } from '../core/clock.js';
 import type { Lease } from '../role/dhcp-client.js';
 import type { Learned } from '../role/role.js';
-import type { TeredoKey, TeredoServers } from '../role/teredo-node.js';
+import type { PortMapping, TeredoKey, TeredoServers } from '../role/teredo-node.js';
 import type { Prefix4, Prefix6 } from '../wire/address.js';
 
 /** One node. */
@@ -79,10 +79,12 @@ export interface Findings {
   readonly learned: ReadonlyMap<string, Learned>;
   /** IPv4 addresses of names, sorted; a name that is not here has not been answered yet. */
   readonly names: ReadonlyMap<string, readonly number[]>;
+  /** What gateways lead to tunnels, by the name of the tunnel; one that is not here has not been answered yet. */
+  readonly portMappings: ReadonlyMap<string, PortMapping>;
 }
 
 /** Nothing has been found out yet. */
-export const NO_FINDINGS: Findings = { leases: new Map(), learned: new Map(), names: new Map() };
+export const NO_FINDINGS: Findings = { leases: new Map(), learned: new Map(), names: new Map(), portMappings: new Map() };
 
 /** A LAN behind a 6to4 router or customer edge: one /64 of the delegated prefix. */
 export interface LanSpec {
@@ -206,6 +208,8 @@ export interface TeredoSpec extends TunnelCommon {
   readonly searchesInterval: boolean;
   /** Client: the subnet where it looks for others, RFC 4380 section 5.2.8; null: nowhere. */
   readonly lan: Prefix4 | null;
+  /** Client: what its gateway leads to it; null: that is not asked for. */
+  readonly portMapping: PortMapping | 'awaited' | null;
   /** Most peers that a client or relay keeps state of. */
   readonly maxPeers: number;
 }

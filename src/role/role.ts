@@ -112,6 +112,8 @@ export interface Qualification {
   readonly server: number | null;
   /** What its server sees. */
   readonly mapped: EndpointText | null;
+  /** Where its gateway leads to it, if that is elsewhere: RFC 6081 section 5.3.3. */
+  readonly gateway: EndpointText | null;
   /** Its own end of the service port. */
   readonly localPort: number;
   readonly nat: TeredoNat | null;

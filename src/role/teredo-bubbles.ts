@@ -38,8 +38,11 @@ export class TeredoBubbles {
   readonly #qualifier: TeredoQualifier;
   readonly #mapping: Teredo;
   readonly #outbox = new TeredoOutbox();
-  /** What indirect bubbles say of where else this client is: its own end of the service port. */
-  readonly #alternates: readonly Endpoint[];
+  /** What indirect bubbles say of where else this client is: its own end of the service port, and where its gateway leads to that. */
+  readonly #local = new Endpoint();
+  readonly #gateway = new Endpoint();
+  readonly #alternates: readonly Endpoint[] = [this.#local];
+  readonly #bothAlternates: readonly Endpoint[] = [this.#local, this.#gateway];
   readonly #embedded = new Endpoint();
   readonly #nonce = new Uint8Array(TRAILER_NONCE_LEN);
   readonly #pingNonce = new Uint8Array(NONCE_LEN);
@@ -48,10 +51,8 @@ export class TeredoBubbles {
     this.#node = node;
     this.#qualifier = qualifier;
     this.#mapping = new Teredo(0, 0, node.prefix);
-    const local = new Endpoint();
-    local.bits = node.local[0] ?? 0;
-    local.port = node.ports[0] ?? 0;
-    this.#alternates = [local];
+    this.#local.bits = node.local[0] ?? 0;
+    this.#local.port = node.ports[0] ?? 0;
   }
 
   /** Moves what waits longest into `out`; false when nothing does. */
@@ -59,10 +60,13 @@ export class TeredoBubbles {
     return this.#outbox.poll(out);
   }
 
-  /** A direct bubble to where the peer is known to be, with a discovery trailer unless that is `NO_DISCOVERY`. */
+  /** A direct bubble to where packets for the peer go, with a discovery trailer unless that is `NO_DISCOVERY`. */
   toPeer(peers: TeredoClientPeers, peer: number, discovery: number): void {
     const { table } = peers;
-    this.direct(peers, peer, table.socket[peer], table.remoteBits[peer], table.remotePort[peer], discovery);
+    if (peers.has(peer, PeerFlag.embedded)) {
+      this.#mapping.endpointOf(table.octets, table.address(peer), this.#embedded);
+      this.direct(peers, peer, 0, this.#embedded.bits, this.#embedded.port, discovery);
+    } else this.direct(peers, peer, table.socket[peer], table.remoteBits[peer], table.remotePort[peer], discovery);
   }
 
   /** A direct bubble by `socket` to some endpoint, with the nonce that the peer has told: RFC 6081 section 5.2.4.2. */
@@ -91,7 +95,7 @@ export class TeredoBubbles {
     copy(this.#nonce, 0, peers.nonces, peers.toldNonce(peer), TRAILER_NONCE_LEN);
     peers.set(peer, PeerFlag.told);
     let end = this.#write(peers, peer, b, at);
-    if (this.#qualifier.state.nat !== 'none') end = writeAlternateAddresses(b, end, this.#alternates);
+    if (this.#qualifier.state.nat !== 'none') end = writeAlternateAddresses(b, end, this.#otherPlaces());
     end = writeNonceTrailer(b, end, this.#nonce, 0);
     this.#outbox.close(this.#writeRandomPort(peers, peer, b, end));
   }
@@ -131,6 +135,15 @@ export class TeredoBubbles {
     copy(peers.nonces, peers.pingNonce(peer), b, icmp + ECHO_HEADER_LEN, NONCE_LEN);
     put16(b, icmp + 2, checksum6(b, at + IPV6_SRC, NextHeader.icmp6, icmp, end));
     this.#outbox.close(end);
+  }
+
+  /** What the own address carries need not be said again. */
+  #otherPlaces(): readonly Endpoint[] {
+    const { gateway } = this.#qualifier.state;
+    if (gateway === null || this.#qualifier.usesGateway) return this.#alternates;
+    this.#gateway.addr = gateway.addr;
+    this.#gateway.port = gateway.port;
+    return this.#bothAlternates;
   }
 
   #writeDirect(peers: TeredoClientPeers, peer: number, b: Uint8Array, at: number, discovery: number): number {

@@ -26,7 +26,7 @@ import { NOBODY, PeerFlag } from './teredo-client-peers.js';
 import { TeredoConnectivity } from './teredo-connectivity.js';
 import { type DiscoveryOptions, TeredoDiscovery } from './teredo-discovery.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
-import { TeredoQualifier } from './teredo-qualifier.js';
+import { type QualifierOptions, TeredoQualifier } from './teredo-qualifier.js';
 import { TeredoRefreshSearch } from './teredo-refresh-search.js';
 
 /** How a client is set up. */
@@ -44,6 +44,8 @@ export interface TeredoClientOptions {
   readonly maxPeers: number;
   /** Where it looks for others nearby; null: nowhere. */
   readonly discovery: DiscoveryOptions | null;
+  /** Where its gateway leads to it, RFC 6081 section 5.3: see {@link QualifierOptions}. */
+  readonly gateway: QualifierOptions['gateway'];
   /** Of the client before this one. */
   readonly before: Qualification | null;
 }
@@ -192,10 +194,17 @@ export class TeredoClient implements Role, Speaker {
   }
 
   #fill(peer: number, outer: Outer): void {
-    const { table } = this.#connectivity.peers;
+    const { peers } = this.#connectivity;
+    const { table } = peers;
     outer.remote.bits = table.remoteBits[peer];
     outer.remote.port = table.remotePort[peer];
     outer.socket = table.socket[peer];
+    if (!peers.has(peer, PeerFlag.embedded)) return;
+    this.#addresses.read(table.octets, table.address(peer));
+    const { bits, port } = this.#addresses.embedded;
+    outer.remote.bits = bits;
+    outer.remote.port = port;
+    outer.socket = 0;
   }
 
   #isOwnSource(b: Uint8Array, off: number): boolean {
@@ -313,7 +322,7 @@ export class TeredoClient implements Role, Speaker {
     }
     const peer = connectivity.admit(b, off + IPV6_SRC, now);
     if (peer < 0) return -peer;
-    connectivity.hear(peer, outer, bubble, now);
+    connectivity.hear(peer, outer, bubble && this.#trailers.discovery !== Discovery.advertisement, now);
     if (!bubble) return Drop.none;
     if (this.#trailers.discovery === Discovery.solicitation) connectivity.advertise(peer, now);
     return Verdict.consumed;

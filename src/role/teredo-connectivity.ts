@@ -159,7 +159,10 @@ export class TeredoConnectivity {
     return Verdict.consumed;
   }
 
-  /** A packet from the peer has shown, by its endpoints or by a nonce, that this peer is at the remote end of `outer`. */
+  /**
+   * A packet from the peer has shown, by its endpoints or by a nonce, that this peer is at the remote end of `outer`.
+   * `isBubble`: it is one that does not answer anything.
+   */
   hear(peer: number, outer: Outer, isBubble: boolean, now: Millis): void {
     const { peers } = this;
     const { table } = peers;
@@ -172,6 +175,8 @@ export class TeredoConnectivity {
     table.lastReceived[peer] = now;
     peers.answers[peer] = 0;
     peers.set(peer, PeerFlag.heard);
+    if (this.#isBehindGateways(peer, outer.remote)) peers.set(peer, PeerFlag.embedded);
+    else peers.clear(peer, PeerFlag.embedded);
     // RFC 6081 section 5.4.4.5.
     if (outer.socket === 0) this.#ports.give(this.peers, peer, now);
     if (!wasReached) this.#open(peer, isBubble, now);
@@ -370,7 +375,8 @@ export class TeredoConnectivity {
 
   /** An indirect bubble; behind a NAT that gives ports in sequence once it is known which port the peer is to send to. */
   #indirect(peer: number, now: Millis): void {
-    if (!this.#isSymmetric || this.#isPortPreserving || !this.#ports.test(this.peers, peer, now)) this.#bubbles.indirect(this.peers, peer);
+    const isKnown = !this.#isSymmetric || this.#isPortPreserving || this.#qualifier.usesGateway;
+    if (isKnown || !this.#ports.test(this.peers, peer, now)) this.#bubbles.indirect(this.peers, peer);
   }
 
   /** Sends direct bubbles: to where the peer is, if that is known, else to where it may be. */
@@ -434,6 +440,12 @@ export class TeredoConnectivity {
       peers.clear(peer, PeerFlag.trusted);
       return;
     }
+    // A gateway that lets everybody in lets those in who do not hear this client: it takes an advertisement, or data.
+    if (isProofDue && isBubble && this.#qualifier.usesGateway) {
+      peers.clear(peer, PeerFlag.trusted);
+      this.#bubbles.toPeer(peers, peer, Discovery.solicitation);
+      return;
+    }
     peers.set(peer, PeerFlag.trusted);
     if (isProofDue || (isBubble && !peers.has(peer, PeerFlag.asked))) this.#bubbles.toPeer(this.peers, peer, NO_DISCOVERY);
     this.#settle(peer, TransmitTo.released);
@@ -446,6 +458,18 @@ export class TeredoConnectivity {
     if (!this.#isTeredoPeer(peer) || peers.isNearbyAt(peer, table.remoteBits[peer], table.remotePort[peer], now)) return false;
     this.#addresses.read(table.octets, table.address(peer));
     return this.#isSymmetric || table.socket[peer] !== 0 || table.remoteBits[peer] !== this.#addresses.embedded.bits;
+  }
+
+  /**
+   * RFC 6081 section 5.3.4: the peer, which sends from `remote`, and this client are both behind symmetric NATs that lead what
+   * comes to the embedded port to them. By any other port neither lets the other in.
+   */
+  #isBehindGateways(peer: number, remote: Endpoint): boolean {
+    if (!this.#qualifier.usesGateway || !this.#isTeredoPeer(peer)) return false;
+    const { table } = this.peers;
+    this.#addresses.read(table.octets, table.address(peer));
+    const { bits, port } = this.#addresses.embedded;
+    return bits === remote.bits && port !== remote.port;
   }
 
   get #isSymmetric(): boolean {

@@ -3,6 +3,7 @@ import type { Random } from '../core/random.js';
 import type { OwnAddresses } from '../policy/own-addresses.js';
 import type { EndpointPolicy } from '../policy/special-addresses.js';
 import type { Hmac } from '../wire/teredo.js';
+import type { EndpointText } from './role.js';
 
 /** The node, and the tunnel on it. */
 export interface TeredoNode {
@@ -34,4 +35,18 @@ export interface TeredoKey {
 export interface TeredoServers {
   readonly primary: number;
   readonly secondary: number;
+}
+
+/** What came of asking the gateway to lead a port of its own to that of the service, RFC 6081 section 5.3. */
+export interface PortMapping {
+  /** Who was asked, unsigned; null: there is no gateway. */
+  readonly gateway: number | null;
+  /** The end of the service port that it was asked for. */
+  readonly local: EndpointText;
+  /** How it was asked; null: it has never answered. */
+  readonly by: 'pcp' | 'nat-pmp' | 'upnp' | null;
+  /** Where it takes packets for that, from anybody; null: nowhere. */
+  readonly external: EndpointText | null;
+  /** Why nowhere, for people. */
+  readonly failure: string | null;
 }

@@ -23,7 +23,7 @@ import { ADDRESS_LEN } from '../wire/ipv6.js';
 import { same } from '../wire/octets.js';
 import { TEREDO_PORT } from '../wire/teredo.js';
 import { chanceWithin } from './chance.js';
-import { type Outer, type Qualification, type TeredoNat, TransmitTo } from './role.js';
+import { type EndpointText, type Outer, type Qualification, type TeredoNat, TransmitTo } from './role.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
 import { TeredoSolicitation } from './teredo-solicitation.js';
 
@@ -35,6 +35,8 @@ export const MAX_SOLICITATIONS = 3;
 export const MIN_REST: Millis = 60_000;
 /** Most time between two such rounds. */
 export const MAX_REST: Millis = 600_000;
+/** How long it is waited for what the gateway says. */
+export const MAX_GATEWAY_WAIT: Millis = 20_000;
 /** A server that is heard without being asked spares solicitations for this many intervals at most: its packets may be forged. */
 export const MAX_UNASKED = 4;
 
@@ -58,6 +60,8 @@ export interface QualifierOptions {
   readonly keys: readonly TeredoKey[];
   /** RFC 4380 section 5.2: 30 s unless configured. */
   readonly refreshInterval: Millis;
+  /** Where the gateway leads to the service port, RFC 6081 section 5.3; null: nowhere. `awaited`: it has not said so yet, and nothing begins before. */
+  readonly gateway: EndpointText | 'awaited' | null;
   /** Of the client before this one: its server is asked first, and an address whose mapping has stayed keeps its flags. */
   readonly before: Qualification | null;
 }
@@ -74,7 +78,7 @@ export class TeredoQualifier {
   readonly #node: TeredoNode;
   /** The one that is used or asked, and then the others, who failed last at the end. */
   #servers: readonly Server[];
-  readonly #refreshInterval: Millis;
+  #refreshInterval: Millis;
   #state: Qualification;
   #isQualified = false;
   #phase: number = Phase.resting;
@@ -100,13 +104,17 @@ export class TeredoQualifier {
   #failure: string | null = null;
   /** What the primary address sees; port 0: nothing yet. */
   readonly #mapped = new Endpoint();
+  readonly #gateway: EndpointText | null;
+  #isGatewayAwaited: boolean;
   readonly #local = new Endpoint();
   /** The last Teredo address there was. */
   readonly #last = new Uint8Array(ADDRESS_LEN);
 
   constructor(options: QualifierOptions, now: Millis) {
-    const { node, servers, keys, before } = options;
+    const { node, servers, keys, gateway, before } = options;
     this.#node = node;
+    this.#isGatewayAwaited = gateway === 'awaited';
+    this.#gateway = gateway === 'awaited' ? null : gateway;
     this.#solicitation = new TeredoSolicitation(node, keys[0] ?? null);
     this.#refreshInterval = options.refreshInterval;
     this.#servers = servers
@@ -141,6 +149,12 @@ export class TeredoQualifier {
     return server !== null && port === TEREDO_PORT && (bits === server.primary.bits || bits === server.secondary.bits);
   }
 
+  /** The server may be silent for so long from now on. */
+  set refreshInterval(interval: Millis) {
+    this.#refreshInterval = interval;
+    this.#publish();
+  }
+
   /** The link changed: what was found out about the NAT may be wrong by now. Starts over, with the server that was good last. */
   restart(now: Millis): void {
     const { local, ports } = this.#node;
@@ -148,8 +162,14 @@ export class TeredoQualifier {
     this.#local.port = ports[0] ?? 0;
     this.#rests = 0;
     this.#disqualify();
-    this.#beginRound(now);
+    if (this.#isGatewayAwaited) this.#awaitGateway(now);
+    else this.#beginRound(now);
     this.#publish();
+  }
+
+  /** Whether the address carries what the gateway maps, RFC 6081 section 5.3: a symmetric NAT lets others in by that alone. */
+  get usesGateway(): boolean {
+    return this.#nat === 'symmetric' && this.#elsewhere?.addr === this.#mapped.addr;
   }
 
   /** Takes a router advertisement, the inner packet at `b[off..)`: `Verdict.consumed`, or why it is no answer ({@link TeredoSolicitation.take}). */
@@ -206,7 +226,10 @@ export class TeredoQualifier {
     if (this.#isQualified && !hasStayed) this.#makeAddress(server);
   }
 
-  /** Both addresses have answered. A symmetric NAT gives one mapping each: the address carries the one that the server's bubbles come by. */
+  /**
+   * Both addresses have answered. A symmetric NAT gives one mapping each: the address carries the one that the server's
+   * bubbles come by, or the gateway's, by which everybody's do.
+   */
   #qualify(server: Server, now: Millis): void {
     const isSame = equals(this.#solicitation.origin, this.#mapped);
     const isOutside = equals(this.#mapped, this.#local);
@@ -220,7 +243,9 @@ export class TeredoQualifier {
   /** Flags stay as long as the mapping, RFC 5991 section 3.1: who knows them is known to the peers by them. */
   #makeAddress({ primary }: Server): void {
     const { prefix, random } = this.#node;
-    const write = (flags: number) => new Teredo(primary.bits, flags, prefix).addressFor(this.#mapped, this.address, 0);
+    const gateway = this.usesGateway ? this.#elsewhere : null;
+    const outside = gateway === null ? this.#mapped : endpointOf(gateway.addr, gateway.port);
+    const write = (flags: number) => new Teredo(primary.bits, flags, prefix).addressFor(outside, this.address, 0);
     write(teredoFlags(this.#last, 0));
     if (!same(this.address, 0, this.#last, 0, ADDRESS_LEN)) write(drawTeredoFlags(random));
     this.#last.set(this.address);
@@ -258,8 +283,15 @@ export class TeredoQualifier {
     return this.#servers.filter((other) => other !== server);
   }
 
+  /** RFC 6081 section 5.3.3: the mapping comes first. Who brings it makes another client; if nobody does, it is gone without. */
+  #awaitGateway(now: Millis): void {
+    this.#phase = Phase.resting;
+    this.#next = now + MAX_GATEWAY_WAIT;
+  }
+
   /** All servers are there to be asked. */
   #beginRound(now: Millis): void {
+    this.#isGatewayAwaited = false;
     const isUp = this.#node.local.length > 0;
     this.#unasked = isUp ? this.#servers.length : 0;
     if (!isUp) this.#failure = 'the tunnel has no IPv4 address';
@@ -314,6 +346,12 @@ export class TeredoQualifier {
     this.address.fill(0);
   }
 
+  /** Where the gateway leads to the service port, unless the server sees it there anyway: RFC 6081 section 5.3.3. */
+  get #elsewhere(): EndpointText | null {
+    const { addr, port } = this.#mapped;
+    return this.#gateway?.addr === addr && this.#gateway.port === port ? null : this.#gateway;
+  }
+
   #publish(): void {
     const state = this.#snapshot();
     if (!saysTheSame(state, this.#state)) this.#state = state;
@@ -322,11 +360,13 @@ export class TeredoQualifier {
   #snapshot(): Qualification {
     const server = this.#server;
     const { bits, port } = this.#mapped;
+    const isResting = this.#phase === Phase.resting && !this.#isGatewayAwaited;
     return {
-      state: this.#isQualified ? 'qualified' : this.#phase === Phase.resting ? 'off-line' : 'qualifying',
+      state: this.#isQualified ? 'qualified' : isResting ? 'off-line' : 'qualifying',
       address: this.#isQualified ? this.address.slice() : null,
       server: server === null ? null : server.primary.addr,
       mapped: port === 0 ? null : { addr: bits >>> 0, port },
+      gateway: this.#elsewhere,
       localPort: this.#local.port,
       nat: this.#nat,
       refreshSeconds: this.#refreshInterval / 1000,
@@ -341,16 +381,20 @@ function saysTheSame(a: Qualification, b: Qualification): boolean {
     a.server === b.server &&
     a.mapped?.addr === b.mapped?.addr &&
     a.mapped?.port === b.mapped?.port &&
+    a.gateway?.addr === b.gateway?.addr &&
+    a.gateway?.port === b.gateway?.port &&
     a.localPort === b.localPort &&
     a.nat === b.nat &&
+    a.refreshSeconds === b.refreshSeconds &&
     a.failure === b.failure &&
     (a.address === b.address || (a.address !== null && b.address !== null && same(a.address, 0, b.address, 0, ADDRESS_LEN)))
   );
 }
 
-function endpointOf(addr: number): Endpoint {
+function endpointOf(addr: number, port = 0): Endpoint {
   const ep = new Endpoint();
   ep.addr = addr;
+  ep.port = port;
   return ep;
 }
 

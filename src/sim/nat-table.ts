@@ -61,6 +61,8 @@ export class NatTable {
   readonly #random: SeededRandom;
   readonly #byInside = new Map<string, Entry>();
   readonly #byOutside = new Map<number, Entry>();
+  /** What is led inside, whoever sends it, by outside endpoint. */
+  readonly #led = new Map<number, NatMapping>();
   /** Outside ports that were used before the mappings were forgotten: a NAT that has restarted gives others. */
   #retired: ReadonlySet<number> = new Set();
   #sessions = 0;
@@ -84,7 +86,7 @@ export class NatTable {
     if (found !== null) this.#remove(found);
     if (!this.#hasRoom(now) || pool.length === 0) return null;
     const addr = pool[this.#options.pooling === 'paired' ? inside.addr % pool.length : this.#random.below(pool.length)];
-    const port = this.#freePort(addr, inside.port, now);
+    const port = this.#freePort(addr, inside, now);
     if (port < 0) return null;
     const made = { key, used: now, inside, outside: { addr, port }, made: now, sessions: new Map<number, Millis>() };
     this.#byInside.set(key, made);
@@ -93,8 +95,26 @@ export class NatTable {
     return made;
   }
 
+  /**
+   * From now on what anybody sends to `outside` is led to `inside`, as a host there has asked for; what that sends is mapped as
+   * ever. False when it is another's: RFC 6081 section 3.2.
+   */
+  lead(outside: NatEndpoint, inside: NatEndpoint, now: Millis): boolean {
+    const owner = this.owner(outside, now)?.inside ?? inside;
+    if (!isSame(owner, inside)) return false;
+    this.#led.set(endpointKey(outside), { inside, outside, made: now, sessions: new Map() });
+    return true;
+  }
+
+  /** No longer. */
+  unlead(outside: NatEndpoint): void {
+    this.#led.delete(endpointKey(outside));
+  }
+
   /** The mapping through which `remote` may send to `outside`; null when there is none, or it lets others in only. */
   inbound(outside: NatEndpoint, remote: NatEndpoint, now: Millis): NatMapping | null {
+    const led = this.#led.get(endpointKey(outside));
+    if (led !== undefined) return led;
     const mapping = this.#live(this.#byOutside.get(endpointKey(outside)), now);
     if (mapping === null) return null;
     const key = remoteKey(this.#options.filtering, remote.addr, remote.port);
@@ -105,7 +125,7 @@ export class NatTable {
 
   /** The mapping that has `outside`, whoever may send to it; null when there is none. */
   owner(outside: NatEndpoint, now: Millis): NatMapping | null {
-    return this.#live(this.#byOutside.get(endpointKey(outside)), now);
+    return this.#led.get(endpointKey(outside)) ?? this.#live(this.#byOutside.get(endpointKey(outside)), now);
   }
 
   /** The mapping by which `inside` sends to `remote`; null when there is none. */
@@ -123,6 +143,7 @@ export class NatTable {
     this.#retired = new Set(this.#byOutside.keys());
     this.#byInside.clear();
     this.#byOutside.clear();
+    this.#led.clear();
     this.#sessions = 0;
   }
 
@@ -180,19 +201,27 @@ export class NatTable {
     }
   }
 
-  /** An outside port for `port`, in its range; -1 when none is free. */
-  #freePort(addr: number, port: number, now: Millis): number {
+  /** An outside port for `inside`, in the range of its own; -1 when none is free. */
+  #freePort(addr: number, inside: NatEndpoint, now: Millis): number {
+    const { port } = inside;
     const first = port < FIRST_HIGH_PORT ? 1 : FIRST_HIGH_PORT;
     const span = (port < FIRST_HIGH_PORT ? FIRST_HIGH_PORT : PORTS) - first;
     const [start, step] = this.#search(port, first, span);
     for (let i = 0; i < span; i++) {
       const candidate = first + ((start - first + i * step) % span);
       const outside = { addr, port: candidate };
-      if (this.#retired.has(endpointKey(outside)) || this.owner(outside, now) !== null) continue;
+      if (this.#retired.has(endpointKey(outside)) || this.#isTaken(outside, inside, now)) continue;
       this.#nextPort = candidate + this.#options.increment;
       return candidate;
     }
     return -1;
+  }
+
+  /** Whether a new mapping of `inside` may not be `outside`. The one mapping that it has for all remotes may be what is led to it. */
+  #isTaken(outside: NatEndpoint, inside: NatEndpoint, now: Millis): boolean {
+    const owner = this.owner(outside, now);
+    const isItsOwn = owner !== null && this.#options.mapping === 'endpoint-independent' && isSame(owner.inside, inside);
+    return owner !== null && !isItsOwn;
   }
 
   /** Where to begin to look for a port, and by which steps. A port that cannot be preserved keeps its parity, RFC 4787 REQ-4. */
@@ -206,6 +235,10 @@ export class NatTable {
         return [first + this.#random.below(span), 1];
     }
   }
+}
+
+function isSame(a: NatEndpoint, b: NatEndpoint): boolean {
+  return a.addr === b.addr && a.port === b.port;
 }
 
 function endpointKey({ addr, port }: NatEndpoint): number {

@@ -109,6 +109,17 @@ export class Nat {
     return this.#udp.mappings(this.#host.now);
   }
 
+  /** As a gateway is asked by UPnP, AddPortMapping: what comes to `port` outside is led to `inside`, whoever sends it. Where that is; null: it is another's. */
+  lead(port: number, inside: NatEndpoint): NatEndpoint | null {
+    const outside = { addr: this.#pool(inside)[0], port };
+    return this.#udp.lead(outside, inside, this.#host.now) ? outside : null;
+  }
+
+  /** DeletePortMapping. */
+  unlead(outside: NatEndpoint): void {
+    this.#udp.unlead(outside);
+  }
+
   /** Restarts: every mapping is forgotten, and new ones have other ports. */
   forget(): void {
     for (const state of [this.#udp, this.#queries, this.#protocol41]) state.forget();

@@ -7,7 +7,7 @@ import { OwnAddresses } from '../../src/policy/own-addresses.js';
 import { EndpointPolicy } from '../../src/policy/special-addresses.js';
 import { Outer, type Qualification, TransmitTo } from '../../src/role/role.js';
 import type { TeredoNode, TeredoServers } from '../../src/role/teredo-node.js';
-import { TeredoQualifier } from '../../src/role/teredo-qualifier.js';
+import { type QualifierOptions, TeredoQualifier } from '../../src/role/teredo-qualifier.js';
 import { formatIpv4, formatIpv6, parseIpv4, parsePrefix4 } from '../../src/wire/address.js';
 import { seeded } from '../chance.js';
 import { hmac, KEY, NONCE } from '../wire/teredo-frames.js';
@@ -39,6 +39,7 @@ export interface Setup {
   readonly keys?: typeof KEYS;
   readonly local?: { readonly addr: number; readonly port: number } | null;
   readonly random?: Random;
+  readonly gateway?: QualifierOptions['gateway'];
   readonly before?: Qualification | null;
   readonly now?: number;
 }
@@ -72,7 +73,7 @@ export class Bench {
   now: number;
 
   constructor(setup: Setup = {}) {
-    const { servers = [SERVER], keys = [], local = LOCAL, random = seeded(4380), before = null, now = 0 } = setup;
+    const { servers = [SERVER], keys = [], local = LOCAL, random = seeded(4380), gateway = null, before = null, now = 0 } = setup;
     this.now = now;
     this.#servers = servers;
     this.key = keys.length === 0 ? null : SECRET;
@@ -87,7 +88,7 @@ export class Bench {
       hmac,
       random,
     };
-    this.qualifier = new TeredoQualifier({ node, servers, keys, refreshInterval: REFRESH, before }, now);
+    this.qualifier = new TeredoQualifier({ node, servers, keys, refreshInterval: REFRESH, gateway, before }, now);
   }
 
   /** Takes what is to be sent, now. */

@@ -80,11 +80,11 @@ export class ClientBench {
       node,
       servers: [SERVER],
       keys: [],
-      gateway: null,
       refreshInterval: REFRESH,
       searchSocket: null,
       maxPeers: 64,
       discovery: null,
+      gateway: null,
       before: null,
       ...change,
     };

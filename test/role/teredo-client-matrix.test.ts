@@ -1,19 +1,50 @@
 /** Which pairs of NATs Teredo gets through: RFC 6081 section 3, figure 1. */
 import { describe, expect, test } from 'vitest';
-import { FIGURE_1, KINDS, type Kind, TeredoWorld } from './teredo-world.js';
+import { FIGURE_1, type Home, KINDS, type Kind, TeredoWorld } from './teredo-world.js';
 
+const REACHED = [1, 1, 0];
+const GIVEN_UP = [0, 0, 1];
 const NAMES = Object.keys(KINDS) as Kind[];
+
+/** One echo from `a` to `b`: what reached `b`, what was answered, and what was given up. */
+function contact(world: TeredoWorld, a: Home, b: Home): readonly [delivered: number, answered: number, undeliverable: number] {
+  world.settle();
+  a.ping(b.address);
+  world.run(world.now + 20_000);
+  return [b.delivered.length, a.delivered.filter((packet) => packet[40] === 129).length, a.undeliverable.length];
+}
 
 describe.each(NAMES)('a client behind a %s NAT begins', (first) => {
   test.each(NAMES.map((second, i) => [second, FIGURE_1[first][i]] as const))('with one behind a %s NAT: %s', (second, connects) => {
     const world = new TeredoWorld(7);
     const a = world.home('a', first);
     const b = world.home('b', second);
-    world.settle();
-    const start = world.now;
-    a.ping(b.address);
-    world.run(start + 20_000);
-    const replies = a.delivered.filter((packet) => packet[40] === 129).length;
-    expect([b.delivered.length, replies, a.undeliverable.length]).toEqual(connects ? [1, 1, 0] : [0, 0, 1]);
+    expect(contact(world, a, b)).toEqual(connects ? REACHED : GIVEN_UP);
+  });
+});
+
+/**
+ * NATs that lead what comes to the service port to the client. Figure 1 has it that a port restricted one is then reached
+ * from, and reaches, no other symmetric NAT than one that does so too; but it lets everybody in, so it is, and does.
+ */
+const LEADING = ['port-restricted', 'random symmetric'] as const satisfies readonly Kind[];
+const isOpen = (kind: Kind): boolean => KINDS[kind].filtering !== 'address-and-port-dependent';
+
+describe.each(LEADING)('a client to which a %s NAT leads its port', (leading) => {
+  test.each(NAMES)('and one behind a %s NAT', (other) => {
+    const connects = leading === 'port-restricted' || isOpen(other);
+    for (const order of ['first', 'second'] as const) {
+      const world = new TeredoWorld(7);
+      const [a, b] = [world.led('a', leading), world.home('b', other)];
+      expect([order, contact(world, ...(order === 'first' ? ([a, b] as const) : ([b, a] as const)))]).toEqual([
+        order,
+        connects ? REACHED : GIVEN_UP,
+      ]);
+    }
+  });
+
+  test.each(LEADING)('and one to which a %s NAT does', (other) => {
+    const world = new TeredoWorld(7);
+    expect(contact(world, world.led('a', leading), world.led('b', other))).toEqual(REACHED);
   });
 });

@@ -4,7 +4,7 @@ import { Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { Outer } from '../../src/role/role.js';
 import type { TeredoServers } from '../../src/role/teredo-node.js';
-import { ANSWER_TIMEOUT, MAX_REST, MAX_SOLICITATIONS, MAX_UNASKED, MIN_REST } from '../../src/role/teredo-qualifier.js';
+import { ANSWER_TIMEOUT, MAX_GATEWAY_WAIT, MAX_REST, MAX_SOLICITATIONS, MAX_UNASKED, MIN_REST } from '../../src/role/teredo-qualifier.js';
 import { formatIpv4 } from '../../src/wire/address.js';
 import { seeded } from '../chance.js';
 import { payloadOf } from '../wire/teredo-frames.js';
@@ -306,6 +306,7 @@ describe('servers', () => {
       address: null,
       server: null,
       mapped: null,
+      gateway: null,
       localPort: local?.port ?? 0,
       nat: null,
       refreshSeconds: 30,
@@ -375,4 +376,41 @@ test('whatever is lost, doubled or late: an address is what the server said last
     }),
     { numRuns: 150, seed: 4380 },
   );
+});
+
+describe('a gateway that leads a port to the client, RFC 6081 section 5.3', () => {
+  const GATEWAY = { addr: addr('192.0.2.45'), port: 41_000 };
+  /** The second address of a server sees another port than the first. */
+  const symmetric: Network = ({ to }, answer) => answer(to.startsWith(PRIMARY) ? MAPPED : '192.0.2.45:40002');
+  const embedded = ({ qualifier: { state } }: Bench): string => toHex((state.address ?? new Uint8Array(16)).slice(10));
+
+  test('TRDO-EX-08: nothing is asked before it is known whether it does, and after a while without', () => {
+    const bench = new Bench({ gateway: 'awaited' });
+    expect([bench.drain(), bench.qualifier.state]).toMatchObject([[], { state: 'qualifying', server: null }]);
+    bench.run(MAX_GATEWAY_WAIT - 1, sees(MAPPED));
+    expect(bench.sent).toEqual([]);
+    bench.run(MAX_GATEWAY_WAIT + 1_000, sees(MAPPED));
+    expect([bench.sent[0].at, bench.qualifier.state.state]).toEqual([MAX_GATEWAY_WAIT, 'qualified']);
+  });
+
+  test('TRDO-EX-11: where the server sees that too, it is one NAT, and counts as none', () => {
+    const bench = new Bench({ gateway: { addr: addr('192.0.2.45'), port: 40_000 } });
+    expect(bench.qualifier.state.gateway).toEqual({ addr: addr('192.0.2.45'), port: 40_000 });
+    expect(bench.run(1_000, sees(MAPPED)).qualifier.state).toMatchObject({ state: 'qualified', gateway: null });
+  });
+
+  test('behind a symmetric NAT the address carries its port', () => {
+    const bench = new Bench({ gateway: GATEWAY }).run(1_000, symmetric);
+    expect(bench.qualifier.state).toMatchObject({ nat: 'symmetric', gateway: GATEWAY, mapped: { port: 40_000 } });
+    expect([bench.qualifier.usesGateway, embedded(bench)]).toEqual([true, '5fd73ffffdd2']);
+  });
+
+  test.each([
+    ['the NAT is not symmetric', GATEWAY, sees(MAPPED)],
+    ['there is another NAT in front of the gateway', { ...GATEWAY, addr: addr('10.0.0.2') }, symmetric],
+  ])('it carries what the server sees, when %s', (_, gateway, network) => {
+    const bench = new Bench({ gateway }).run(1_000, network);
+    expect(bench.qualifier.state).toMatchObject({ state: 'qualified', gateway });
+    expect([bench.qualifier.usesGateway, embedded(bench)]).toEqual([false, '63bf3ffffdd2']);
+  });
 });

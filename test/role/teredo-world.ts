@@ -83,6 +83,9 @@ export class Gateway {
   }
 }
 
+/** The port of the client on a host. */
+const servicePort = (address: number): number => 40_000 + (address & 0xff) * 100;
+
 /** A host with a Teredo client. */
 export class Home {
   readonly name: string;
@@ -115,7 +118,7 @@ export class Home {
     this.name = name;
     this.addr = addr(address);
     this.gateway = gateway;
-    const first = 40_000 + (this.addr & 0xff) * 100;
+    const first = servicePort(this.addr);
     this.ports = Array.from({ length: 1 + spares }, (_, i) => first + 7 * i);
     const node = {
       local: this.ports.map(() => this.addr | 0),
@@ -132,11 +135,11 @@ export class Home {
       node,
       servers: [SERVER],
       keys: [],
-      gateway: null,
       refreshInterval: REFRESH,
       searchSocket: null,
       maxPeers: 256,
       discovery: null,
+      gateway: null,
       before: null,
       ...change,
     };
@@ -260,11 +263,20 @@ export class TeredoWorld {
   }
 
   /** A host with a NAT of its own. */
-  home(name: string, kind: Kind | null, { spares = 8, change = {}, timeout = 300_000 } = {}): Home {
+  home(name: string, kind: Kind | null, { spares = 8, change = {} as Partial<TeredoClientOptions>, timeout = 300_000 } = {}): Home {
     const n = this.homes.length + 1;
     if (kind === null) return this.#add(new Home(this, name, `192.0.2.${n}`, null, spares, change));
     const gateway = this.gateway(`192.0.2.${n}`, kind, { timeout });
     return this.#add(new Home(this, name, `192.168.${n}.2`, gateway, spares, change));
+  }
+
+  /** A host whose NAT has been asked to lead to it what comes to the port of its service, RFC 6081 section 5.3.3. */
+  led(name: string, kind: Kind): Home {
+    const n = this.homes.length + 1;
+    const gateway = this.gateway(`192.0.2.${n}`, kind);
+    const outside = { addr: gateway.addr, port: servicePort(addr(`192.168.${n}.2`)) };
+    expect(gateway.table.lead(outside, { addr: addr(`192.168.${n}.2`), port: outside.port }, this.now)).toBe(true);
+    return this.#add(new Home(this, name, `192.168.${n}.2`, gateway, 8, { gateway: outside }));
   }
 
   gateway(address: string, kind: Kind, options: { hairpins?: boolean; timeout?: number } = {}): Gateway {

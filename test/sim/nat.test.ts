@@ -473,3 +473,49 @@ function errorAbout(packet: Uint8Array, from: string, type: number, code: number
   const b = new Uint8Array(576);
   return b.slice(0, writeIcmp4Error(b, 0, number(from), type, code, parameter, packet, 0, quote));
 }
+
+describe('NAT-25: a port that a host has asked the gateway for, RFC 6081 section 3.2', () => {
+  const SYMMETRIC = NAT_KINDS.symmetric;
+  const one = { addr: number(INSIDE_HOSTS.one), port: 40_000 };
+  const other = { addr: number(INSIDE_HOSTS.other), port: 40_000 };
+  /** Where a datagram from outside comes out; null: nowhere. */
+  const arrival = (bench: NatBench, from: Endpoint, to: Endpoint): Endpoint | null => {
+    const [packet] = bench.datagram(from, to);
+    return packet === undefined ? null : destinationOf(packet);
+  };
+
+  test.each(Object.entries(NAT_KINDS))('%s: whoever sends there is let in, and what goes out is mapped as ever', (_, kind) => {
+    const bench = new NatBench(kind);
+    const led = bench.nat.lead(40_000, one);
+    expect(led).toEqual({ addr: number(OUTSIDE_ROUTER), port: 40_000 });
+    for (const from of [outside(1), outside(2, OUTSIDE_HOSTS.B)])
+      expect(arrival(bench, from, outside(40_000, OUTSIDE_ROUTER))).toEqual(inside(40_000));
+    const ports = [outside(1), outside(1, OUTSIDE_HOSTS.B)].map((to) => bench.out(inside(40_000), to)?.port);
+    if (kind === SYMMETRIC) expect(new Set([...ports, 40_000]).size).toBe(3);
+    else expect(ports).toEqual([40_000, 40_000]);
+  });
+
+  test('one host has it, until it gives it back', () => {
+    const bench = new NatBench(SYMMETRIC);
+    const led = bench.nat.lead(40_000, one) ?? expect.fail('refused');
+    expect([bench.nat.lead(40_000, other), bench.nat.lead(40_000, one)]).toEqual([null, led]);
+    bench.nat.unlead(led);
+    expect(arrival(bench, outside(1), outside(40_000, OUTSIDE_ROUTER))).toBeNull();
+    expect(bench.nat.lead(40_000, other)).toEqual(led);
+  });
+
+  test('a port that is somebody else’s by a mapping is refused, and one that is led is nobody else’s', () => {
+    const bench = new NatBench(CONE);
+    bench.out(inside(40_000, INSIDE_HOSTS.other), outside(1));
+    expect(bench.nat.lead(40_000, one)).toBeNull();
+    expect(bench.nat.lead(40_002, { ...one, port: 40_002 })).not.toBeNull();
+    expect(bench.out(inside(40_002, INSIDE_HOSTS.other), outside(1))?.port).not.toBe(40_002);
+  });
+
+  test('a restart forgets it', () => {
+    const bench = new NatBench(CONE);
+    bench.nat.lead(40_000, one);
+    bench.nat.forget();
+    expect(arrival(bench, outside(1), outside(40_000, OUTSIDE_ROUTER))).toBeNull();
+  });
+});
