@@ -82,8 +82,9 @@ export const teredo: Technology<TeredoSpec> = {
     const discovery = discoveryOf(spec);
     if (spec.role === 'server') return new TeredoServer({ ...node, keys });
     if (spec.role === 'relay') return new TeredoRelay({ ...node, maxPeers });
+    const gateway = spec.portMapping === 'awaited' ? spec.portMapping : (spec.portMapping?.external ?? null);
     const before = context.before.learned?.teredo ?? null;
-    return new TeredoClient({ node, servers, keys, refreshInterval, searchSocket, maxPeers, discovery, before }, context.now);
+    return new TeredoClient({ node, servers, keys, refreshInterval, searchSocket, maxPeers, discovery, gateway, before }, context.now);
   },
 
   addresses({ learned }) {
