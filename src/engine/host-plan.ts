@@ -1,18 +1,15 @@
 /** The plan of a whole node: what its tunnels want, its identity, and the addresses of its DHCPv4 leases. */
 
 import type { Lease } from '../role/dhcp-lease.js';
-import { formatIpv4, formatIpv6, mask4 } from '../wire/address.js';
-import { addressStep, LEASE_ROUTE_METRIC, type PlanStep, routeStep } from './plan.js';
+import { formatIpv4, formatIpv6, formatPrefix6, mask4 } from '../wire/address.js';
+import { addressStep, LEASE_ROUTE_METRIC, type PlanStep, type RouteStep, routeStep } from './plan.js';
 import type { DhcpSpec, NodeSpec, TunnelSpec } from './spec.js';
-import { linkLocalOf, stepsOf } from './technologies.js';
+import { linkLocalOf, sourcesOf, stepsOf } from './technologies.js';
 
 /** The steps for every lease, and every tunnel that is up, with `configure` set, in order. */
 export function hostPlan(node: NodeSpec): PlanStep[] {
   const tunnels = node.tunnels.filter((tunnel) => tunnel.configure && tunnel.down === null);
-  const steps: PlanStep[] = [
-    ...node.dhcp.flatMap((dhcp) => leaseSteps(dhcp, node)),
-    ...tunnels.flatMap((tunnel) => tunnelSteps(tunnel, node.ownIpv6)),
-  ];
+  const steps: PlanStep[] = [...node.dhcp.flatMap((dhcp) => leaseSteps(dhcp, node)), ...separate(tunnels, node.ownIpv6)];
   const device = tunnels.find((tunnel) => tunnel.interface !== null)?.interface ?? null;
   if (node.identity !== null && device !== null) steps.push(addressStep(device, formatIpv6(node.identity), 128));
   return steps;
@@ -32,6 +29,21 @@ function leaseSteps({ interface: device, configure, lease }: DhcpSpec, node: Nod
 function isNeighbor(router: number, { address, prefixLen }: Lease, { ownIpv4, broadcasts }: NodeSpec): boolean {
   const isBroadcast = prefixLen <= 30 && router === (address | ~mask4(prefixLen)) >>> 0;
   return router !== address && !isBroadcast && !ownIpv4.includes(router) && !broadcasts.includes(router);
+}
+
+/**
+ * What the tunnels want, and more where several want a route to the same: of two such routes the later one holds, and
+ * would take packets that come from an address of the other tunnel, whose far end would refuse them. So each also has one
+ * that is for what comes from its own addresses.
+ */
+function separate(tunnels: readonly TunnelSpec[], native: readonly Uint8Array[]): PlanStep[] {
+  const wanted = tunnels.map((tunnel) => ({ tunnel, steps: tunnelSteps(tunnel, native) }));
+  const routes = wanted.flatMap(({ steps }) => steps.filter((step) => step.kind === 'route'));
+  const isShared = (route: RouteStep) => routes.filter(({ to, metric }) => to === route.to && metric === route.metric).length > 1;
+  return wanted.flatMap(({ tunnel, steps }) => {
+    const shared = steps.filter((step) => step.kind === 'route').filter(isShared);
+    return [...steps, ...shared.flatMap((route) => sourcesOf(tunnel).map((from) => ({ ...route, from: formatPrefix6(from) })))];
+  });
 }
 
 function tunnelSteps(tunnel: TunnelSpec, native: readonly Uint8Array[]): PlanStep[] {

@@ -39,6 +39,8 @@ export const isatap: Technology<IsatapSpec> = {
 
   addresses: (spec) => spec.local.slice(0, 1).flatMap((local) => prefixesOf(spec).map(({ octets }) => addressUnder(octets, local))),
 
+  sources: (spec) => isatap.addresses(spec).map((addr) => ({ addr, len: 128 })),
+
   linkLocal: (spec) => addressUnder(ISATAP_LINK_LOCAL, spec.local[0]),
 
   domains: (spec) => prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique)),

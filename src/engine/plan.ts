@@ -29,6 +29,8 @@ export interface RouteStep {
   readonly kind: 'route';
   /** `prefix/length`, or `default`: all of IPv6. */
   readonly to: string;
+  /** `prefix/length`: it is for packets from there alone, and wins over one that is for all. Absent: it is for all. */
+  readonly from?: string;
   /** Next hop; null: on link. */
   readonly via: string | null;
   /** null: unreachable, packets are refused. */

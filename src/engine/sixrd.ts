@@ -52,6 +52,8 @@ export const sixRd: Technology<SixRdSpec> = {
     return members(spec).flatMap((local) => identifiers(domain).map((id) => siteAddress(domain, local, 0, id)));
   },
 
+  sources: (spec) => members(spec).map((local) => delegatedPrefix(domainOf(spec), local)),
+
   linkLocal: (spec) => ipv4LinkLocal(spec.local[0]),
 
   domains: (spec) => (spec.domain === null ? [] : [domainOf(spec)]),

@@ -19,6 +19,8 @@ export const sixToFour: Technology<SixToFourSpec> = {
 
   addresses: (spec) => spec.local.map((local) => siteAddress(domain, local, 0, spec.interfaceId)),
 
+  sources: (spec) => spec.local.map((local) => delegatedPrefix(domain, local)),
+
   linkLocal: (spec) => ipv4LinkLocal(spec.local[0]),
 
   // Anybody can tell what a 6to4 address carries.

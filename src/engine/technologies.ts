@@ -1,6 +1,7 @@
 /** The technologies there are: the one place that looks at the type of a tunnel. */
 import type { Mapping } from '../mapping/mapping.js';
 import type { Role } from '../role/role.js';
+import type { Prefix6 } from '../wire/address.js';
 import { isatap } from './isatap.js';
 import type { PlanStep } from './plan.js';
 import { sixRd } from './sixrd.js';
@@ -29,6 +30,11 @@ export function makeRole(spec: TunnelSpec, context: RoleContext): Role {
 /** See {@link Technology.addresses}. */
 export function addressesOf(spec: TunnelSpec): readonly Uint8Array[] {
   return of(spec).addresses(spec);
+}
+
+/** See {@link Technology.sources}. */
+export function sourcesOf(spec: TunnelSpec): readonly Prefix6[] {
+  return of(spec).sources(spec);
 }
 
 /** See {@link Technology.linkLocal}. */

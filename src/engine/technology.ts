@@ -4,6 +4,7 @@ import type { Random } from '../core/random.js';
 import type { Mapping } from '../mapping/mapping.js';
 import type { Pattern } from '../mapping/pattern.js';
 import type { Heritage, Role } from '../role/role.js';
+import type { Prefix6 } from '../wire/address.js';
 import type { NodeContext } from './node.js';
 import type { PlanStep } from './plan.js';
 import type { UdpPort } from './port.js';
@@ -40,6 +41,8 @@ export interface Technology<S extends TunnelSpec> {
   role(spec: S, context: RoleContext): Role;
   /** The node's own global addresses in the tunnel, sixteen octets each, the usual one first; none while it is down. */
   addresses(spec: S): readonly Uint8Array[];
+  /** Prefixes that packets of the node's, or of the site behind it, come from when they belong into the tunnel. */
+  sources(spec: S): readonly Prefix6[];
   /** The link-local address of the tunnel interface, sixteen octets; the tunnel is up. */
   linkLocal(spec: S): Uint8Array;
   /** What carries the IPv4 addresses of this tunnel's nodes, for the loop checks; none where anybody can tell it from the address. */

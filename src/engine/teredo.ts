@@ -92,6 +92,8 @@ export const teredo: Technology<TeredoSpec> = {
     return address === null ? [] : [address];
   },
 
+  sources: (spec) => teredo.addresses(spec).map((addr) => ({ addr, len: 128 })),
+
   linkLocal: ({ local, port }) => addressOf(teredoLinkLocal(0), local[0], port || TEREDO_PORT),
 
   // Anybody can tell what a Teredo address carries.

@@ -99,7 +99,7 @@ function subjectOf(step: PlanStep): string {
     case 'address':
       return addressOf(step);
     case 'route':
-      return `route ${step.to} ${step.metric}`;
+      return `route ${step.to} ${step.from ?? ''} ${step.metric}`;
   }
 }
 
@@ -143,7 +143,8 @@ function addressOf({ interface: name, address, len }: AddressStep): string {
  * (RFC 2132 section 3.5); the kernel believes that only when it is told.
  */
 function routeOf(step: RouteStep): string {
-  const to = step.to === 'default' ? '::/0' : step.to;
+  const from = step.from === undefined ? '' : ` from ${step.from}`;
+  const to = `${step.to === 'default' ? '::/0' : step.to}${from}`;
   const via = step.via === null ? '' : ` via ${step.via}${isIpv6(to) ? '' : ' onlink'}`;
   return step.interface === null ? `unreachable ${to} metric ${step.metric}` : `${to}${via} dev ${step.interface} metric ${step.metric}`;
 }

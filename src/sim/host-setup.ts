@@ -55,6 +55,7 @@ export class HostSetup {
   #route(step: RouteStep): Route {
     return {
       to: parseSubnet(step.to),
+      ...(step.from !== undefined && { from: parseSubnet(step.from) }),
       via: step.via === null ? null : parseAddress(step.via),
       interface: step.interface === null ? null : this.#host.interface(step.interface),
       metric: step.metric,
@@ -69,6 +70,7 @@ export class HostSetup {
       .remove(
         (route) =>
           route.metric === step.metric &&
+          sameSpec(route.from, step.from === undefined ? undefined : parseSubnet(step.from)) &&
           route.to.len === len &&
           sameAddress(addr, route.to.addr, 0) &&
           (route.interface?.name ?? null) === step.interface,

@@ -1,14 +1,16 @@
 /**
- * A routing table: the longest prefix wins, then the lowest metric, then the route that was there
- * first. Routes over interfaces that are down, and routes that have expired, do not count.
+ * A routing table: the longest prefix wins, then a route for the source alone, then the lowest metric, then
+ * the route that was there first. Routes over interfaces that are down, and routes that have expired, do not count.
  */
 import type { Millis } from '../core/clock.js';
-import { type Address, addressKey, type Subnet } from './address.js';
+import { type Address, addressKey, inSubnet, type Subnet } from './address.js';
 import type { Interface } from './interface.js';
 
 /** One route. */
 export interface Route {
   readonly to: Subnet;
+  /** Whose packets alone it is for; absent: everybody's. */
+  readonly from?: Subnet;
   /** Next hop; null: the destination is on the link. */
   readonly via: Address | null;
   /** null: packets are refused as unreachable. */
@@ -23,6 +25,11 @@ interface Length {
   readonly len: number;
   /** Routes by prefix, best first. */
   readonly routes: Map<string, Route[]>;
+}
+
+/** Places routes to the same: those for a source first. */
+function rank({ from, metric }: Route): number {
+  return (from === undefined ? 2 ** 32 : 0) + metric;
 }
 
 /** The routes of one family. */
@@ -41,7 +48,7 @@ export class RouteTable {
     const length = this.#length(route.to.len);
     const key = addressKey(route.to.addr, 0, this.#size, route.to.len);
     const routes = length.routes.get(key) ?? [];
-    const behind = routes.findIndex((other) => other.metric > route.metric);
+    const behind = routes.findIndex((other) => rank(other) > rank(route));
     routes.splice(behind < 0 ? routes.length : behind, 0, route);
     length.routes.set(key, routes);
   }
@@ -58,10 +65,11 @@ export class RouteTable {
     this.#lengths = this.#lengths.filter(({ routes }) => routes.size > 0);
   }
 
-  /** The route for the address at `b[off..)`; null when there is none. */
-  lookup(b: Uint8Array, off: number, now: Millis): Route | null {
+  /** The route for the address at `b[off..)`, from the one at `b[source..)` if that is known; null when there is none. */
+  lookup(b: Uint8Array, off: number, now: Millis, source: number | null = null): Route | null {
     for (const { len, routes } of this.#lengths) {
       for (const route of routes.get(addressKey(b, off, this.#size, len)) ?? []) {
+        if (route.from !== undefined && (source === null || !inSubnet(route.from, b, source))) continue;
         if (route.until > now && (route.interface === null || route.interface.isUp)) return route;
       }
     }

@@ -118,7 +118,7 @@ export class Stack6 {
     const { account, routes6, now } = this.#host;
     if (isLinkLocal6(packet, IPV6_SRC) || isLinkLocal6(packet, IPV6_DST) || isUnspecified6(packet, IPV6_SRC)) return 'beyond_scope';
     if (hopLimit6(packet, 0) <= 1) return 'hop_limit';
-    const route = routes6.lookup(packet, IPV6_DST, now);
+    const route = routes6.lookup(packet, IPV6_DST, now, IPV6_SRC);
     if (route === null || route.interface === null) return 'no_route';
     if (packet.length > route.interface.mtu6) return 'too_big';
     const next = packet.slice();
@@ -131,7 +131,7 @@ export class Stack6 {
   /** Sends a packet of the host's own where its route says, in fragments where the path wants it. */
   #route(packet: Uint8Array): Ending {
     const { account, routes6, now } = this.#host;
-    const route = routes6.lookup(packet, IPV6_DST, now);
+    const route = routes6.lookup(packet, IPV6_DST, now, IPV6_SRC);
     if (route === null || route.interface === null) return 'no_route';
     const nextHop = route.via ?? packet.subarray(IPV6_DST, IPV6_LEN);
     const mtu = Math.min(route.interface.mtu6, this.#pathMtu.get(packet, IPV6_DST, now));
@@ -242,7 +242,7 @@ export class Stack6 {
   /** The 32 bits that an error carries; -1 where the host keeps silent: it points at the next header of plain packets only. */
   #parameter(packet: Uint8Array, end: number, ending: EventName): number {
     const { routes6, now } = this.#host;
-    if (ending === 'too_big') return routes6.lookup(packet, IPV6_DST, now)?.interface?.mtu6 ?? MIN_MTU;
+    if (ending === 'too_big') return routes6.lookup(packet, IPV6_DST, now, IPV6_SRC)?.interface?.mtu6 ?? MIN_MTU;
     if (ending === 'no_protocol') return upperLayer(packet, 0, end) === IPV6_LEN ? NEXT_HEADER : -1;
     return 0;
   }

@@ -27,7 +27,8 @@ function plan(teredo: Qualification | null, ...lines: string[]): string[] {
   return hostPlan(one).flatMap((step) => {
     if (step.kind === 'address')
       return step.address.startsWith('fe80:') ? [] : [`address ${step.address}/${step.len} on ${step.interface}`];
-    return step.kind === 'route' ? [`route ${step.to} on ${step.interface} metric ${step.metric}`] : [];
+    const from = step.kind === 'route' && step.from !== undefined ? ` from ${step.from}` : '';
+    return step.kind === 'route' ? [`route ${step.to}${from} on ${step.interface} metric ${step.metric}`] : [];
   });
 }
 
@@ -43,6 +44,24 @@ test('TRDO-CL-18: a client that is qualified has its address, and a default rout
   expect(plan(QUALIFIED, ...client)).toEqual([`address ${ADDRESS}/128 on tunteredo`, 'route default on tunteredo metric 1029']);
   expect(plan({ ...QUALIFIED, state: 'qualifying', address: null }, ...client)).toEqual([]);
   expect(plan(null, ...client)).toEqual([]);
+});
+
+test('beside 6to4, what comes from an address of either tunnel leaves by that one', () => {
+  const client = ['role = "client"', 'local = "192.0.2.1"', 'server = "65.54.227.120"'];
+  const sixToFour = ['[[tunnel]]', 'type = "6to4"', 'role = "host"', 'local = "192.0.2.1"'];
+  expect(plan(QUALIFIED, ...client, ...sixToFour)).toEqual([
+    `address ${ADDRESS}/128 on tunteredo`,
+    'route default on tunteredo metric 1029',
+    `route default from ${ADDRESS}/128 on tunteredo metric 1029`,
+    'address 2002:c000:201::1/128 on tun6to4',
+    'route 2002:c000:201::/48 on null metric 1025',
+    'route 2002::/16 on tun6to4 metric 1025',
+    'route default on tun6to4 metric 1029',
+    'route default from 2002:c000:201::/48 on tun6to4 metric 1029',
+  ]);
+  // A client that has no address wants nothing, and the other tunnel no more than by itself.
+  expect(plan(null, ...client, ...sixToFour)).toContain('route default on tun6to4 metric 1029');
+  expect(plan(null, ...client, ...sixToFour).join()).not.toContain('from');
 });
 
 test('a server wants nothing', () => {

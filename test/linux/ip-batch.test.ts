@@ -156,6 +156,38 @@ describeInNamespaces('on a host', () => {
     expect(shown()).toMatch(/^default dev tlx0 metric 1029/);
   });
 
+  test('a route for what comes from one prefix wins for that alone, and is undone', () => {
+    const link = (name: string): PlanStep => ({ kind: 'link', interface: name, mtu: 1280 });
+    const address = (name: string, text: string): PlanStep => ({
+      kind: 'address',
+      interface: name,
+      address: text,
+      len: 128,
+      deprecated: false,
+    });
+    const route = (name: string, from?: string): PlanStep => ({
+      kind: 'route',
+      to: 'default',
+      ...(from !== undefined && { from }),
+      via: null,
+      interface: name,
+      metric: 1029,
+    });
+    const own = [address('tlx0', '2002:c000:205::1'), address('tlxa', '2001:0:c000:205::1')];
+    const two = [link('tlx0'), link('tlxa'), ...own, route('tlx0'), route('tlxa')];
+    const both = [...two, route('tlx0', '2002:c000:205::/48'), route('tlxa', '2001:0:c000:205::1/128')];
+    const way = (from: string): string =>
+      /dev (\S+)/.exec(host.namespace.run(() => ip(`-6 route get 2001:db8::1 from ${from}`)))?.[1] ?? '';
+    const ways = (): string[] => ['2002:c000:205::1', '2001:0:c000:205::1'].map(way);
+    within(() => applySteps(two));
+    expect(ways()).toEqual(['tlxa', 'tlxa']);
+    within(() => changeSteps(two, both));
+    expect(ways()).toEqual(['tlx0', 'tlxa']);
+    within(() => changeSteps(both, two));
+    expect(ways()).toEqual(['tlxa', 'tlxa']);
+    within(() => undoSteps(both));
+  });
+
   test('the address and the default route of a lease come and go, whatever subnet mask came with it', () => {
     const before = host.state();
     const bare: PlanStep[] = LEASE_PLAN.map((step) =>
