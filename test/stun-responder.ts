@@ -2,12 +2,21 @@
 import type { Endpoint } from './nat-behaviour.js';
 
 /** What a server can be, beside a good one. */
-export type Fault = 'no-other-address' | 'ignores-change' | 'refuses-change' | 'unknown-attribute' | 'classic';
+export type Fault =
+  | 'no-other-address'
+  | 'ignores-change'
+  | 'refuses-change'
+  | 'ignores-response-port'
+  | 'refuses-response-port'
+  | 'sends-nothing-to-response-port'
+  | 'unknown-attribute'
+  | 'classic';
 
-/** An answer and the endpoint that it leaves from. */
+/** An answer, the endpoint that it leaves from, and where it goes. */
 export interface Answer {
   readonly octets: Uint8Array;
   readonly from: Endpoint;
+  readonly to: Endpoint;
 }
 
 const COOKIE = Buffer.from('2112a442', 'hex');
@@ -16,14 +25,15 @@ const COOKIE = Buffer.from('2112a442', 'hex');
 export class StunResponder {
   readonly #addresses: readonly [string, string];
   readonly #ports: readonly [number, number];
-  readonly #fault: Fault | null;
+  /** May change while it runs. */
+  fault: Fault | null;
   /** Requests so far. */
   requests = 0;
 
   constructor(addresses: readonly [string, string], ports: readonly [number, number], fault: Fault | null = null) {
     this.#addresses = addresses;
     this.#ports = ports;
-    this.#fault = fault;
+    this.fault = fault;
   }
 
   /** The four endpoints it listens on. */
@@ -36,24 +46,42 @@ export class StunResponder {
     const b = Buffer.from(request);
     if (b.length < 20 || b.readUInt16BE(0) !== 1) return null;
     this.requests++;
-    const change = b.length >= 28 && b.readUInt16BE(20) === 3 ? b.readUInt32BE(24) : 0;
-    if (change !== 0 && this.#fault === 'refuses-change') {
-      return { octets: message(0x0111, b, [attribute(9, Buffer.from('00000414', 'hex')), attribute(10, Buffer.from([0, 3]))]), from: at };
+    const change = attributeOf(b, 3)?.readUInt32BE(0) ?? 0;
+    const responsePort = attributeOf(b, 0x27)?.readUInt16BE(0) ?? null;
+    const refused = [
+      change !== 0 && this.fault === 'refuses-change' && 3,
+      responsePort !== null && this.fault === 'refuses-response-port' && 0x27,
+    ];
+    for (const type of refused) {
+      const error = [attribute(9, Buffer.from('00000414', 'hex')), attribute(10, Buffer.from([0, Number(type)]))];
+      if (type !== false) return { octets: message(0x0111, b, error), from: at, to: client };
     }
-    const changed = this.#fault === 'ignores-change' ? 0 : change;
+    if (responsePort !== null && this.fault === 'sends-nothing-to-response-port') return null;
+    const changed = this.fault === 'ignores-change' ? 0 : change;
     const from = {
       address: (changed & 4) === 0 ? at.address : swapped(this.#addresses, at.address),
       port: (changed & 2) === 0 ? at.port : swapped(this.#ports, at.port),
     };
     const other = { address: swapped(this.#addresses, at.address), port: swapped(this.#ports, at.port) };
-    const isClassic = this.#fault === 'classic';
+    const isClassic = this.fault === 'classic';
     const attributes = [attribute(1, endpoint(client))];
     if (!isClassic) attributes.push(attribute(0x20, endpoint(client, COOKIE)));
     attributes.push(attribute(isClassic ? 4 : 0x802b, endpoint(from)));
-    if (this.#fault !== 'no-other-address') attributes.push(attribute(isClassic ? 5 : 0x802c, endpoint(other)));
-    if (this.#fault === 'unknown-attribute') attributes.push(attribute(0x7abc, Buffer.alloc(4)));
-    return { octets: message(0x0101, b, attributes), from };
+    if (this.fault !== 'no-other-address') attributes.push(attribute(isClassic ? 5 : 0x802c, endpoint(other)));
+    if (this.fault === 'unknown-attribute') attributes.push(attribute(0x7abc, Buffer.alloc(4)));
+    const port = this.fault === 'ignores-response-port' ? client.port : (responsePort ?? client.port);
+    return { octets: message(0x0101, b, attributes), from, to: { address: client.address, port } };
   }
+}
+
+/** The value of the first attribute of a type, filled up to four octets. */
+function attributeOf(request: Buffer, type: number): Buffer | null {
+  for (let at = 20; at + 8 <= request.length; ) {
+    const end = at + 4 + ((request.readUInt16BE(at + 2) + 3) & ~3);
+    if (request.readUInt16BE(at) === type) return request.subarray(at + 4, end);
+    at = end;
+  }
+  return null;
 }
 
 function swapped<T>([one, two]: readonly [T, T], value: T): T {

@@ -17,7 +17,7 @@ export class StunServer {
     for (const at of responder.endpoints) {
       server.#sockets.get(keyOf(at))?.on('message', (request, { address, port }) => {
         const answer = responder.answer(request, { address, port }, at);
-        if (answer !== null) server.#sockets.get(keyOf(answer.from))?.send(answer.octets, port, address);
+        if (answer !== null) server.#sockets.get(keyOf(answer.from))?.send(answer.octets, answer.to.port, answer.to.address);
       });
     }
     return server;

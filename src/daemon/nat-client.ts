@@ -7,7 +7,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Millis } from '../core/clock.js';
 import { NatClassifier, SOCKETS } from '../role/nat-classifier.js';
+import { LIFETIME_SOCKETS, type NatLifetime, NatLifetimeTest } from '../role/nat-lifetime.js';
 import { NatDatagram, type NatTest } from '../role/nat-test.js';
 import type { NatVerdict } from '../role/nat-verdict.js';
 import { TeredoNatTest } from '../role/teredo-nat-test.js';
@@ -29,6 +31,11 @@ export interface TeredoServerName {
   readonly primary: string;
   /** null: the address after the primary one. */
   readonly secondary: string | null;
+}
+
+/** A verdict that says what it does not know. */
+interface Noted {
+  readonly notes: readonly string[];
 }
 
 /** Milliseconds for a name. */
@@ -54,18 +61,40 @@ export async function classifyNatByTeredo(name: TeredoServerName): Promise<NatVe
   return carryOut(towards, 1, ([local]) => new TeredoNatTest({ primary, secondary }, local, randomFillSync, monotonicNow()));
 }
 
+/**
+ * Measures how long a mapping lives without traffic, up to `longest` milliseconds. It takes that time a few times over, and
+ * `onProgress` is told whenever more is known: `alive` and `gone` of {@link NatLifetimeTest}. A Failure as in {@link classifyNat}.
+ */
+export async function measureLifetime(
+  name: StunServerName,
+  longest: Millis,
+  onProgress: (alive: Millis, gone: Millis) => void,
+): Promise<NatLifetime> {
+  const server = await endpointOf(name);
+  let [alive, gone] = [0, Number.POSITIVE_INFINITY];
+  const observe = (test: NatLifetimeTest): void => {
+    if (test.alive === alive && test.gone === gone) return;
+    alive = test.alive;
+    gone = test.gone;
+    onProgress(alive, gone);
+  };
+  return carryOut(server, LIFETIME_SOCKETS, () => new NatLifetimeTest(server, longest, randomFillSync, monotonicNow()), observe);
+}
+
 /** Carries out a test over `count` new sockets on the address that leads `towards` a server. */
-async function carryOut<Verdict extends { readonly notes: readonly string[] }>(
+async function carryOut<Verdict extends Noted, Test extends NatTest<Verdict>>(
   towards: StunEndpoint,
   count: number,
-  testOf: (locals: readonly StunEndpoint[]) => NatTest<Verdict>,
+  testOf: (locals: readonly StunEndpoint[]) => Test & NatTest<Verdict>,
+  observe: (test: Test) => void = () => {},
 ): Promise<Verdict> {
   const local = await localAddressTowards(towards);
   const sockets: Socket[] = [];
   try {
     while (sockets.length < count) sockets.push(await bound(local));
     const addr = parseIpv4(local) ?? 0;
-    return await converse(sockets, testOf(sockets.map((socket) => ({ addr, port: socket.address().port }))));
+    const test = testOf(sockets.map((socket) => ({ addr, port: socket.address().port })));
+    return await converse(sockets, test, () => observe(test));
   } finally {
     for (const socket of sockets) socket.close();
   }
@@ -122,16 +151,14 @@ async function bound(address: string): Promise<Socket> {
 }
 
 /** Carries datagrams to and fro until the test has its verdict, which it has in bounded time. */
-async function converse<Verdict extends { readonly notes: readonly string[] }>(
-  sockets: readonly Socket[],
-  test: NatTest<Verdict>,
-): Promise<Verdict> {
+async function converse<Verdict extends Noted>(sockets: readonly Socket[], test: NatTest<Verdict>, onStep: () => void): Promise<Verdict> {
   const datagram = new NatDatagram();
   let refusal: Error | null = null;
   let timer: NodeJS.Timeout | undefined;
   const verdict = await new Promise<Verdict>((resolve) => {
     const goOn = (): void => {
       clearTimeout(timer);
+      onStep();
       while (test.pollTransmit(datagram, monotonicNow())) {
         // A copy: the socket may keep it for a while.
         const octets = datagram.b.slice(0, datagram.end);

@@ -22,6 +22,8 @@ export interface BindingQuestion {
   readonly answersFrom: StunEndpoint;
   /** Bits of `Change`. */
   readonly change: number;
+  /** The port that the answer is to go to; absent: that of `socket`. */
+  readonly responsePort?: number;
 }
 
 /** A question under way. `refused`: the server says that it does not do that, or does not do it. */

@@ -2,6 +2,7 @@
  * What tests of a NAT say, in the words of RFC 4787 and of RFC 3489 section 10.1, and what Teredo can do through it.
  * Pure. None of it holds for good: a NAT may do otherwise under load, or after a restart (RFC 5780 section 4.5).
  */
+import type { Millis } from '../core/clock.js';
 import type { ConeName, NatBehaviour, PortAllocation } from '../core/nat.js';
 import type { StunEndpoint } from '../wire/stun.js';
 import type { TeredoNat } from './role.js';
@@ -77,6 +78,19 @@ export function teredoThrough({ nat, mapping, filtering, ports }: NatVerdict): s
   if (mapping === 'address-dependent')
     return 'With RFC 6081 Teredo reaches native hosts and clients behind a full cone NAT, and no others.';
   return WITH_SYMMETRIC[ports ?? 'random'];
+}
+
+/** A client's refresh interval unless it is configured, and the shortest that it takes, seconds: RFC 4380 section 5.2. */
+const REFRESH = 30;
+const LEAST_REFRESH = 5;
+
+/** How Teredo keeps a mapping that lives for at least `atLeast` milliseconds, in one sentence; null: it is not known how long. */
+export function refreshThrough(atLeast: Millis | null): string {
+  if (atLeast === null) return `What refresh interval Teredo needs here is not known; ${REFRESH} s, the default, does for most NATs.`;
+  const seconds = Math.floor(atLeast / 1000);
+  if (seconds >= REFRESH) return `Teredo keeps its mapping with the default refresh interval of ${REFRESH} s; up to ${seconds} s would do.`;
+  if (seconds < LEAST_REFRESH) return `Teredo loses its mapping: the shortest refresh interval is ${LEAST_REFRESH} s.`;
+  return `Teredo loses its mapping with the default refresh interval of ${REFRESH} s: set refresh-interval to ${seconds} s or less.`;
 }
 
 /** How outside ports follow from inside ones, and from one another in the order in which they were made; null: too few to tell. */

@@ -81,6 +81,8 @@ export interface BindingRequest {
   readonly transaction: Uint8Array;
   /** Bits of {@link Change}. */
   readonly change: number;
+  /** The port of the sender's address that the answer is to go to, RFC 5780 section 7.5; absent: the one that it came from. */
+  readonly responsePort?: number;
 }
 
 /** An answer to be written. */
@@ -97,6 +99,7 @@ const TRANSACTION = 4;
 const ATTRIBUTES = 20;
 const HEAD_LEN = 4;
 const ADDRESS_LEN = 8;
+const PORT_LEN = 2;
 const FAMILY_IPV4 = 1;
 const FINGERPRINT_LEN = 4;
 const FINGERPRINT_XOR = 0x5354554e;
@@ -147,14 +150,20 @@ export function readStun(b: Uint8Array, off: number, end: number): StunMessage |
   };
 }
 
-/** Writes a Binding Request at `at`, with CHANGE-REQUEST where a change is asked for, and returns its end: 20 or 28 octets on. */
-export function writeBindingRequest(out: Uint8Array, at: number, { transaction, change }: BindingRequest): number {
+/** Writes a Binding Request at `at`, with CHANGE-REQUEST and RESPONSE-PORT where they are asked for, and returns its end: 20, 28 or 36 octets on. */
+export function writeBindingRequest(out: Uint8Array, at: number, { transaction, change, responsePort }: BindingRequest): number {
   writeHead(out, at, StunType.request, transaction);
   let next = at + ATTRIBUTES;
   if (change !== 0) {
     put16(out, next, StunAttribute.changeRequest);
     put16(out, next + LENGTH, 4);
     put32(out, next + HEAD_LEN, change);
+    next += HEAD_LEN + 4;
+  }
+  if (responsePort !== undefined) {
+    put16(out, next, StunAttribute.responsePort);
+    put16(out, next + LENGTH, PORT_LEN);
+    put32(out, next + HEAD_LEN, responsePort << 16); // two octets fill it up to four
     next += HEAD_LEN + 4;
   }
   return finish(out, at, next);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { natData, natLines } from '../../src/cli/commands/nat.js';
+import { lifetimeData, lifetimeLines, natData, natLines } from '../../src/cli/commands/nat.js';
 import { NAT_KINDS } from '../../src/core/nat.js';
 import type { NatVerdict } from '../../src/role/nat-verdict.js';
 import { StunResponder } from '../stun-responder.js';
@@ -70,6 +70,26 @@ test('what is not known is said to be', () => {
   ]);
 });
 
+test('how long a mapping lives is printed for people, and for programs', () => {
+  const lifetime = { server: { addr: 0xcb00710a, port: 3478 }, atLeast: 59_500, below: 60_214, notes: ['A note.'] };
+  expect(lifetimeLines(lifetime, memoryIo().io)).toEqual([
+    'lifetime  at least 59.5 s, and less than 60.2 s',
+    'server    203.0.113.10:3478',
+    'Teredo keeps its mapping with the default refresh interval of 30 s; up to 59 s would do.',
+    'A note.',
+  ]);
+  expect(lifetimeData(lifetime)).toEqual({
+    server: '203.0.113.10:3478',
+    atLeastSeconds: 59.5,
+    belowSeconds: 60.214,
+    teredo: expect.stringMatching(/^Teredo keeps/),
+    notes: ['A note.'],
+  });
+  expect(lifetimeLines({ ...lifetime, below: null }, memoryIo().io)[0]).toBe('lifetime  at least 59.5 s');
+  expect(lifetimeLines({ ...lifetime, atLeast: null, below: null }, memoryIo().io)[0]).toBe('lifetime  not known');
+  expect(lifetimeData({ ...lifetime, atLeast: null, below: null })).toMatchObject({ atLeastSeconds: null, belowSeconds: null });
+});
+
 describe('over real sockets', { sequential: true }, () => {
   test('two servers on this host see no NAT', async () => {
     const names = [await serve('127.0.0.1'), await serve('127.0.0.2')];
@@ -104,6 +124,9 @@ test.each([
   ['a Teredo server with a port', ['--teredo', '192.0.2.1:3544'], /Expected an IPv4 address or a name, or two/],
   ['one with one address twice', ['--teredo', '192.0.2.1,192.0.2.1'], /has two addresses, not 192\.0\.2\.1 twice/],
   ['both kinds of server', ['--server', '192.0.2.1', '--teredo', '192.0.2.1'], /cannot be used with option/],
+  ['a lifetime of nobody', ['--lifetime'], /expected one --server for --lifetime/],
+  ['one of several servers', ['--lifetime', '--server', '192.0.2.1', '--server', '192.0.2.2'], /expected one --server for --lifetime/],
+  ['one that ends before it begins', ['--server', '192.0.2.1', '--lifetime', '9'], /a whole number from 10 to 7200/],
   ['too many', Array.from({ length: 9 }, (_, i) => ['--server', `192.0.2.${i}`]).flat(), /Expected at most 8 servers/],
 ])('%s is wrong usage', async (_what, args, message) => {
   const { status, err } = await invoke('nat', ...args);

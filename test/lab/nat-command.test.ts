@@ -1,9 +1,9 @@
-/** `tsunagi nat` behind the kernel's NATs, told by two STUN servers that know nothing of one another. */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+/** `tsunagi nat` behind the kernel's NATs, told by two STUN servers that know nothing of one another. It is mostly waiting: all of it at once. */
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describe, expect, type TestContext, test } from 'vitest';
 import { type ConeName, NAT_KINDS } from '../../src/core/nat.js';
 import { inNamed } from '../linux/namespace.js';
 import { OUTSIDE_HOSTS } from '../nat-behaviour.js';
@@ -15,83 +15,101 @@ import { KernelNat, natTopology } from './nat-network.js';
 const EXECUTABLE = fileURLToPath(new URL('../../bin/tsunagi.js', import.meta.url));
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const reason = withoutLabs() ?? (has('nft') ? null : 'nft not installed');
-/** coturn's Debian package starts a server that everybody can reach: set-up does not install it. */
-const coturnMissing = has('turnserver') ? null : 'turnserver not installed (Debian: coturn, which starts a public server when it is)';
+const coturnReason = reason ?? (has('turnserver') ? null : 'needs the Debian package coturn');
 const NAMES = Object.keys(NAT_KINDS) as ConeName[];
 const ADDRESSES = [OUTSIDE_HOSTS.A, OUTSIDE_HOSTS.B] as const;
 const OWN_PORT = 4478;
 
-const networks: KernelNat[] = [];
-const servers: StunServer[] = [];
-const programs: ChildProcess[] = [];
-
-beforeEach((ctx) => {
-  if (reason !== null) ctx.skip(reason);
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) server.close();
-  for (const program of programs.splice(0)) if (program.kill('SIGKILL')) await once(program, 'exit');
-  await Promise.all(networks.splice(0).map((network) => network.down()));
-});
-
-/** The four NATs, side by side. */
-async function fourNats(): Promise<ReadonlyMap<ConeName, KernelNat>> {
-  const made = new Map<ConeName, KernelNat>();
-  for (const name of NAMES) {
-    const network = await KernelNat.up(natTopology(NAT_KINDS[name]));
-    networks.push(network);
-    made.set(name, network);
-  }
-  return made;
+/** The four NATs, side by side, that forget after `timeout` seconds; they go with the test. */
+async function fourNats({ onTestFinished }: TestContext, timeout = 300): Promise<KernelNat[]> {
+  const networks: KernelNat[] = [];
+  onTestFinished(async () => void (await Promise.all(networks.map((network) => network.down()))));
+  for (const name of NAMES) networks.push(await KernelNat.up(natTopology({ ...NAT_KINDS[name], timeout })));
+  return networks;
 }
 
-/** What the command says on the host inside. */
-async function ask(network: KernelNat, server: string): Promise<Record<string, unknown>> {
-  const command = ['netns', 'exec', network.namespaceOf('one'), process.execPath, EXECUTABLE, 'nat', '--server', server, '--json'];
-  return JSON.parse((await promisify(execFile)('ip', command, { timeout: 60_000 })).stdout);
-}
-
-const expected = (name: ConeName): object => ({
-  nat: 'nat',
-  rfc3489: name,
-  ...NAT_KINDS[name],
-  hairpin: false,
-  mapped: expect.stringMatching(/^203\.0\.113\.1:/),
-  local: expect.stringMatching(/^192\.168\.7\.2:/),
-  notes: [],
-});
-
-test('each of the four is told by our own server', async () => {
-  for (const network of (await fourNats()).values()) {
+/** Our own server in front of each NAT. */
+async function serve({ onTestFinished }: TestContext, networks: readonly KernelNat[]): Promise<string> {
+  for (const network of networks) {
     const place = network.namespaceOf('web');
-    servers.push(await StunServer.up(new StunResponder(ADDRESSES, [OWN_PORT, OWN_PORT + 1]), (bind) => inNamed(place, bind)));
+    const server = await StunServer.up(new StunResponder(ADDRESSES, [OWN_PORT, OWN_PORT + 1]), (bind) => inNamed(place, bind));
+    onTestFinished(() => server.close());
   }
-  const told = await Promise.all(networks.map((network) => ask(network, `${OUTSIDE_HOSTS.A}:${OWN_PORT}`)));
-  for (const [i, name] of NAMES.entries()) expect(told[i], name).toMatchObject(expected(name));
-});
-
-test('each of the four is told by coturn', async (ctx) => {
-  if (coturnMissing !== null) ctx.skip(coturnMissing);
-  for (const network of (await fourNats()).values()) startCoturn(network.namespaceOf('web'));
-  const told = await Promise.all(networks.map((network) => ask(network, OUTSIDE_HOSTS.A)));
-  for (const [i, name] of NAMES.entries()) expect(told[i], name).toMatchObject(expected(name));
-});
-
-/** It is not waited for: who asks repeats the question. */
-function startCoturn(namespace: string): void {
-  const listen = ADDRESSES.flatMap((address) => ['-L', address]);
-  const command = [
-    'turnserver',
-    '--stun-only',
-    '-n',
-    ...listen,
-    '--no-cli',
-    '--no-tls',
-    '--no-dtls',
-    '--log-file',
-    'stdout',
-    '--pidfile',
-    '',
-  ];
-  programs.push(spawn('ip', ['netns', 'exec', namespace, ...command], { stdio: 'ignore' }));
+  return `${OUTSIDE_HOSTS.A}:${OWN_PORT}`;
 }
+
+/** coturn in front of each NAT. It is not waited for: who asks repeats the question. */
+function serveCoturn({ onTestFinished }: TestContext, networks: readonly KernelNat[]): string {
+  const listen = ADDRESSES.flatMap((address) => ['-L', address]);
+  const options = ['--no-cli', '--no-tls', '--no-dtls', '--log-file', 'stdout', '--pidfile', ''];
+  for (const network of networks) {
+    const command = ['netns', 'exec', network.namespaceOf('web'), 'turnserver', '--stun-only', '-n', ...listen, ...options];
+    const program = spawn('ip', command, { stdio: 'ignore' });
+    onTestFinished(async () => {
+      if (program.kill('SIGKILL')) await once(program, 'exit');
+    });
+  }
+  return OUTSIDE_HOSTS.A;
+}
+
+/** What the command says on the host inside each network. */
+async function ask(networks: readonly KernelNat[], server: string, ...more: readonly string[]): Promise<Record<string, unknown>[]> {
+  const nat = [process.execPath, EXECUTABLE, 'nat', '--server', server, '--json', ...more];
+  return Promise.all(
+    networks.map(async (network) => {
+      const command = ['netns', 'exec', network.namespaceOf('one'), ...nat];
+      return JSON.parse((await promisify(execFile)('ip', command, { timeout: 90_000 })).stdout);
+    }),
+  );
+}
+
+function expectNames(told: readonly Record<string, unknown>[]): void {
+  for (const [i, name] of NAMES.entries()) {
+    expect(told[i], name).toMatchObject({
+      nat: 'nat',
+      rfc3489: name,
+      rfc4380: name === 'symmetric' ? 'symmetric' : 'cone or restricted',
+      ...NAT_KINDS[name],
+      hairpin: false,
+      mapped: expect.stringMatching(/^203\.0\.113\.1:/),
+      local: expect.stringMatching(/^192\.168\.7\.2:/),
+      notes: [],
+    });
+  }
+}
+
+/** Seconds after which the NATs forget. */
+const TIMEOUT = 6;
+
+function expectTimeout(told: readonly Record<string, unknown>[]): void {
+  for (const [i, name] of NAMES.entries()) {
+    const [atLeast, below] = [Number(told[i].atLeastSeconds), Number(told[i].belowSeconds)];
+    expect([atLeast <= TIMEOUT, TIMEOUT <= below, below - atLeast <= 1, told[i].notes], name).toEqual([true, true, true, []]);
+  }
+}
+
+describe.concurrent('tsunagi nat', () => {
+  test('each of the four is told by our own server', async (ctx) => {
+    if (reason !== null) ctx.skip(reason);
+    const networks = await fourNats(ctx);
+    expectNames(await ask(networks, await serve(ctx, networks)));
+  });
+
+  test('each of the four is told by coturn', async (ctx) => {
+    if (coturnReason !== null) ctx.skip(coturnReason);
+    const networks = await fourNats(ctx);
+    expectNames(await ask(networks, serveCoturn(ctx, networks)));
+  });
+
+  test('NATC-16: how long each of the four remembers is found to within a second', async (ctx) => {
+    if (reason !== null) ctx.skip(reason);
+    const networks = await fourNats(ctx, TIMEOUT);
+    expectTimeout(await ask(networks, await serve(ctx, networks), '--lifetime', '16'));
+  });
+
+  test('NATC-16: coturn tells it too', async (ctx) => {
+    if (coturnReason !== null) ctx.skip(coturnReason);
+    const networks = await fourNats(ctx, TIMEOUT);
+    expectTimeout(await ask(networks, serveCoturn(ctx, networks), '--lifetime', '16'));
+  });
+});

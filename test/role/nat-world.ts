@@ -1,7 +1,7 @@
-/** A classifier behind a simulated NAT, and STUN servers in front of it, in virtual time. */
-
+/** A test of a NAT behind a simulated one, and STUN servers in front of it, in virtual time. */
+import type { Random } from '../../src/core/random.js';
 import { NatClassifier } from '../../src/role/nat-classifier.js';
-import { NatDatagram } from '../../src/role/nat-test.js';
+import { NatDatagram, type NatTest } from '../../src/role/nat-test.js';
 import type { NatVerdict } from '../../src/role/nat-verdict.js';
 import { formatAddress, parseAddress } from '../../src/sim/address.js';
 import { Nat, type NatOptions } from '../../src/sim/nat.js';
@@ -35,25 +35,39 @@ export interface Sent {
 }
 
 /** What came of one run. */
-export interface Outcome {
-  readonly verdict: NatVerdict | null;
+export interface Outcome<Verdict = NatVerdict> {
+  readonly verdict: Verdict | null;
   readonly sent: readonly Sent[];
   /** Virtual milliseconds. */
   readonly took: number;
 }
 
-/** How a run goes. */
-export interface RunOptions {
+/** The network of a run. */
+export interface NetworkOptions {
   readonly nat: NatOptions | null;
-  readonly servers: readonly StunEndpoint[];
   readonly responders: readonly StunResponder[];
   /** Share of packets lost on the way, 0..1. */
   readonly loss?: number;
   readonly seed?: number;
 }
 
+/** How a run of the classifier goes. */
+export interface RunOptions extends NetworkOptions {
+  readonly servers: readonly StunEndpoint[];
+}
+
 /** Lets a classifier come to its verdict. */
-export function classify({ nat, servers, responders, loss = 0, seed = 1 }: RunOptions): Outcome {
+export function classify({ servers, ...network }: RunOptions): Outcome {
+  return carryOut(network, LOCALS, (random, now) => new NatClassifier({ servers, locals: LOCALS }, random, now));
+}
+
+/** Lets a test over sockets on `locals` come to its verdict; `watch` is called whenever it has been told something. */
+export function carryOut<Verdict, Test extends NatTest<Verdict>>(
+  { nat, responders, loss = 0, seed = 1 }: NetworkOptions,
+  locals: readonly StunEndpoint[],
+  testOf: (random: Random, now: number) => Test & NatTest<Verdict>,
+  watch: (test: Test, now: number) => void = () => {},
+): Outcome<Verdict> {
   const world = worldOf(
     [router('nat', { eth0: ['lan', `${INSIDE_ROUTER}/24`], eth1: ['net', `${OUTSIDE_ROUTER}/24`] })],
     [
@@ -70,24 +84,32 @@ export function classify({ nat, servers, responders, loss = 0, seed = 1 }: RunOp
   for (const address of ADDRESSES) net.claim(parseAddress(address));
 
   const random = new SeededRandom(seed).stream('client');
-  const classifier = new NatClassifier({ servers, locals: LOCALS }, random.fill, world.now);
+  const test = testOf(random.fill, world.now);
   const datagram = new NatDatagram();
   const sent: Sent[] = [];
-  for (let round = 0; round < MOST_ROUNDS && classifier.verdict === null; round++) {
-    while (classifier.pollTransmit(datagram, world.now)) {
+  for (let round = 0; round < MOST_ROUNDS && test.verdict === null; round++) {
+    while (test.pollTransmit(datagram, world.now)) {
       const to = { address: formatIpv4(datagram.to.addr), port: datagram.to.port };
       sent.push({ at: world.now, socket: datagram.socket, to: `${to.address}:${to.port}` });
-      const from = { address: INSIDE_HOSTS.one, port: LOCALS[datagram.socket].port };
+      const from = { address: INSIDE_HOSTS.one, port: locals[datagram.socket].port };
       lan.send(udp(from, to, datagram.b.subarray(0, datagram.end)), parseAddress(INSIDE_ROUTER));
     }
-    pass(world, lan, net, responders, classifier);
-    classifier.handleTimeout(world.now);
+    pass(world, lan, net, responders, test, locals);
+    test.handleTimeout(world.now);
+    watch(test, world.now);
   }
-  return { verdict: classifier.verdict, sent, took: world.now };
+  return { verdict: test.verdict, sent, took: world.now };
 }
 
 /** Lets time pass until something has come to the client, or it wants to be woken. */
-function pass(world: World, lan: Probe, net: Probe, responders: readonly StunResponder[], classifier: NatClassifier): void {
+function pass(
+  world: World,
+  lan: Probe,
+  net: Probe,
+  responders: readonly StunResponder[],
+  test: NatTest<unknown>,
+  locals: readonly StunEndpoint[],
+): void {
   do {
     world.advance(1);
     for (const b of net.received.splice(0)) {
@@ -97,13 +119,12 @@ function pass(world: World, lan: Probe, net: Probe, responders: readonly StunRes
         endpoints.some(({ address, port }) => address === at.address && port === at.port),
       );
       const answer = responder?.answer(b.subarray(28), endpointAt(b, 12, 20), at);
-      if (answer !== undefined && answer !== null)
-        net.send(udp(answer.from, endpointAt(b, 12, 20), answer.octets), parseAddress(OUTSIDE_ROUTER));
+      if (answer !== undefined && answer !== null) net.send(udp(answer.from, answer.to, answer.octets), parseAddress(OUTSIDE_ROUTER));
     }
-  } while (lan.received.length === 0 && world.now < classifier.nextTimeout());
+  } while (lan.received.length === 0 && world.now < test.nextTimeout());
   for (const b of lan.received.splice(0)) {
-    const socket = LOCALS.findIndex(({ port }) => b[9] === Protocol.udp && port === u16(b, 22));
-    if (socket >= 0) classifier.handleDatagram(socket, b, 28, b.length, { addr: u32(b, 12), port: u16(b, 20) }, world.now);
+    const socket = locals.findIndex(({ port }) => b[9] === Protocol.udp && port === u16(b, 22));
+    if (socket >= 0) test.handleDatagram(socket, b, 28, b.length, { addr: u32(b, 12), port: u16(b, 20) }, world.now);
   }
 }
 

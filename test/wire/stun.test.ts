@@ -168,12 +168,22 @@ function mutations(b: Uint8Array): fc.Arbitrary<Uint8Array> {
   });
 }
 
+test.each([
+  ['alone', 0, '00270002' + '9c4a0000'],
+  ['behind CHANGE-REQUEST', Change.port, '0003000400000002' + '00270002' + '9c4a0000'],
+])('RFC 5780 section 7.5: RESPONSE-PORT has two octets and is filled up with zeros, %s', (_where, change, attributes) => {
+  const request = written((out, at) => writeBindingRequest(out, at, { transaction: COOKIED, change, responsePort: 40010 }));
+  expect(toHex(request)).toBe(`0001${(attributes.length / 2).toString(16).padStart(4, '0')}${toHex(COOKIED)}${attributes}`);
+  expect(read(request)).toMatchObject({ type: StunType.request, change, unknown: [] });
+});
+
 test('tshark reads what is written', (ctx) => {
   if (tsharkMissing !== null) ctx.skip(tsharkMissing);
   const ip = packet('stun_response').slice(0, UDP_PAYLOAD);
   const packets = [
     written((out, at) => writeBindingRequest(out, at, { transaction: COOKIED, change: Change.both })),
     written((out, at) => writeBindingResponse(out, at, { transaction: COOKIED, mapped: MAPPED, origin: ORIGIN, other: OTHER })),
+    written((out, at) => writeBindingRequest(out, at, { transaction: COOKIED, change: 0, responsePort: 40010 })),
   ].map((b) => inUdp(ip, b));
   const fields = [
     'stun.type',
@@ -182,13 +192,16 @@ test('tshark reads what is written', (ctx) => {
     'stun.att.ipv4-xord',
     'stun.att.ipv4',
     'stun.att.crc32.status',
+    'stun.att.type',
+    'stun.att.length',
   ];
-  const [request, response] = dissect(packets, fields);
+  const [request, response, elsewhere] = dissect(packets, fields);
   expect(request.fields.slice(0, 3)).toEqual(['0x0001', '1', '1']);
   expect(response.fields[0]).toBe('0x0101');
   expect(response.fields[4].split(',').sort()).toEqual(['192.0.2.45', '192.0.2.45', '203.0.113.10', '203.0.113.11']);
   expect(response.fields[5]).toBe('1');
-  expect([...request.complaints, ...response.complaints]).toEqual([]);
+  expect(elsewhere.fields.slice(6)).toEqual(['0x0027', '2']);
+  expect([...request.complaints, ...response.complaints, ...elsewhere.complaints]).toEqual([]);
 });
 
 /** In the headers of F50, whose checksums then are those of another packet: zero says of UDP's that there is none. */

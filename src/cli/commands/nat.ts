@@ -1,18 +1,27 @@
 /** `nat`: which NAT is in front of this host, and what Teredo can do through it. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Exit, Failure } from '../../daemon/failure.js';
-import { classifyNat, classifyNatByTeredo, type StunServerName, type TeredoServerName } from '../../daemon/nat-client.js';
+import { classifyNat, classifyNatByTeredo, measureLifetime, type StunServerName, type TeredoServerName } from '../../daemon/nat-client.js';
 import { MAX_SERVERS } from '../../role/nat-classifier.js';
-import { type NatVerdict, type Rfc3489Name, rfc3489Name, teredoNat, teredoThrough } from '../../role/nat-verdict.js';
+import type { NatLifetime } from '../../role/nat-lifetime.js';
+import { type NatVerdict, type Rfc3489Name, refreshThrough, rfc3489Name, teredoNat, teredoThrough } from '../../role/nat-verdict.js';
 import { formatIpv4 } from '../../wire/address.js';
 import { STUN_PORT, type StunEndpoint } from '../../wire/stun.js';
-import { jsonOption } from '../argument.js';
+import { jsonOption, wholeNumber } from '../argument.js';
 import { columns, type Io, paint } from '../io.js';
 
 const HELP = `
 A STUN server with two addresses (RFC 5780: coturn, for one) tells everything; two servers with one address each tell how
 the NAT maps, and not whom it lets in. It takes up to 30 seconds: that nobody may send in shows by silence. A Teredo server
-tells whether the NAT is symmetric, and no more.`;
+tells whether the NAT is symmetric, and no more.
+
+With --lifetime it is measured how long the NAT remembers who is silent (RFC 5780 section 4.6): a STUN server that sends its
+answers to another port is needed, as coturn does, and a few times as long as the NAT remembers.`;
+
+/** Seconds that are tried, unless others are named, and the bounds of those. */
+const LONGEST = 300;
+const LEAST_LONGEST = 10;
+const MOST_LONGEST = 7_200;
 
 /** Names of RFC 3489 section 10.1 as people write them. */
 const NAMES: Readonly<Record<Rfc3489Name, string>> = {
@@ -31,6 +40,7 @@ const HOST = '[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?';
 interface NatCommandOptions {
   readonly server?: readonly StunServerName[];
   readonly teredo?: TeredoServerName;
+  readonly lifetime?: number | true;
   readonly json?: boolean;
 }
 
@@ -45,14 +55,32 @@ export function natCommand(io: Io): Command {
         .argParser(teredoServer)
         .conflicts('server'),
     )
+    .addOption(
+      new Option('--lifetime [seconds]', `measure how long a mapping lives without traffic, up to ${LONGEST} seconds unless named`)
+        .argParser(wholeNumber(LEAST_LONGEST, MOST_LONGEST))
+        .conflicts('teredo'),
+    )
     .addOption(jsonOption())
     .addHelpText('after', HELP)
-    .action(async ({ server, teredo, json = false }: NatCommandOptions) => {
+    .action(async ({ server, teredo, lifetime, json = false }: NatCommandOptions) => {
+      if (lifetime !== undefined) return tellLifetime(server ?? [], lifetime === true ? LONGEST : lifetime, json, io);
       const verdict = await classify(server, teredo);
       if (json) io.out(JSON.stringify(natData(verdict)));
       else for (const line of natLines(verdict, io)) io.out(line);
       if (verdict.nat === 'blocked') throw new Failure(Exit.failed, 'no server has answered as it should');
     });
+}
+
+async function tellLifetime(servers: readonly StunServerName[], longest: number, json: boolean, io: Io): Promise<void> {
+  const [server] = servers;
+  if (servers.length !== 1) throw new Failure(Exit.usage, 'expected one --server for --lifetime');
+  const tell = (alive: number, gone: number): void => {
+    if (process.stderr.isTTY) io.err(span(alive, gone === Number.POSITIVE_INFINITY ? null : gone));
+  };
+  const lifetime = await measureLifetime(server, longest * 1000, tell);
+  if (json) io.out(JSON.stringify(lifetimeData(lifetime)));
+  else for (const line of lifetimeLines(lifetime, io)) io.out(line);
+  if (lifetime.atLeast === null) throw new Failure(Exit.failed, 'the server does not tell how long a mapping lives');
 }
 
 function classify(stun: readonly StunServerName[] | undefined, teredo: TeredoServerName | undefined): Promise<NatVerdict> {
@@ -110,6 +138,33 @@ export function natLines(verdict: NatVerdict, io: Io): string[] {
   if (nat !== 'blocked') rows.push(['server', endpoint(server)]);
   const table = columns(rows.map(([key, value]) => [paint(io, 'dim', key), value ?? 'not known']));
   return [...table, teredoThrough(verdict), ...notes.map((note) => paint(io, 'yellow', note))];
+}
+
+/** What `--lifetime --json` prints. Seconds; null: not known, and of `belowSeconds` also that no mapping was ever gone. */
+export function lifetimeData({ server, atLeast, below, notes }: NatLifetime): Record<string, unknown> {
+  return {
+    server: endpoint(server),
+    atLeastSeconds: atLeast === null ? null : atLeast / 1000,
+    belowSeconds: below === null ? null : below / 1000,
+    teredo: refreshThrough(atLeast),
+    notes,
+  };
+}
+
+/** What people read of a lifetime. */
+export function lifetimeLines({ server, atLeast, below, notes }: NatLifetime, io: Io): string[] {
+  const rows = [
+    ['lifetime', atLeast === null ? 'not known' : span(atLeast, below)],
+    ['server', endpoint(server) ?? ''],
+  ];
+  const table = columns(rows.map(([key, value]) => [paint(io, 'dim', key), value]));
+  return [...table, refreshThrough(atLeast), ...notes.map((note) => paint(io, 'yellow', note))];
+}
+
+/** `at least 29.5 s, and less than 30.2 s`, from milliseconds. */
+function span(atLeast: number, below: number | null): string {
+  const [least, most] = [atLeast, below].map((time) => (time === null ? null : `${(time / 1000).toFixed(1)} s`));
+  return most === null ? `at least ${least}` : `at least ${least}, and less than ${most}`;
 }
 
 function endpoint(of: StunEndpoint | null): string | null {
