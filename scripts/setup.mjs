@@ -28,17 +28,26 @@ const PROGRAMS = {
     clang: 'clang',
     bpftool: 'bpftool',
     '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
+    turnserver: 'coturn',
   },
 };
 /** What keeps services from starting when their package is installed, and at boot: tests run those programs in networks of their own. */
 const ASLEEP = {
   // A Teredo client that would look for its server on the Internet; the server of miredo-server starts only where it is told to.
   miredo: () => {
-    const [unit, defaults] = ['/etc/systemd/system/miredo.service', '/etc/default/miredo'];
-    if (existsSync('/etc/systemd/system') && !existsSync(unit)) symlinkSync('/dev/null', unit); // systemctl mask
+    mask('miredo');
+    const defaults = '/etc/default/miredo';
     if (!existsSync(defaults)) writeFileSync(defaults, 'START_MIREDO=false\n');
   },
+  // A STUN and TURN server that everybody could reach; without systemd it starts only where it is told to.
+  coturn: () => mask('coturn'),
 };
+
+/** What `systemctl mask` does, before there is a unit. */
+function mask(service) {
+  const unit = `/etc/systemd/system/${service}.service`;
+  if (existsSync('/etc/systemd/system') && !existsSync(unit)) symlinkSync('/dev/null', unit);
+}
 
 /** Sets up what `purpose` ('start' or 'test') needs. Ends the process with a message when that is not possible. */
 export async function setUp(purpose) {
