@@ -76,8 +76,7 @@ const table = z
       .wholeOr(5, 300, 'auto')
       .prefault(REFRESH_INTERVAL)
       .register(keyDocs, {
-        about: `Time between two words with the server, shorter than the NAT forgets in (RFC 4380 section 5.2). \`auto\`: ${REFRESH_INTERVAL}, and up to 119 as soon as the NAT is found to remember that long, which takes up to a quarter of an hour (section 5.2.7).`,
-        unit: 'seconds',
+        about: `Seconds between two words with the server, less than the NAT remembers (RFC 4380 section 5.2). \`auto\`: ${REFRESH_INTERVAL}, and up to 119 once the NAT has shown that it remembers so long, which takes ten minutes (section 5.2.7).`,
         roles: ['client'],
       }),
     'local-discovery': value

@@ -80,7 +80,10 @@ export function choice<const W extends string>(words: readonly W[]) {
 
 /** A whole number, or one word. */
 export function wholeOr<const W extends string>(min: number, max: number, word: W) {
-  return z.union([whole(min, max), z.literal(word)]).register(expectations, { expected: `${min} to ${max}, or "${word}"` });
+  const either = z.union([whole(min, max), z.literal(word)]);
+  const schema: z.core.$ZodType = either;
+  expectations.add(schema, { expected: `${min} to ${max}, or "${word}"` });
+  return either;
 }
 
 /** A DSCP of six bits, or `copy`. */
