@@ -49,6 +49,7 @@ export function teredoLan(keys: string): Topology {
       {
         name: 'mita',
         title: NOBODY,
+        forwards: true,
         interfaces: [{ name: 'eth0', link: 'access', addresses: ['192.0.2.1/24', '198.51.100.1/32', '198.51.100.2/32'] }],
         daemon: `
 [[tunnel]]
