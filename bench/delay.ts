@@ -26,7 +26,7 @@ interface Travelling {
 const [delay, ...selectors] = process.argv.slice(2);
 const arena = new Arena((1 << 20) + 2 * BATCH * arenaStride(ROOM));
 const [fd] = openTun(DEVICE, { queues: 1 });
-const tun = new TunPort(arena, fd, BATCH, ROOM);
+const tun = new TunPort(arena, fd, BATCH, ROOM, { trains: false });
 const out = arena.makeBatch(1, ROOM);
 const poller = new Poller(arena, [fd]);
 const lines = [

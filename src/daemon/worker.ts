@@ -62,7 +62,7 @@ class PortSet implements Ports {
     this.poller = new Poller(arena, [...tunnels.values(), bell, protocol41, icmp4, ...sockets, ...lans.values(), ...leases]);
     this.protocol41 = new Protocol41Port(arena, protocol41, BATCH, ROOM);
     this.icmp4 = new Icmp4Port(arena, icmp4, SMALL_BATCH, ROOM);
-    this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM)]));
+    this.tunnels = new Map([...tunnels].map(([name, fd]) => [name, new TunPort(arena, fd, BATCH, ROOM, { trains: true })]));
     this.udp = new Map([...udp].map(([name, fds]) => [name, fds.map((fd) => new UdpSocketPort(arena, fd, BATCH, ROOM, { trains }))]));
     this.outlet = outlet === null ? null : new Outlet6Port(arena, outlet, BATCH);
     this.lans = new Map([...lans].map(([name, fd]) => [name, new LanPort(arena, fd, SMALL_BATCH, ROOM)]));

@@ -9,15 +9,15 @@
  * three quarters of what write(2) costs: 2.9 against 3.9 us, the stack's forwarding of the packet included.
  */
 import { Drop } from '../core/drop.js';
-import type { Frame } from '../core/frame.js';
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
 import { close, errno, ioUringEnter, ioUringSetup, MAP_FAILED, mmap, munmap, must, SystemError, view } from './libc.js';
+import type { Writer, Writes } from './writes.js';
 
 /** Setup flags: one thread submits, and work is done only when it enters. Linux 6.1. */
 const SETUP = (1 << 12) | (1 << 13);
 const ENTER_GETEVENTS = 1;
-const OP_WRITE = 23;
+const OP_WRITEV = 2;
 const RWF_NOWAIT = 8;
 
 /** struct io_uring_params, in words: the offsets of what lies in the mapped rings. */
@@ -51,8 +51,8 @@ const NO_POSITION = 0xffffffff;
 const COMPLETION_WORDS = 4;
 const RESULT = 2;
 
-/** Writes the frames of one arena to one descriptor. The thread that makes a ring is the one that uses it. */
-export class WriteRing {
+/** Does the writes of one arena to one descriptor. The thread that makes a ring is the one that uses it. */
+export class WriteRing implements Writer {
   readonly #fd: number;
   readonly #base: number;
   /** Both queues: their heads and tails, and the completions. */
@@ -69,7 +69,7 @@ export class WriteRing {
   readonly #completionMask: number;
 
   /**
-   * Writes to the non-blocking `target`, `count` frames a call or more; leaves with the arena. Throws
+   * Writes to the non-blocking `target`, `count` writes a call or more; leaves with the arena. Throws
    * `SystemError` where the kernel has no such ring, or does not let us have one.
    */
   constructor(arena: Arena, target: number, count: number) {
@@ -95,29 +95,29 @@ export class WriteRing {
     for (let i = 0; i < this.#entries; i++) {
       const at = i * SUBMISSION_WORDS;
       this.#rings[(params[PARAM.SQ_ARRAY] >>> 2) + i] = i;
-      this.#submissions[at] = OP_WRITE;
+      this.#submissions[at] = OP_WRITEV;
       this.#submissions[at + FD] = target;
       this.#submissions.fill(NO_POSITION, at + OFFSET, at + OFFSET + 2);
       this.#submissions[at + RW_FLAGS] = RWF_NOWAIT;
     }
   }
 
-  /** `Port.send`. A full queue refuses single frames (`queue_full`): those behind them may have been taken. */
-  send(frames: readonly Frame[], n: number): number {
+  /** A full queue refuses single ones (`queue_full`): those behind them may have been taken. */
+  write(writes: Writes): number {
     let handled = 0;
-    while (handled < n) {
-      const count = Math.min(n - handled, this.#entries);
-      const taken = this.#write(frames, handled, count);
+    while (handled < writes.count) {
+      const count = Math.min(writes.count - handled, this.#entries);
+      const taken = this.#write(writes, handled, count);
       handled += taken;
       if (taken < count) break;
     }
     return handled;
   }
 
-  #write(frames: readonly Frame[], from: number, count: number): number {
+  #write(writes: Writes, from: number, count: number): number {
     const rings = this.#rings;
     const tail = rings[this.#sqTail];
-    for (let i = 0; i < count; i++) this.#submit((tail + i) & (this.#entries - 1), frames[from + i], from + i);
+    for (let i = 0; i < count; i++) this.#submit((tail + i) & (this.#entries - 1), writes, from + i);
     rings[this.#sqTail] = tail + count;
     if (ioUringEnter(this.#fd, count, count, ENTER_GETEVENTS) < 0) this.#mustBeFull();
     const taken = (rings[this.#sqHead] - tail) | 0;
@@ -126,19 +126,19 @@ export class WriteRing {
     for (let head = rings[this.#cqHead]; head !== end; head = (head + 1) | 0) {
       const at = this.#completions + (head & this.#completionMask) * COMPLETION_WORDS;
       const result = rings[at + RESULT];
-      const fate = result < 0 ? fateOf(-result, 'write through ring', this.#fd) : Drop.none;
-      frames[rings[at]].fate = fate === FULL ? Drop.queue_full : fate;
+      const fate = result < 0 ? fateOf(-result, 'writev through ring', this.#fd) : Drop.none;
+      writes.fates[rings[at]] = fate === FULL ? Drop.queue_full : fate;
     }
     rings[this.#cqHead] = end;
     return taken;
   }
 
-  #submit(entry: number, frame: Frame, index: number): void {
+  #submit(entry: number, writes: Writes, index: number): void {
     const at = entry * SUBMISSION_WORDS;
-    const address = this.#base + frame.off;
+    const address = this.#base + writes.iovecs[index];
     this.#submissions[at + ADDRESS] = address;
     this.#submissions[at + ADDRESS + 1] = address / 0x100000000;
-    this.#submissions[at + LENGTH] = frame.end - frame.off;
+    this.#submissions[at + LENGTH] = writes.pieces[index];
     this.#submissions[at + USER_DATA] = index;
   }
 

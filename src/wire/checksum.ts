@@ -1,5 +1,5 @@
 /** The Internet checksum, RFC 1071: a 16-bit ones' complement sum over big-endian words. */
-import { u16 } from './octets.js';
+import { put16, u16 } from './octets.js';
 
 /**
  * Adds the words of `b[off..end)` to `sum`; an odd last octet counts as the high half of a word.
@@ -49,6 +49,13 @@ export function checksum(b: Uint8Array, off: number, end: number): number {
 export function checksum6(b: Uint8Array, addresses: number, nextHeader: number, off: number, end: number): number {
   const len = end - off;
   return fold(addWords(addWords(0, b, addresses, addresses + 32) + (len >>> 16) + (len & 0xffff) + nextHeader, b, off, end));
+}
+
+/** Completes the checksum in the word at `at`, which holds the sum of a pseudo-header, over `b[off..end)`. Nothing happens where that word is not whole. */
+export function completeChecksum(b: Uint8Array, view: DataView, off: number, at: number, end: number): void {
+  if (at + 2 > end || off > at) return;
+  const sum = fold(addWords32(0, view, off, end));
+  put16(b, at, sum === 0 ? 0xffff : sum); // to UDP, zero says that there is none (RFC 8200 section 8.1)
 }
 
 /** The checksum after one 16-bit word changed from `before` to `after`, RFC 1624 equation 3. */

@@ -8,8 +8,10 @@ import { close } from '../../src/linux/libc.js';
 import { Outlet6Port, openOutlet6 } from '../../src/linux/outlet6.js';
 import { Poller } from '../../src/linux/poll.js';
 import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
-import { openTun, TunPort, WriteLoop } from '../../src/linux/tun.js';
+import { TrainWriter } from '../../src/linux/train-writer.js';
+import { openTun, setTunTrains, TunPort } from '../../src/linux/tun.js';
 import { openUdp, UdpSocketPort } from '../../src/linux/udp.js';
+import { WriteLoop } from '../../src/linux/writes.js';
 import { parseIpv4 } from '../../src/wire/address.js';
 import { type PortBench, portCompliance } from '../port-compliance.js';
 import { type FarEnd, IPv4Host, IPv6Link } from './far-end.js';
@@ -52,10 +54,11 @@ function benchOf(fd: number, makePort: (arena: Arena) => Port, far: FarEnd, take
   };
 }
 
-function tun(makePort: (arena: Arena, fd: number) => Port): PortBench {
+function tun(makePort: (arena: Arena, fd: number) => Port, trains: boolean): PortBench {
   const namespace = new Namespace();
   return namespace.run(() => {
     const [fd] = openTun('tlx0', { queues: 1 });
+    setTunTrains(fd, { trains });
     ip('link set dev tlx0 mtu 1500 up');
     const far = new IPv6Link('tlx0', null);
     return benchOf(
@@ -68,12 +71,12 @@ function tun(makePort: (arena: Arena, fd: number) => Port): PortBench {
   });
 }
 
-const tunPort = (arena: Arena, fd: number): TunPort => new TunPort(arena, fd, BATCH, ROOM);
+const tunPort = (arena: Arena, fd: number): TunPort => new TunPort(arena, fd, BATCH, TRAIN_ROOM, { trains: true });
 
 function tunPortWithoutRing(arena: Arena, fd: number): Port {
-  const port = tunPort(arena, fd);
-  const loop = new WriteLoop(arena, fd);
-  return { kind: port.kind, batch: port.batch, receive: () => port.receive(), send: (frames, n) => loop.send(frames, n) };
+  const port = new TunPort(arena, fd, BATCH, ROOM, { trains: false });
+  const writer = new TrainWriter(arena, new WriteLoop(arena, fd), BATCH, { trains: true });
+  return { kind: port.kind, batch: port.batch, receive: () => port.receive(), send: (frames, n) => writer.send(frames, n) };
 }
 
 /** A cable, with the port at its end a and `far` at its end b. */
@@ -151,8 +154,8 @@ function dhcp4(): PortBench {
 }
 
 const skip = withoutNamespaces();
-portCompliance('a TUN queue', 'ipv6', () => tun(tunPort), skip);
-portCompliance('a TUN queue without io_uring', 'ipv6', () => tun(tunPortWithoutRing), skip);
+portCompliance('a TUN queue with trains', 'ipv6', () => tun(tunPort, true), skip);
+portCompliance('a TUN queue without io_uring', 'ipv6', () => tun(tunPortWithoutRing, false), skip);
 portCompliance('a raw socket of protocol 41', 'protocol-41', protocol41, skip);
 portCompliance('a UDP socket', 'udp', () => udp(false), skip);
 portCompliance('a UDP socket with trains', 'udp', () => udp(true), skip);

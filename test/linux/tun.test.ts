@@ -49,7 +49,7 @@ describeInNamespaces('a TUN device', () => {
     const fds = device(where, 2);
     fds.push(where.run(() => addTunQueue('tlx0')));
     const arena = new Arena(2 << 20);
-    const ports = fds.map((fd) => new TunPort(arena, fd, BATCH, ROOM));
+    const ports = fds.map((fd) => new TunPort(arena, fd, BATCH, ROOM, { trains: false }));
     const far = where.run(() => new IPv6Link('tlx0', null));
     undo.push(() => far.close());
     for (let flow = 0; flow < 100; flow++) far.send(packet(60, flow));
@@ -79,7 +79,7 @@ describeInNamespaces('a TUN device', () => {
     const where = namespace();
     const [fd] = device(where, 1);
     const arena = new Arena(1 << 20);
-    const port = new TunPort(arena, fd, BATCH, ROOM);
+    const port = new TunPort(arena, fd, BATCH, ROOM, { trains: false });
     const poller = new Poller(arena, [fd]);
     expect([port.receive(), port.gone]).toEqual([0, false]);
     where.run(() => ip('link delete dev tlx0'));
@@ -98,7 +98,7 @@ describeInNamespaces('a TUN device', () => {
     const raw = cable.a.run(() => openProtocol41({ worker: 0, workers: 1, key: 1 }));
     undo.push(() => close(raw));
     const arena = new Arena(2 << 20);
-    const tun = new TunPort(arena, fd, BATCH, ROOM);
+    const tun = new TunPort(arena, fd, BATCH, ROOM, { trains: false });
     const carrier = new Protocol41Port(arena, raw, 8, ROOM);
     const inside = cable.a.run(() => new IPv6Link('tlx0', null));
     const outside = cable.b.run(() => new IPv4Host(41, { withHeader: false }));
@@ -125,7 +125,7 @@ describeInNamespaces('a TUN device', () => {
     const raw = where.run(() => openProtocol41({ worker: 0, workers: 1, key: 1 }));
     undo.push(() => close(raw));
     const arena = new Arena(2 << 20);
-    const tun = new TunPort(arena, fd, BATCH, ROOM);
+    const tun = new TunPort(arena, fd, BATCH, ROOM, { trains: false });
     const carrier = new Protocol41Port(arena, raw, BATCH, ROOM);
     const inside = where.run(() => new IPv6Link('tlx0', null));
     undo.push(() => inside.close());
