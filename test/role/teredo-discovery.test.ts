@@ -1,0 +1,177 @@
+/** Teredo clients of one subnet: RFC 4380 sections 5.2.3 (cases 4 and 5), 5.2.4 (case 3) and 5.2.8, octet by octet. */
+import { describe, expect, test } from 'vitest';
+import { Drop } from '../../src/core/drop.js';
+import { Verdict } from '../../src/core/verdict.js';
+import { LEAST_SILENCE, MOST_SILENCE, NEARBY_TIME } from '../../src/role/teredo-discovery.js';
+import { seeded } from '../chance.js';
+import { hex, ipv6, join, toHex, udp6 } from '../vectors/compose.js';
+import { CLIENT, PEER, payloadOf } from '../wire/teredo-frames.js';
+import { addr, PRIMARY } from './teredo-bench.js';
+import { ClientBench, type ClientSetup } from './teredo-client-bench.js';
+
+const SERVER = `${PRIMARY}:3544`;
+const GROUP = '224.0.0.253:3544';
+/** The socket that hears the group. */
+const HEARS = 1;
+/** Another client behind the same NAT, 192.0.2.45, seen there at port 40001. */
+const OTHER = '2001:0:4136:e378:2057:63be:3fff:fdd2';
+const OTHER_SEEN = '192.0.2.45:40001';
+const OTHER_AT = '192.168.1.11:4096';
+/** Nowhere among the addresses of this node. */
+const ALL_NODES = 'ff02::1';
+
+const SETUP: ClientSetup = {
+  ports: [40_000, 3544],
+  change: { discovery: { lan: { addr: addr('192.168.1.0'), len: 24 }, socket: HEARS } },
+};
+const bubble = (src: string, dst: string, hopLimit = 255) => ipv6({ src, dst, hopLimit }, 59, new Uint8Array(0));
+const here = (src = OTHER) => bubble(src, ALL_NODES, 1);
+const data = (src: string, dst: string) => udp6({ src, dst }, 64);
+const direct = toHex(bubble(CLIENT, OTHER));
+const ANNOUNCEMENT = toHex(payloadOf('teredo_local_discovery'));
+
+/** A client that looks for others, and has said so. */
+function looking(setup: ClientSetup = {}): ClientBench {
+  return new ClientBench({ ...SETUP, ...setup });
+}
+
+/** One that has heard the other. */
+function informed(setup: ClientSetup = {}): ClientBench {
+  const bench = looking(setup);
+  expect(bench.receive(OTHER_AT, here(), HEARS)).toBe(Verdict.consumed);
+  bench.take();
+  return bench;
+}
+
+test('TRDO-CL-60, F15: as soon as it has an address it says where it is, and then every 200 to 300 s, by chance', () => {
+  const bench = new ClientBench({ ...SETUP, random: seeded(5280), qualifies: false });
+  bench.answer();
+  bench.answer();
+  const own = bench.address;
+  bench.pass(3_600_000, true);
+  const said = bench.take();
+  expect(said[0]).toEqual({ at: 0, socket: 0, to: GROUP, payload: toHex(bubble(own, ALL_NODES, 1)) });
+  const gaps = said.slice(1).map(({ at }, i) => at - said[i].at);
+  expect(gaps.length).toBeGreaterThan(10);
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(LEAST_SILENCE);
+  expect(Math.max(...gaps)).toBeLessThan(MOST_SILENCE);
+  expect(Math.max(...gaps) - Math.min(...gaps)).toBeGreaterThan((MOST_SILENCE - LEAST_SILENCE) / 4);
+});
+
+test('TRDO-CL-33: who says where it is is answered there, and not trusted yet', () => {
+  const bench = looking();
+  expect(bench.receive(OTHER_AT, here(), HEARS)).toBe(Verdict.consumed);
+  expect(bench.take()).toEqual([{ at: 0, socket: 0, to: OTHER_AT, payload: direct }]);
+  expect([bench.role.peers, bench.route(data(CLIENT, OTHER))]).toEqual([1, Drop.no_endpoint]);
+});
+
+test('TRDO-CL-33: four times in 300 s, if it is not heard itself', () => {
+  const bench = looking();
+  const verdicts = Array.from({ length: 6 }, () => bench.receive(OTHER_AT, here(), HEARS));
+  expect(verdicts).toEqual([...Array(4).fill(Verdict.consumed), Drop.rate_limit, Drop.rate_limit]);
+  expect(bench.take()).toHaveLength(4);
+});
+
+test('TRDO-CL-40: it is looked for there first, and told who looks; two seconds later it is asked as any other', () => {
+  const bench = informed();
+  expect(bench.send(data(CLIENT, OTHER))).toBe(Verdict.hold);
+  expect(bench.take()).toEqual([
+    { at: 0, socket: 0, to: GROUP, payload: ANNOUNCEMENT },
+    { at: 0, socket: 0, to: OTHER_AT, payload: direct },
+  ]);
+  bench.pass(2_000);
+  expect(bench.take().map(({ to }) => to)).toEqual([OTHER_SEEN, SERVER]);
+});
+
+test('TRDO-CL-34: its answer from there is one, and what waits goes there', () => {
+  const bench = informed();
+  bench.send(data(CLIENT, OTHER));
+  expect(bench.receive(OTHER_AT, bubble(OTHER, CLIENT))).toBe(Verdict.consumed);
+  expect(bench.released).toEqual([{ packet: toHex(data(CLIENT, OTHER)), to: OTHER_AT }]);
+  expect(bench.receive(OTHER_AT, data(OTHER, CLIENT))).toBe(Drop.none);
+});
+
+test('TRDO-CL-34: so is data, and from elsewhere it is not', () => {
+  const bench = informed();
+  expect(bench.receive('192.168.1.12:4096', data(OTHER, CLIENT))).toBe(Drop.untrusted_peer);
+  expect(bench.receive('192.168.1.11:4097', bubble(OTHER, CLIENT))).toBe(Drop.source_mismatch);
+  expect(bench.receive(OTHER_AT, data(OTHER, CLIENT))).toBe(Drop.none);
+  expect(bench.route(data(CLIENT, OTHER))).toBe(OTHER_AT);
+});
+
+test('behind a symmetric NAT it is reached there as well, without a nonce', () => {
+  const bench = informed({ origins: ['192.0.2.45:40000', '192.0.2.45:40500'] });
+  expect(bench.role.learned.teredo?.nat).toBe('symmetric');
+  bench.send(data(CLIENT, OTHER));
+  expect(bench.receive(OTHER_AT, bubble(OTHER, CLIENT))).toBe(Verdict.consumed);
+  expect(bench.released).toEqual([{ packet: toHex(data(CLIENT, OTHER)), to: OTHER_AT }]);
+});
+
+test('RFC 4380 section 5.2.4: what it said is of no use after ten minutes', () => {
+  const bench = informed();
+  bench.pass(NEARBY_TIME - 1, true);
+  expect(bench.receive(OTHER_AT, bubble(OTHER, CLIENT))).toBe(Verdict.consumed);
+  const late = informed();
+  late.pass(NEARBY_TIME, true);
+  late.take();
+  expect(late.receive(OTHER_AT, bubble(OTHER, CLIENT))).toBe(Drop.source_mismatch);
+  late.send(data(CLIENT, OTHER));
+  expect(late.take().map(({ to }) => to)).toEqual([OTHER_SEEN, SERVER]);
+});
+
+describe('TRDO-CL-61, 62: it is not believed', () => {
+  test.each([
+    ['what comes from outside the subnet', '192.168.2.11:4096', here(), Drop.untrusted_peer],
+    ['a client behind another NAT', OTHER_AT, here(PEER), Drop.untrusted_peer],
+    ['a port of 0', '192.168.1.11:0', here(), Drop.untrusted_peer],
+    ['a host without a Teredo address', OTHER_AT, here('3fff:0:1::80'), Drop.source_mismatch],
+    ['nobody', OTHER_AT, here('::'), Drop.source_mismatch],
+    ['a private mapped address', OTHER_AT, here('2001:0:4136:e378:0:63bf:3f57:fef5'), Drop.special_ipv4],
+    ['a mapped port of 0', OTHER_AT, here('2001:0:4136:e378:0:ffff:3fff:fdd2'), Drop.special_ipv4],
+    ['the client itself, which hears what it says', '192.168.1.10:40000', here(CLIENT), Drop.loop],
+    ['a bubble for this client alone', OTHER_AT, bubble(OTHER, CLIENT), Drop.destination_mismatch],
+    ['data', OTHER_AT, data(OTHER, ALL_NODES), Drop.destination_mismatch],
+    ['a router advertisement', OTHER_AT, payloadOf('teredo_ra_origin'), Drop.destination_mismatch],
+  ])('%s', (_, from, payload, reason) => {
+    const bench = looking();
+    expect(bench.receive(from, payload, HEARS)).toBe(reason);
+    expect([bench.take(), bench.role.peers]).toEqual([[], 0]);
+  });
+
+  test('anybody while the client has no address', () => {
+    const bench = looking({ qualifies: false });
+    expect(bench.receive(OTHER_AT, here(), HEARS)).toBe(Drop.tunnel_down);
+  });
+
+  test('more strangers than thirty in a second', () => {
+    const bench = looking();
+    const named = (i: number) => here(`2001:0:4136:e378:${(i + 1).toString(16)}:63be:3fff:fdd2`);
+    const verdicts = Array.from({ length: 100 }, (_, i) => bench.receive(OTHER_AT, named(i), HEARS));
+    expect(verdicts.filter((verdict) => verdict === Drop.rate_limit).length).toBeGreaterThan(90);
+    expect(bench.role.peers).toBeLessThan(10);
+  });
+
+  test('who is reached elsewhere stays there until it is heard nearby', () => {
+    const bench = informed();
+    expect(bench.receive(OTHER_SEEN, bubble(OTHER, CLIENT))).toBe(Verdict.consumed);
+    bench.receive('192.168.1.66:666', here(), HEARS);
+    expect(bench.route(data(CLIENT, OTHER))).toBe(OTHER_SEEN);
+  });
+});
+
+test('in all directions at once the group hears no more than two a second', () => {
+  const bench = looking();
+  for (let i = 0; i < 3; i++) {
+    bench.pass(1_000);
+    const name = `2001:0:4136:e378:${i + 1}:63be:3fff:fdd2`;
+    bench.receive(OTHER_AT, here(name), HEARS);
+    for (let k = 0; k < 3; k++) bench.send(data(CLIENT, name));
+  }
+  expect(bench.take().filter(({ to }) => to === GROUP)).toHaveLength(3);
+});
+
+test('a trailer behind it means nothing', () => {
+  const bench = looking();
+  expect(bench.receive(OTHER_AT, join(here(), hex('0104deadbeef')), HEARS)).toBe(Verdict.consumed);
+  expect(bench.take()).toEqual([{ at: 0, socket: 0, to: OTHER_AT, payload: direct }]);
+});
