@@ -14,8 +14,8 @@
 
 /** No tunnel has the address. */
 #define NO_TUNNEL (-1)
-/** Any of its interfaces, or local addresses, will do. */
-#define ANY 0
+/** Whichever device it has. */
+#define ANY_DEVICE 0
 
 /** An IPv6 address in words of the network's order. */
 struct address {
@@ -54,19 +54,30 @@ static __always_inline __be32 carried(const struct pattern *pattern, const struc
 	return bpf_htonl(pattern->common | bits >> (pattern->common_len & 63));
 }
 
-/**
- * The first tunnel in whose pattern an address is: of those that decapsulate at `local`, and have the device `ifindex`.
- * A domain without local addresses is at all of them. NO_TUNNEL when there is none.
- */
-__noinline int tunnel_of(struct settings *settings, struct address *address, __be32 local, __u32 ifindex)
+/** The first tunnel in whose pattern an address is, of those with the device `ifindex`; NO_TUNNEL when there is none. */
+__noinline int tunnel_on(struct settings *settings, struct address *address, __u32 ifindex)
 {
 	if (!settings || !address)
 		return NO_TUNNEL;
 	for (__u32 i = 0; i < MAX_TUNNELS && i < settings->tunnel_count; i++) {
 		const struct tunnel *tunnel = &settings->tunnel[i];
-		bool here = local == ANY || tunnel->local_count == 0;
 
-		if (!matches(&tunnel->pattern, address) || (ifindex != ANY && tunnel->ifindex != ifindex))
+		if ((ifindex == ANY_DEVICE || tunnel->ifindex == ifindex) && matches(&tunnel->pattern, address))
+			return i;
+	}
+	return NO_TUNNEL;
+}
+
+/** The first tunnel in whose pattern an address is, of those that decapsulate at `local`; NO_TUNNEL when there is none. */
+__noinline int tunnel_at(struct settings *settings, struct address *address, __be32 local)
+{
+	if (!settings || !address)
+		return NO_TUNNEL;
+	for (__u32 i = 0; i < MAX_TUNNELS && i < settings->tunnel_count; i++) {
+		const struct tunnel *tunnel = &settings->tunnel[i];
+		bool here = tunnel->local_count == 0;
+
+		if (!matches(&tunnel->pattern, address))
 			continue;
 		for (__u32 k = 0; k < MAX_LOCAL && k < tunnel->local_count; k++)
 			here |= tunnel->local[k] == local;
@@ -74,6 +85,16 @@ __noinline int tunnel_of(struct settings *settings, struct address *address, __b
 			return i;
 	}
 	return NO_TUNNEL;
+}
+
+/** The tunnel that one of these found and that is offloaded; null: none. */
+static __always_inline const struct tunnel *offloaded(const struct settings *settings, int found)
+{
+	/* The compiler knows what they return and would leave out the bounds, which the verifier wants to see. */
+	barrier_var(found);
+	if (found < 0 || found >= MAX_TUNNELS || !settings->tunnel[found].offloaded)
+		return NULL;
+	return &settings->tunnel[found];
 }
 
 /**
@@ -86,7 +107,7 @@ static __always_inline bool is_native(struct settings *settings, struct address 
 
 	return first >> 29 == 1 && first >> 16 != 0x2002 && first != 0x20010000 &&
 	       (address->word[2] & bpf_htonl(0xfdffffff)) != bpf_htonl(0x00005efe) &&
-	       tunnel_of(settings, address, ANY, ANY) == NO_TUNNEL;
+	       tunnel_on(settings, address, ANY_DEVICE) == NO_TUNNEL;
 }
 
 /** True when an IPv4 address may be the other end of a tunnel: by its policy, EndpointPolicy of src/policy, and none of the node's own. */

@@ -107,13 +107,13 @@ static __always_inline int encapsulate(struct xdp_md *ctx, const struct node *no
 	struct way way;
 	__u32 fault, len, ifindex, room;
 	__u8 class;
-	int found, padding;
+	int padding;
 	long result;
 
 	if ((void *)(ip6 + 1) + UPPER_LEN > end)
 		return pass_up(PASSED_TRUNCATED);
 	destination = address_of(&ip6->daddr);
-	if (tunnel_of(node->settings, &destination, ANY, ANY) == NO_TUNNEL)
+	if (tunnel_on(node->settings, &destination, ANY_DEVICE) == NO_TUNNEL)
 		return pass_up(PASSED_OTHER_ADDRESSES);
 	ifindex = arrived_on(ctx, link);
 	if (ifindex == 0)
@@ -130,10 +130,9 @@ static __always_inline int encapsulate(struct xdp_md *ctx, const struct node *no
 	result = route6(ctx, ip6, ifindex, len, ROUTE_ONLY, &fib);
 	if (result)
 		return pass_up(unrouted(result));
-	found = tunnel_of(node->settings, &destination, ANY, fib.ifindex);
-	if (found < 0 || found >= MAX_TUNNELS || !node->settings->tunnel[found].offloaded)
+	tunnel = offloaded(node->settings, tunnel_on(node->settings, &destination, fib.ifindex));
+	if (!tunnel)
 		return pass_up(PASSED_ROUTE);
-	tunnel = &node->settings->tunnel[found];
 	ip4.daddr = carried(&tunnel->pattern, &destination);
 	if (!is_endpoint(node->settings, node->generation, tunnel->policy, ip4.daddr))
 		return pass_up(PASSED_ENDPOINT);
@@ -184,7 +183,7 @@ static __always_inline int decapsulate(struct xdp_md *ctx, const struct node *no
 	const struct tunnel *tunnel;
 	struct way way;
 	__u32 fault, len, total;
-	int found, mark, padding;
+	int mark, padding;
 	long result;
 
 	if ((void *)(ip4 + 1) > end)
@@ -196,10 +195,9 @@ static __always_inline int decapsulate(struct xdp_md *ctx, const struct node *no
 	if (ip4->version != 4 || ip4->ihl != sizeof(*ip4) / 4 || (ip4->frag_off & bpf_htons(FRAGMENT_MASK)) || header_sum(ip4) != 0xffff)
 		return pass_up(PASSED_OUTER_HEADER);
 	source = address_of(&ip6->saddr);
-	found = tunnel_of(node->settings, &source, ip4->daddr, ANY);
-	if (found < 0 || found >= MAX_TUNNELS || !node->settings->tunnel[found].offloaded)
+	tunnel = offloaded(node->settings, tunnel_at(node->settings, &source, ip4->daddr));
+	if (!tunnel)
 		return pass_up(PASSED_OTHER_ADDRESSES);
-	tunnel = &node->settings->tunnel[found];
 	if (arrived_on(ctx, link) == 0)
 		return pass_up(PASSED_OTHER_LINK);
 	total = bpf_ntohs(ip4->tot_len);

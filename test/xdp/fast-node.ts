@@ -7,7 +7,9 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { describe, test } from 'vitest';
 import { hostPlan } from '../../src/engine/host-plan.js';
+import type { PlanStep } from '../../src/engine/plan.js';
 import type { NodeSpec } from '../../src/engine/spec.js';
 import { applyLines, runBatch } from '../../src/linux/ip-batch.js';
 import { ifNameToIndex } from '../../src/linux/libc.js';
@@ -35,7 +37,7 @@ const IN = { v4: Buffer.from([...MAC4, ...GATEWAY4, 0x08, 0x00]), v6: Buffer.fro
 const OUT = { v4: Buffer.from([...GATEWAY4, ...MAC4, 0x08, 0x00]), v6: Buffer.from([...GATEWAY6, ...MAC6, 0x86, 0xdd]) } as const;
 
 /** Why programs cannot be loaded here; null when they can. */
-export function withoutPrograms(): string | null {
+function withoutPrograms(): string | null {
   const reason = withoutNamespaces();
   if (reason !== null) return reason;
   if (!existsSync(OBJECT)) return 'dist/bpf/tsunagi.bpf.o is not there: it is built where there is clang';
@@ -45,6 +47,15 @@ export function withoutPrograms(): string | null {
   } catch (error) {
     return `BPF programs cannot be loaded: ${String(error)}`;
   }
+}
+
+/** A suite that needs the program in the kernel: skipped as one, with the reason, where it cannot be loaded. */
+export function describeWithPrograms(name: string, suite: () => void): void {
+  const reason = withoutPrograms();
+  describe(name, () => {
+    if (reason === null) suite();
+    else test('all of it', (context) => context.skip(reason));
+  });
 }
 
 /** See the head of the file. */
@@ -91,16 +102,21 @@ export class FastNode {
   /** Makes it the fast path of `node`. */
   configure(node: NodeSpec): void {
     this.inside(() => {
-      for (const device of this.#devices) ip(`link delete ${device}`);
-      this.#devices = node.tunnels.flatMap(({ interface: name }) => name ?? []);
-      for (const device of this.#devices) {
-        ip(`tuntap add dev ${device} mode tun`);
-        ip(`link set dev ${device} addrgenmode none`);
-        // See route4 in bpf/route.h.
-        sysctl(`net/ipv4/conf/${device}/forwarding`, 1);
-      }
-      const steps = hostPlan(node).filter(({ kind, interface: device }) => kind === 'link' || (kind === 'route' && device !== null));
-      for (const failure of runBatch([], steps.flatMap(applyLines)).failures) throw failure;
+      const devices = node.tunnels.flatMap(({ interface: name }) => name ?? []);
+      const steps = hostPlan(node).filter((step) => step.kind === 'link' || isPrefixRoute(step));
+      const { failures } = runBatch(
+        [],
+        [
+          ...this.#devices.map((device) => `link delete ${device}`),
+          ...devices.map((device) => `tuntap add dev ${device} mode tun`),
+          ...devices.map((device) => `link set dev ${device} addrgenmode none`),
+          ...steps.flatMap(applyLines),
+        ],
+      );
+      for (const failure of failures) throw failure;
+      this.#devices = devices;
+      // See route4 in bpf/route.h.
+      for (const device of devices) sysctl(`net/ipv4/conf/${device}/forwarding`, 1);
       const offload = offloadOf(node, ifNameToIndex);
       this.tables.install(offload);
       this.offloaded = offload.tunnels;
@@ -134,6 +150,11 @@ export class FastNode {
     this.#object.close();
     this.#namespace.close();
   }
+}
+
+/** A route to the addresses of a tunnel: default routes into one lose to that of the namespace. */
+function isPrefixRoute(step: PlanStep): boolean {
+  return step.kind === 'route' && step.interface !== null && step.to !== 'default' && step.from === undefined;
 }
 
 function interfaceOf(ifindex: number, mac: Uint8Array): FastInterface {
