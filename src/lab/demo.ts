@@ -190,13 +190,23 @@ function summary(reports: readonly PathReport[], screen: Screen): string {
   );
 }
 
-function introduce({ title, picture, story }: Topology, screen: Screen): void {
+function introduce({ title, picture, story, nodes }: Topology, screen: Screen): void {
+  const nats = nodes.filter(({ nat }) => nat !== undefined).length;
   screen.print(
     paint(screen.colours, 'bold', screen.say(title)),
     ...(picture === undefined ? [''] : picture.trimEnd().split('\n')),
     '',
     ...(story === undefined ? [] : paragraph(screen.say(story))),
+    ...(nats === 0 ? [] : paragraph(`${paint(screen.colours, 'green', '✓')} ${screen.say(verified(nats))}`)),
   );
+}
+
+/** What a lab with NATs has gone through before it is up. */
+function verified(nats: number): Words {
+  return {
+    en: `${nats} NATs verified: what they map, whom they let in and which ports they choose is as their type says.`,
+    ja: `NAT ${nats} 台を検証済み: マッピング、フィルタリング、ポートの割り当ては、いずれもその種類のとおりです。`,
+  };
 }
 
 function paragraph(text: string): string[] {

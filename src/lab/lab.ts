@@ -12,6 +12,7 @@ import type { Topology, TopologyNode, Words } from '../topology/topology.js';
 import { captureProgram, lostPackets, makeCaptureDirectory } from './capture.js';
 import { requirePrograms } from './command.js';
 import { daemonProgram, nodeFiles } from './daemon.js';
+import { verifyNats } from './nat-probe.js';
 import { buildNetwork, removeNamespaces, removeNamespacesNow } from './network.js';
 import { awaitAddress } from './node-addresses.js';
 import { type LabPlan, labDefects, namespaceOf, planLab } from './plan.js';
@@ -110,6 +111,9 @@ export class Lab {
     const { nodes, links } = this.topology;
     this.#step({ en: `${nodes.length} nodes, ${links.length} links`, ja: `ノード ${nodes.length}、リンク ${links.length}` });
     await buildNetwork(this.#plan);
+    const nats = nodes.filter(({ nat }) => nat !== undefined).length;
+    if (nats > 0) this.#step({ en: `looking at ${nats} NATs`, ja: `NAT ${nats} 台の検証` });
+    await verifyNats(this.topology, (node) => this.namespaceOf(node));
     const { captures } = this.#options;
     if (captures !== null) {
       this.#step({ en: 'captures', ja: 'キャプチャ' });

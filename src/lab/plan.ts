@@ -8,6 +8,7 @@
 import { defectsOf, speaks6 } from '../topology/defects.js';
 import type { Topology, TopologyInterface, TopologyLink, TopologyNode } from '../topology/topology.js';
 import { DEFAULT_TIMEOUT, kernelNatDefects, natRuleset } from './nat.js';
+import { natVantageDefects } from './nat-vantage.js';
 
 /** A kernel setting: path below `/proc/sys/net` and value. */
 export type Setting = readonly [path: string, value: number];
@@ -64,7 +65,7 @@ export function labDefects(topology: Topology): string[] {
   const ofKernel = topology.nodes.flatMap(({ name, nat }) =>
     nat === undefined ? [] : kernelNatDefects(nat).map((defect) => `node "${name}": ${defect}`),
   );
-  return [...defectsOf(topology), ...ofKernel];
+  return [...defectsOf(topology), ...ofKernel, ...natVantageDefects(topology)];
 }
 
 /** Plans the lab `id`. Throws a RangeError with every defect of the topology: its names go into commands. */

@@ -81,6 +81,7 @@ export const sendto: (fd: number, b: Uint8Array, octets: number, flags: number, 
 export const eventfd: (initial: number, flags: number) => number = lib.func('int eventfd(unsigned int initial, int flags)');
 export const readInto: (fd: number, b: Uint8Array, octets: number) => number = lib.func('read', 'long', ['int', 'void *', 'size_t']);
 export const writeFrom: (fd: number, b: Uint8Array, octets: number) => number = lib.func('write', 'long', ['int', 'void *', 'size_t']);
+export const setns: (fd: number, kind: number) => number = lib.func('int setns(int fd, int kind)');
 export const ifNameToIndex: (name: string) => number = lib.func('unsigned int if_nametoindex(const char *name)');
 
 /** A new ring of `entries` submissions; `params` is a struct io_uring_params, which the kernel fills in. */
