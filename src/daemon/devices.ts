@@ -95,6 +95,11 @@ export class Devices {
     return new Map([...this.#protocol41.map((fd) => [fd, fd] as const), ...this.#udp.all].map(([key, fd]) => [key, overflowOf(fd)]));
   }
 
+  /** See {@link UdpSockets.led}. */
+  get led(): UdpSockets['led'] {
+    return this.#udp.led;
+  }
+
   /** TUN devices that are ours. */
   get names(): ReadonlySet<string> {
     return new Set(this.#tuns.keys());
