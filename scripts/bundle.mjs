@@ -1,5 +1,5 @@
 /**
- * Bundles the command line and the packet thread into `dist/bundle/`: one start reads a few files instead of
+ * Bundles the command line and the threads into `dist/bundle/`: one start reads a few files instead of
  * hundreds. koffi stays outside, with its prebuilt library. What only some commands need is split off.
  */
 import { join } from 'node:path';
@@ -8,7 +8,11 @@ import { build } from 'esbuild';
 export function bundle(root) {
   return build({
     absWorkingDir: root,
-    entryPoints: { main: join('src', 'cli', 'main.ts'), worker: join('src', 'daemon', 'worker.ts') },
+    entryPoints: {
+      main: join('src', 'cli', 'main.ts'),
+      worker: join('src', 'daemon', 'worker.ts'),
+      'upnp-thread': join('src', 'daemon', 'upnp-thread.ts'),
+    },
     outdir: join('dist', 'bundle'),
     bundle: true,
     splitting: true,

@@ -25,6 +25,8 @@ const PROGRAMS = {
     radvdump: 'radvdump',
     miredo: 'miredo',
     'miredo-server': 'miredo-server',
+    // Without the package miniupnpd, whose service would start.
+    miniupnpd: 'miniupnpd-nftables',
     clang: 'clang',
     bpftool: 'bpftool',
     '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',

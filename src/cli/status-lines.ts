@@ -1,7 +1,14 @@
 /** The status as a table for people; its counts are packets. */
 import { DROPS } from '../core/drop.js';
 import type { Dropped, Status, TunnelStatus } from '../daemon/status.js';
-import type { IsatapStatus, LeaseStatus, SixRdStatus, TeredoClientStatus, TeredoStatus } from '../daemon/status-details.js';
+import type {
+  IsatapStatus,
+  LeaseStatus,
+  PortMappingStatus,
+  SixRdStatus,
+  TeredoClientStatus,
+  TeredoStatus,
+} from '../daemon/status-details.js';
 import { columns, type Io, paint } from './io.js';
 
 /** Drop reasons that are shown of each tunnel: the most frequent ones. */
@@ -86,13 +93,19 @@ function teredoFacts(teredo: TeredoStatus | undefined): Fact[] {
   return [where, ['other address', teredo.secondary], ['serves', teredo.secure ? 'known clients (secure mode)' : 'everybody']];
 }
 
-function clientFacts({ state, server, mapped, nat, refreshSeconds, failure, peers }: TeredoClientStatus): Fact[] {
+function clientFacts({ state, server, mapped, nat, portMapping, refreshSeconds, failure, peers }: TeredoClientStatus): Fact[] {
   const how = state === 'qualified' ? `by server ${server}, refreshed every ${refreshSeconds} s` : `asks server ${server}`;
   const facts: Fact[] = [[state, server === null ? 'no server has answered' : how]];
   if (mapped !== null) facts.push(['mapped', mapped]);
   if (nat !== null) facts.push(['NAT', nat]);
+  if (portMapping !== undefined) facts.push(['port mapping', portMappingText(portMapping)]);
   if (failure !== undefined) facts.push(['last failure', failure]);
   return [...facts, ['peers', String(peers)]];
+}
+
+function portMappingText({ state, by, gateway, external, failure }: PortMappingStatus): string {
+  if (state === 'awaited') return 'asked for';
+  return state === 'mapped' ? `${external} leads here, by ${by} of ${gateway}` : `none: ${failure}`;
 }
 
 /** When something ends, where that is known. */

@@ -172,6 +172,8 @@ export interface TeredoConfig extends TunnelCommonConfig {
   readonly refreshInterval: number;
   /** Client: whether it finds out that they may be more. */
   readonly searchesInterval: boolean;
+  /** Client: whether its gateway is asked to lead a port of its own to it. */
+  readonly portMapping: boolean;
   /** Client: whether it looks for others on its subnet. */
   readonly localDiscovery: boolean;
   /** Client and relay: most peers that state is kept of. */

@@ -87,6 +87,14 @@ const table = z
           'Whether clients on the same subnet are told of this one by multicast, and reached directly without any help of a server (RFC 4380 section 5.2.8). Whoever else is there hears it, too, and may lie: for networks whose users trust each other.',
         roles: ['client'],
       }),
+    'port-mapping': value
+      .flag()
+      .prefault(false)
+      .register(keyDocs, {
+        about:
+          'Whether the gateway is asked, by PCP, NAT-PMP or UPnP, to lead a port of its own to this client (RFC 6081 section 5.3): then clients behind most NATs reach it. It waits some seconds for that before it begins. Whoever is on the network can play the gateway, and nobody proves to be it; so it is asked only where that is wanted.',
+        roles: ['client'],
+      }),
     identifier: optional(value.octets(1, MOST_IDENTIFIER)).register(keyDocs, {
       about: 'Secure mode: by what name the servers know the client.',
       absent: 'no secure mode',
@@ -187,6 +195,7 @@ local = "203.0.113.1"
       keys: identifier === null || secret === null ? values.client : [{ identifier, secret }],
       refreshInterval: values['refresh-interval'] === 'auto' ? REFRESH_INTERVAL : values['refresh-interval'],
       searchesInterval: values['refresh-interval'] === 'auto',
+      portMapping: values['port-mapping'],
       localDiscovery: values['local-discovery'],
       maxPeers: values['max-peers'] ?? MOST_PEERS[role],
       lans: [],

@@ -4,6 +4,7 @@ import type { Discovery } from '../engine/news.js';
 import { type Findings, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Lease } from '../role/dhcp-lease.js';
 import type { EndpointText, LearnedRouter, Qualification } from '../role/role.js';
+import type { PortMapping } from '../role/teredo-node.js';
 import { formatIpv4, formatIpv6, formatPrefix4, formatPrefix6 } from '../wire/address.js';
 import type { NodeEvent } from './changes.js';
 import type { Fields } from './log.js';
@@ -23,12 +24,18 @@ export function withName(found: Findings, name: string, addresses: readonly numb
   return { ...found, names: withEntry(found.names, name, addresses) };
 }
 
+/** `found`, and what a gateway has said of a tunnel; null: it is asked anew. */
+export function withPortMapping(found: Findings, tunnel: string, mapping: PortMapping | null): Findings {
+  return { ...found, portMappings: withEntry(found.portMappings, tunnel, mapping) };
+}
+
 /** What of `found` is about interfaces and tunnels of `node`, and about `names`: what is gone may come back as something else. */
 export function relevantTo(found: Findings, node: NodeSpec, names: ReadonlySet<string>): Findings {
   return {
     leases: only(found.leases, new Set(node.dhcp.map((dhcp) => dhcp.interface))),
     learned: only(found.learned, new Set(node.tunnels.map((tunnel) => tunnel.name))),
     names: only(found.names, names),
+    portMappings: only(found.portMappings, new Set(node.tunnels.map((tunnel) => tunnel.name))),
   };
 }
 
@@ -96,6 +103,19 @@ function routerEvents(tunnel: string, was: readonly LearnedRouter[], is: readonl
     }),
     ...lost.map((router): NodeEvent => ({ level: 'warn', message: 'router lost', fields: { tunnel, router } })),
   ];
+}
+
+/** A gateway leads a port to a tunnel, leads another one, or does so no longer; that it does not is said once. */
+export function portMappingEvents(tunnel: string, was: PortMapping | null, is: PortMapping | null): NodeEvent[] {
+  if (is === null || sameSpec(was, is)) return [];
+  const { gateway, by, external, failure } = is;
+  if (external !== null) {
+    const fields = { tunnel, external: formatEndpoint(external), ...(gateway !== null && { gateway: formatIpv4(gateway) }), by };
+    return [{ level: 'info', message: 'port mapped', fields }];
+  }
+  const fields = { tunnel, ...(failure !== null && { reason: failure }) };
+  if (was !== null && was.external !== null) return [{ level: 'warn', message: 'port mapping lost', fields }];
+  return was === null ? [{ level: 'warn', message: 'no port mapping, the client goes on without', fields }] : [];
 }
 
 /** A name has other addresses than before, or its first. */

@@ -25,6 +25,7 @@ export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge):
     refreshInterval: config.refreshInterval * 1000,
     searchesInterval: config.searchesInterval,
     lan: config.localDiscovery && common.down === null ? lanOf(source, judge) : null,
+    portMapping: config.portMapping && common.down === null ? portMappingOf(config.name, source, judge) : null,
     maxPeers: config.maxPeers,
   };
 }
@@ -60,6 +61,12 @@ const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
       judge.warn(['role'], 'this host has no IPv6 address of its own', 'one that native hosts can answer to, or node.identity');
   },
 };
+
+/** What the gateway has said of the tunnel; of another address of the host than it has now that says nothing. */
+function portMappingOf(tunnel: string, source: number | null, { host }: Judge): TeredoSpec['portMapping'] {
+  const mapping = host.facts.found.portMappings.get(tunnel);
+  return mapping === undefined || mapping.local.addr !== source ? 'awaited' : mapping;
+}
 
 /** The subnet of an address of the host; null where nobody else is on it. */
 function lanOf(source: number | null, { host }: Judge): Prefix4 | null {

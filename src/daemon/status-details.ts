@@ -5,6 +5,7 @@ import { delegatedPrefix } from '../engine/site.js';
 import type { DhcpSpec, IsatapSpec, NodeSpec, SixRdSpec, TeredoSpec, TunnelSpec } from '../engine/spec.js';
 import { teredoPrefix } from '../engine/teredo.js';
 import { SixRd } from '../mapping/sixrd.js';
+import type { PortMapping } from '../role/teredo-node.js';
 import { formatIpv4, formatIpv6, formatPrefix6 } from '../wire/address.js';
 import { formatEndpoint, untilSeconds } from './findings.js';
 
@@ -62,6 +63,18 @@ export interface IsatapStatus {
   readonly routerLifetime?: number;
 }
 
+/** A port that a gateway was asked for. */
+export interface PortMappingStatus {
+  readonly state: 'awaited' | 'mapped' | 'none';
+  /** `pcp`, `nat-pmp` or `upnp`. */
+  readonly by?: string;
+  readonly gateway?: string;
+  /** Address and port outside; not there unless it is mapped. */
+  readonly external?: string;
+  /** Why there is none. */
+  readonly failure?: string;
+}
+
 /** A Teredo client. */
 export interface TeredoClientStatus {
   readonly state: 'qualifying' | 'qualified' | 'off-line';
@@ -75,6 +88,8 @@ export interface TeredoClientStatus {
   readonly address: string | null;
   /** UDP port of the service; not there until it is known. */
   readonly localPort?: number;
+  /** What came of asking the gateway for a port; not there where it is not asked. */
+  readonly portMapping?: PortMappingStatus;
   /** Seconds between two words with the server. */
   readonly refreshSeconds: number;
   /** The last reason why it did not work, a sentence; not there while there was none. */
@@ -183,7 +198,7 @@ function isatapStatus({ prefix, potentialRouters, learned, routerLifetime }: Isa
 }
 
 const TEREDO: { readonly [R in TeredoSpec['role']]: (spec: TeredoSpec, moment: Moment) => TeredoStatus } = {
-  client({ learned, down, refreshInterval, slot }, { rows }) {
+  client({ learned, down, refreshInterval, portMapping, slot }, { rows }) {
     const found = learned?.teredo ?? null;
     const { server = null, mapped = null, nat = null, address = null, failure = null } = found ?? {};
     return {
@@ -193,6 +208,7 @@ const TEREDO: { readonly [R in TeredoSpec['role']]: (spec: TeredoSpec, moment: M
       nat,
       address: address === null ? null : formatIpv6(address),
       ...(found !== null && { localPort: found.localPort }),
+      ...(portMapping !== null && { portMapping: portMappingStatus(portMapping) }),
       refreshSeconds: found?.refreshSeconds ?? refreshInterval / 1000,
       ...(failure !== null && { failure }),
       peers: peers(rows, slot),
@@ -208,6 +224,18 @@ const TEREDO: { readonly [R in TeredoSpec['role']]: (spec: TeredoSpec, moment: M
     return { prefix: prefixText(spec), port: spec.port, peers: peers(rows, spec.slot) };
   },
 };
+
+function portMappingStatus(mapping: PortMapping | 'awaited'): PortMappingStatus {
+  if (mapping === 'awaited') return { state: mapping };
+  const { by, gateway, external, failure } = mapping;
+  return {
+    state: external === null ? 'none' : 'mapped',
+    ...(by !== null && { by }),
+    ...(gateway !== null && { gateway: formatIpv4(gateway) }),
+    ...(external !== null && { external: formatEndpoint(external) }),
+    ...(failure !== null && { failure }),
+  };
+}
 
 function prefixText(spec: TeredoSpec): string {
   return formatPrefix6(teredoPrefix(spec));

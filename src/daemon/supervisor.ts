@@ -12,6 +12,7 @@ import type { FastpathConfig } from '../config/config.js';
 import { hostPlan } from '../engine/host-plan.js';
 import type { News } from '../engine/news.js';
 import { NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
+import { gatewayOf } from '../linux/gateway.js';
 import { isDown } from '../linux/interface.js';
 import { Monitor } from '../linux/monitor.js';
 import { type Assignment, notify } from '../linux/notify.js';
@@ -108,7 +109,7 @@ export class Supervisor {
     });
     this.#http = new HttpPlace(this.view, log);
     this.#fastPath = new FastPathPlace(log);
-    this.#discovery = new Discovery(log, () => this.#followSoon());
+    this.#discovery = new Discovery(log, node.state, () => this.#followSoon());
     this.#devices = new Devices(workers, trains);
     this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));
     this.#lans = new LanRecord(node.state, log);
@@ -264,6 +265,7 @@ export class Supervisor {
     this.#node = node;
     await this.#fastPath.become(fastpath, node);
     this.#devices.close(node);
+    this.#discovery.askGateways(this.#devices.led.map((led) => ({ ...led, gateway: gatewayOf(led.local.addr) })));
   }
 
   async #reload(): Promise<ReloadResult> {
@@ -381,6 +383,7 @@ export class Supervisor {
     const farewells = [
       () => this.#notify('STOPPING=1'),
       () => within(FAREWELL, this.#queue),
+      () => this.#discovery.giveBack(),
       () => this.#fastPath.close(),
       () => this.#threads.stop(FAREWELL),
       () => this.#lans.clear(),

@@ -9,6 +9,7 @@ import { socketsOf } from '../engine/technologies.js';
 import { close } from '../linux/libc.js';
 import { boundPort, openUdp, tuneUdp, type UdpOptions } from '../linux/udp.js';
 import { openUdpGroup } from '../linux/udp-group.js';
+import type { EndpointText } from '../role/role.js';
 import { formatIpv4 } from '../wire/address.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 
@@ -43,6 +44,13 @@ export class UdpSockets {
   /** Descriptors by the name of the tunnel, in the order of `Technology.sockets`. */
   get descriptors(): ReadonlyMap<string, readonly number[]> {
     return new Map([...this.#held].map(([name, sockets]) => [name, sockets.map(({ fd }) => fd)]));
+  }
+
+  /** Those of tunnels to which the gateway is to lead a port: the tunnel, and where its socket is bound. */
+  get led(): readonly { readonly tunnel: string; readonly local: EndpointText }[] {
+    return [...this.#held].flatMap(([tunnel, sockets]) =>
+      sockets.filter(({ spec }) => spec.led).map(({ spec, port }) => ({ tunnel, local: { addr: spec.local, port } })),
+    );
   }
 
   /** All that are open, each with its descriptor: a number that another socket may have later. */

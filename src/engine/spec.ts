@@ -186,6 +186,8 @@ export interface SocketSpec {
   readonly port: number;
   /** A multicast group, which it hears on the interface with the address `local`, and nothing else; absent: it hears what is sent to `local`. */
   readonly group?: number;
+  /** True: the gateway is to be asked to lead a port of its own to it. */
+  readonly led?: boolean;
 }
 
 /** Teredo, RFC 4380. */

@@ -36,7 +36,7 @@ const SOCKETS: { readonly [R in TeredoSpec['role']]: (spec: TeredoSpec, service:
     const any: SocketSpec = { local: service.local, port: 0 };
     const random = Array<SocketSpec>(RANDOM_PORTS).fill(any);
     return [
-      service,
+      spec.portMapping === null ? service : { ...service, led: true },
       ...random,
       ...(spec.searchesInterval ? [any] : []),
       ...(spec.lan === null ? [] : [{ local: service.local, port: TEREDO_PORT, group: TEREDO_DISCOVERY_GROUP }]),

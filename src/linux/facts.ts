@@ -11,7 +11,7 @@ import { IpError, runBatch } from './ip-batch.js';
  * link (RFC 7600 section 4.8). Asking for its route costs the same beside a full table of the
  * Internet, and obeys policy rules.
  */
-const NOWHERE = '192.0.0.8';
+export const NOWHERE = '192.0.0.8';
 const QUESTIONS = ['address show', `route get fibmatch ${NOWHERE}`, `route get ${NOWHERE}`] as const;
 
 /** `ip -json address show`. */

@@ -45,6 +45,7 @@ test('a client has the address of the default route, which may be private, and i
       refreshInterval: 20_000,
       searchesInterval: false,
       lan: null,
+      portMapping: null,
       maxPeers: 1000,
     },
   ]);

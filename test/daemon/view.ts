@@ -106,6 +106,7 @@ export const roamer: TeredoSpec = {
   refreshInterval: 30_000,
   searchesInterval: false,
   lan: null,
+  portMapping: null,
   maxPeers: 1000,
   learned: {
     routers: [],
