@@ -10,7 +10,8 @@ import type { FastPath, Wanted } from '../xdp/fast-path.js';
 import type { PassedName } from '../xdp/layout.js';
 import type { XdpMode } from '../xdp/libbpf.js';
 import type { OffloadedTunnel } from '../xdp/offload.js';
-import { Exit, Failure } from './failure.js';
+import type { Impediment } from '../xdp/probe.js';
+import { Exit, Failure, reasonOf } from './failure.js';
 import type { Log } from './log.js';
 
 /** The program, compiled by the build. Source, build and bundle all lie two folders below the package. */
@@ -48,9 +49,12 @@ export class FastPathPlace {
   readonly #none = noFastPath(NOT_ASKED_FOR);
   #fastPath: FastPath | null = null;
   #state: State = this.#none;
-  /** The configuration that was had, and what it asks of the fast path; null: to have none. */
+  /** The configuration that was had last, and the one that was tried last with what it asks for; null: for none. */
   #had: FastpathConfig | null = null;
+  #tried: FastpathConfig | null = null;
   #wanted: Wanted | null = null;
+  /** The program could not be loaded: it is tried again when somebody asks. */
+  #isUnloadable = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -68,11 +72,18 @@ export class FastPathPlace {
    * says why it cannot. One that was had may be lost, with its interface: then the packet threads do it all.
    */
   async become(config: FastpathConfig, node: NodeSpec): Promise<void> {
-    const isNew = config !== this.#had;
-    if (isNew) this.#wanted = wantedBy(config);
-    const state = await this.#reach(config, node, isNew);
-    if (isNew && this.#wanted !== null && this.#wanted.mode !== 'auto' && state.reason !== null) {
-      throw new Failure(Exit.privilege, `fastpath.mode = "${this.#wanted.mode}" cannot be had: ${state.reason}`);
+    const before = this.#state;
+    if (config !== this.#tried) {
+      this.#tried = config;
+      this.#wanted = wantedBy(config);
+      this.#isUnloadable = false;
+    }
+    if (this.#isUnloadable) return;
+    this.#state = await this.#reach(config, node);
+    if (!sameSpec(this.#state, before)) this.#tell();
+    const { reason } = this.#state;
+    if (config !== this.#had && config.mode !== 'auto' && this.#wanted !== null && reason !== null) {
+      throw new Failure(Exit.privilege, `fastpath.mode = "${config.mode}" cannot be had: ${reason}`);
     }
     this.#had = config;
   }
@@ -83,14 +94,10 @@ export class FastPathPlace {
     this.#fastPath = null;
   }
 
-  async #reach(config: FastpathConfig, node: NodeSpec, isNew: boolean): Promise<State> {
-    const before = this.#state;
-    // One that could not be loaded is tried again when somebody asks.
-    if (this.#wanted !== null && this.#fastPath === null && !isNew) return before;
-    this.#state = await this.#change(node);
-    if (this.#wanted === null) this.#state = { ...this.#state, reason: config.mode === 'off' ? 'fastpath.mode is "off"' : NOT_ASKED_FOR };
-    if (!sameSpec(this.#state, before)) this.#tell();
-    return this.#state;
+  async #reach(config: FastpathConfig, node: NodeSpec): Promise<State> {
+    const state = await this.#change(node);
+    if (this.#wanted !== null) return state;
+    return { ...state, reason: config.mode === 'off' ? 'fastpath.mode is "off"' : NOT_ASKED_FOR };
   }
 
   async #change(node: NodeSpec): Promise<State> {
@@ -99,14 +106,23 @@ export class FastPathPlace {
     const [{ FastPath }, { explainLoad }] = await Promise.all([import('../xdp/fast-path.js'), import('../xdp/probe.js')]);
     try {
       this.#fastPath ??= FastPath.load(readProgram());
+    } catch (thrown) {
+      this.#isUnloadable = true;
+      return this.#without(explainLoad(thrown));
+    }
+    try {
       const { shortcomings, ...state } = this.#fastPath.change(this.#wanted ?? { mode: 'auto', interfaces: [] }, node);
       return { ...state, reason: shortcomings.length === 0 ? null : shortcomings.join('; ') };
     } catch (thrown) {
+      // The host may have changed in the middle of it: then it is told so, and this is tried again.
       this.close();
-      const { reason, verifier } = explainLoad(thrown);
-      this.#log.warn('no fast path', { reason, ...(verifier.length > 0 && { verifier }) });
-      return { ...this.#none, reason };
+      return this.#without({ reason: reasonOf(thrown), verifier: [] });
     }
+  }
+
+  #without({ reason, verifier }: Impediment): State {
+    this.#log.warn('no fast path', { reason, ...(verifier.length > 0 && { verifier }) });
+    return { ...this.#none, reason };
   }
 
   #tell(): void {

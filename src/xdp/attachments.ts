@@ -3,7 +3,7 @@ import { SystemError } from '../linux/libc.js';
 import { attachedProgram, type XdpLink, type XdpMode, type XdpProgram } from './libbpf.js';
 import type { Link } from './links.js';
 import { xdpFeatures } from './netdev.js';
-import { able, chooseMode, type Judgement, judgeInterface, shortcomings, type WantedMode } from './probe.js';
+import { able, chooseMode, type Judgement, judgeInterface, type Sighting, shortcomings, type WantedMode } from './probe.js';
 
 /** An interface that has the program. */
 interface Attachment {
@@ -19,6 +19,9 @@ export interface Attached {
   /** What is not as it could be, a clause each. */
   readonly shortcomings: readonly string[];
 }
+
+/** Nothing is known of an interface. */
+const UNSEEN: Sighting = { features: null, foreign: null, nativeRefusal: null };
 
 /** One program on several interfaces. */
 export class Attachments {
@@ -75,10 +78,15 @@ export class Attachments {
   }
 
   #judge(name: string, link: Link | null): Judgement {
-    if (link === null) return judgeInterface(name, null, { features: null, foreign: null, nativeRefusal: null });
-    const foreign = this.#present.has(link.index) ? null : attachedProgram(link.index);
-    const nativeRefusal = this.#nativeRefusals.get(link.index) ?? null;
-    return judgeInterface(name, link, { features: xdpFeatures(link.index), foreign, nativeRefusal });
+    if (link === null) return judgeInterface(name, null, UNSEEN);
+    try {
+      const foreign = this.#present.has(link.index) ? null : attachedProgram(link.index);
+      const nativeRefusal = this.#nativeRefusals.get(link.index) ?? null;
+      return judgeInterface(name, link, { features: xdpFeatures(link.index), foreign, nativeRefusal });
+    } catch (thrown) {
+      // It has gone since it was listed.
+      return { ...judgeInterface(name, link, UNSEEN), refused: systemReason(thrown) };
+    }
   }
 
   /** Takes it off all interfaces but `links`, and off those where it is in another mode. */
@@ -99,10 +107,15 @@ export class Attachments {
       try {
         this.#present.set(link.index, { link, mode, handle: this.#program.attach(link.index, mode) });
       } catch (thrown) {
-        if (!(thrown instanceof SystemError)) throw thrown;
-        return { index: link.index, reason: thrown.message };
+        return { index: link.index, reason: systemReason(thrown) };
       }
     }
     return null;
   }
+}
+
+/** What the kernel said; rethrows whatever it did not say. */
+function systemReason(thrown: unknown): string {
+  if (thrown instanceof SystemError) return thrown.message;
+  throw thrown;
 }

@@ -41,8 +41,8 @@ const INFO = { size: 80, name: 64 } as const;
 export type XdpMode = 'native' | 'generic';
 
 /** The functions that are used. Pointers are numbers. */
-function declare(library: string) {
-  const lib = koffi.load(library);
+function declare() {
+  const lib = koffi.load(LIBRARY);
   const f = <T>(prototype: string): T => lib.func(prototype) as T;
   const quiet = f<(print: null) => unknown>('void *libbpf_set_print(void *print)');
   quiet(null); // what is wrong is thrown, not written to stderr
@@ -91,13 +91,13 @@ export class LibbpfMissing extends Error {
   override readonly name = 'LibbpfMissing';
 }
 
-/** The library, loaded when it is first asked for. Throws `LibbpfMissing`. `library` is another file than the usual one. */
-export function libbpf(library = LIBRARY): ReturnType<typeof declare> {
+/** The library, loaded when it is first asked for. Throws `LibbpfMissing`. */
+function libbpf(): ReturnType<typeof declare> {
   try {
-    functions ??= declare(library);
+    functions ??= declare();
     return functions;
   } catch (cause) {
-    throw new LibbpfMissing(`${library} cannot be loaded; apt-get install libbpf1`, { cause });
+    throw new LibbpfMissing(`${LIBRARY} cannot be loaded; apt-get install libbpf1`, { cause });
   }
 }
 
