@@ -26,7 +26,8 @@ const XDP_REDIRECT = 4;
 /** Octets of an Ethernet header. */
 export const ETHERNET_LEN = 14;
 
-const [MAC4, MAC6, GATEWAY4, GATEWAY6] = [0x14, 0x16, 0x04, 0x06].map((last) => Uint8Array.of(2, 0, 0, 0, 0, last));
+/** Station addresses: of the interfaces, and of their neighbours. */
+export const [MAC4, MAC6, GATEWAY4, GATEWAY6] = [0x14, 0x16, 0x04, 0x06].map((last) => Uint8Array.of(2, 0, 0, 0, 0, last));
 const text = (mac: Uint8Array): string =>
   Buffer.from(mac)
     .toString('hex')
@@ -64,7 +65,8 @@ export class FastNode {
   readonly #namespace = new Namespace();
   readonly #object: XdpObject;
   readonly #program: XdpProgram;
-  readonly #ifindex: { readonly v4: number; readonly v6: number };
+  /** The interfaces by which frames come and go. */
+  readonly interfaces: { readonly v4: FastInterface; readonly v6: FastInterface };
   #devices: readonly string[] = [];
   /** What the configured node has in the fast path. */
   offloaded: readonly OffloadedTunnel[] = [];
@@ -73,7 +75,7 @@ export class FastNode {
     this.#object = XdpObject.load(readFileSync(OBJECT));
     this.#program = this.#object.program(PROGRAM);
     this.tables = new Tables(this.#object);
-    this.#ifindex = this.inside(() => {
+    this.interfaces = this.inside(() => {
       sysctl('net/ipv6/conf/lo/disable_ipv6', 0);
       sysctl('net/ipv6/conf/default/disable_ipv6', 0);
       sysctl('net/ipv6/conf/all/forwarding', 1);
@@ -88,9 +90,9 @@ export class FastNode {
       ip('-6 route add default via fe80::6 dev xdc6 metric 1');
       ip(`neighbour add 10.255.255.254 lladdr ${text(GATEWAY4)} dev xdc4 nud permanent`);
       ip(`neighbour add fe80::6 lladdr ${text(GATEWAY6)} dev xdc6 nud permanent`);
-      const ifindex = { v4: ifNameToIndex('xdc4'), v6: ifNameToIndex('xdc6') };
-      this.tables.setInterfaces([interfaceOf(ifindex.v4, MAC4), interfaceOf(ifindex.v6, MAC6)]);
-      return ifindex;
+      const interfaces = { v4: interfaceOf('xdc4', MAC4), v6: interfaceOf('xdc6', MAC6) };
+      this.tables.setInterfaces([interfaces.v4, interfaces.v6]);
+      return interfaces;
     });
   }
 
@@ -125,19 +127,21 @@ export class FastNode {
 
   /**
    * Shows it the packet `octets`, arriving on the side `from`; call it inside. The packet that leaves on the other side;
-   * null: it was passed up. Throws an Error when a frame is changed that is passed up, or leaves with a wrong head.
+   * null: it was passed up. Throws an Error when a frame leaves with a wrong head.
    */
   forward(from: 'v4' | 'v6', octets: Uint8Array): Uint8Array | null {
-    const frame = Buffer.concat([IN[from], octets]);
-    const run = this.#program.testRun(frame, { ifindex: this.#ifindex[from] });
-    if (run.verdict === XDP_PASS) {
-      if (frame.equals(run.frame)) return null;
-      throw new Error(`a frame is passed up changed: ${frame.toString('hex')} into ${Buffer.from(run.frame).toString('hex')}`);
-    }
+    const frame = this.show(this.interfaces[from].device, Buffer.concat([IN[from], octets]));
     const head = OUT[from === 'v4' ? 'v6' : 'v4'];
-    if (run.verdict !== XDP_REDIRECT) throw new Error(`verdict ${run.verdict}: ${frame.toString('hex')}`);
-    if (head.equals(run.frame.subarray(0, ETHERNET_LEN))) return run.frame.subarray(ETHERNET_LEN);
-    throw new Error(`a frame leaves as ${Buffer.from(run.frame).toString('hex')}`);
+    if (frame === null || head.equals(frame.subarray(0, ETHERNET_LEN))) return frame?.subarray(ETHERNET_LEN) ?? null;
+    throw new Error(`a frame leaves as ${Buffer.from(frame).toString('hex')}`);
+  }
+
+  /** The frame that leaves when `frame` comes in on a device; null: it was passed up. Throws an Error when it is dropped, or passed up changed. */
+  show(device: number, frame: Buffer): Uint8Array | null {
+    const run = this.#program.testRun(frame, { ifindex: device });
+    if (run.verdict === XDP_REDIRECT) return run.frame;
+    if (run.verdict === XDP_PASS && frame.equals(run.frame)) return null;
+    throw new Error(`verdict ${run.verdict}: ${frame.toString('hex')} into ${Buffer.from(run.frame).toString('hex')}`);
   }
 
   /** Why frames were passed up since `before`. */
@@ -157,7 +161,9 @@ function isPrefixRoute(step: PlanStep): boolean {
   return step.kind === 'route' && step.interface !== null && step.to !== 'default' && step.from === undefined;
 }
 
-function interfaceOf(ifindex: number, mac: Uint8Array): FastInterface {
+/** The interface called `name`, which has the program itself. */
+export function interfaceOf(name: string, mac: Uint8Array): FastInterface {
+  const ifindex = ifNameToIndex(name);
   return { ifindex, device: ifindex, vlan: 0, mac };
 }
 
