@@ -92,8 +92,7 @@ export class TeredoBubbles {
     const at = this.#outbox.open(0, teredoServer(table.octets, table.address(peer)) | 0, TEREDO_PORT);
     if (at < 0) return;
     this.#node.random(this.#nonce);
-    copy(this.#nonce, 0, peers.nonces, peers.toldNonce(peer), TRAILER_NONCE_LEN);
-    peers.set(peer, PeerFlag.told);
+    peers.tell(peer, this.#nonce);
     let end = this.#write(peers, peer, b, at);
     if (this.#qualifier.state.nat !== 'none') end = writeAlternateAddresses(b, end, this.#otherPlaces());
     end = writeNonceTrailer(b, end, this.#nonce, 0);

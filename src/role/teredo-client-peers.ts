@@ -9,7 +9,7 @@ import { copy, same } from '../wire/octets.js';
 import { NONCE_LEN } from '../wire/teredo.js';
 import { TRAILER_NONCE_LEN } from '../wire/teredo-trailers.js';
 import { NEARBY_TIME } from './teredo-discovery.js';
-import { PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
+import { MAX_GUESSES, PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
 
 /** Flags of a peer's entry. */
 export const PeerFlag = {
@@ -46,6 +46,8 @@ export class TeredoClientPeers {
   readonly table: TeredoPeers;
   /** Of the indirect bubble, of the peer's last one, and of the connectivity test, of each peer: see the `...Nonce` methods. */
   readonly nonces: Uint8Array;
+  /** Wrong nonces that were shown instead of the one of the indirect bubble. */
+  readonly guesses: Uint8Array;
   /** The own random port that is for it: number of the socket; 0: none. */
   readonly randomSocket: Uint8Array;
   /** The outside port that it is told to send to instead of the mapped one; 0: none. */
@@ -78,6 +80,7 @@ export class TeredoClientPeers {
   constructor(capacity: number, random: Random) {
     this.table = new TeredoPeers(capacity, random);
     this.nonces = new Uint8Array(NONCES_LEN * capacity);
+    this.guesses = new Uint8Array(capacity);
     this.randomSocket = new Uint8Array(capacity);
     this.advertised = new Uint16Array(capacity);
     this.randomPort = new Uint16Array(capacity);
@@ -94,8 +97,15 @@ export class TeredoClientPeers {
     this.#place = new Int32Array(capacity).fill(NOBODY);
   }
 
+  /** The peer is told the nonce at `nonce[0..)`, by an indirect bubble: RFC 6081 section 5.2.4.1. */
+  tell(peer: number, nonce: Uint8Array): void {
+    copy(nonce, 0, this.nonces, this.#toldNonce(peer), TRAILER_NONCE_LEN);
+    this.guesses[peer] = 0;
+    this.set(peer, PeerFlag.told);
+  }
+
   /** Offset in `nonces` of the nonce that the peer was told by the last indirect bubble to it. */
-  toldNonce(peer: number): number {
+  #toldNonce(peer: number): number {
     return peer * NONCES_LEN;
   }
 
@@ -167,9 +177,11 @@ export class TeredoClientPeers {
 
   /** RFC 6081 section 5.2.4.4: whether the nonce at `b[nonce..)` is the one that the peer was told. It is good for one time. */
   takesNonce(peer: number, b: Uint8Array, nonce: number): boolean {
-    if (!this.has(peer, PeerFlag.told) || !same(b, nonce, this.nonces, this.toldNonce(peer), TRAILER_NONCE_LEN)) return false;
-    this.clear(peer, PeerFlag.told);
-    return true;
+    if (!this.has(peer, PeerFlag.told) || this.guesses[peer] === MAX_GUESSES) return false;
+    const isRight = same(b, nonce, this.nonces, this.#toldNonce(peer), TRAILER_NONCE_LEN);
+    if (isRight) this.clear(peer, PeerFlag.told);
+    else this.guesses[peer]++;
+    return isRight;
   }
 
   /** Whether one more indirect bubble of the peer may be answered. */

@@ -34,6 +34,12 @@ export const MAX_BUBBLES = 4;
 /** ... within this time, before it gets no more: RFC 4380 section 5.2.6. */
 export const BUBBLE_WINDOW: Millis = 300_000;
 
+/**
+ * Wrong nonces that are compared with one that a peer was told, which has four octets: RFC 6081 section 4.2. Who sees no
+ * bubbles guesses, as often as he likes; who has heard the right one seldom is behind so many.
+ */
+export const MAX_GUESSES = 255;
+
 /** Places of a new table. */
 const FIRST_PLACES = 256;
 /** Places that are looked at for one to give way. */

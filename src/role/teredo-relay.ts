@@ -44,7 +44,7 @@ import { BubbleQueue } from './bubble-queue.js';
 import { HeldPackets } from './held-packets.js';
 import { type Heritage, NO_HERITAGE, type Outer, type Role, type Speaker, TransmitTo } from './role.js';
 import type { TeredoNode } from './teredo-node.js';
-import { PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
+import { MAX_GUESSES, PEER_ASKED, PEER_STRANGER, PEER_TRUSTED, TeredoPeers } from './teredo-peers.js';
 
 /** Peers that are asked at a time: more than `NEW_PEERS_RATE` lets in while one is asked in vain. */
 export const MAX_ASKED = 4096;
@@ -91,8 +91,9 @@ export class TeredoRelay implements Role, Speaker {
   readonly #isBehindNat: boolean;
   /** The peer that has got the first bubble of a pair, and gets the one that goes straight to it next. */
   #paired = NOBODY;
-  /** Of the last bubble to each peer. */
+  /** Of the last bubble to each peer, and how many wrong ones were shown since. */
   readonly #nonces: Uint8Array;
+  readonly #guesses: Uint8Array;
   readonly #nonce = new Uint8Array(TRAILER_NONCE_LEN);
   /** The link-local address, with a nonce as its end, that asks those who know no trailers. */
   readonly #asker = new Uint8Array(ADDRESS_LEN);
@@ -106,6 +107,7 @@ export class TeredoRelay implements Role, Speaker {
     this.#peers = new TeredoPeers(options.maxPeers, options.random);
     this.#held = new HeldPackets(options.mtu, MAX_HELD);
     this.#nonces = new Uint8Array(options.maxPeers * TRAILER_NONCE_LEN);
+    this.#guesses = new Uint8Array(options.maxPeers);
     put16(this.#asker, 0, 0xfe80);
     this.#client.bits = options.local[0] ?? 0;
     this.#isBehindNat = options.endpoints.refuses(this.#client);
@@ -275,7 +277,10 @@ export class TeredoRelay implements Role, Speaker {
 
   /** `Drop.none` when the nonce at `b[off..)` is the one of the last bubble to the peer. */
   #takesNonce(peer: number, b: Uint8Array, off: number): number {
-    return same(b, off, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN) ? Drop.none : Drop.nonce_mismatch;
+    if (this.#guesses[peer] === MAX_GUESSES) return Drop.nonce_mismatch;
+    if (same(b, off, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN)) return Drop.none;
+    this.#guesses[peer]++;
+    return Drop.nonce_mismatch;
   }
 
   /** The client whose address is at `b[off..)` has sent something from `from`, where it should be, or has shown that it is. */
@@ -336,6 +341,7 @@ export class TeredoRelay implements Role, Speaker {
   #drawNonce(peer: number): void {
     this.#node.random(this.#nonce);
     copy(this.#nonce, 0, this.#nonces, peer * TRAILER_NONCE_LEN, TRAILER_NONCE_LEN);
+    this.#guesses[peer] = 0;
     copy(this.#nonce, 0, this.#asker, NONCE_OFF, TRAILER_NONCE_LEN);
   }
 

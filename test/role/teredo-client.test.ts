@@ -354,6 +354,17 @@ describe('indirect bubbles', () => {
     expect(bench.receive('198.51.100.118:5000', data(PEER, CLIENT))).toBe(Drop.none);
   });
 
+  test('who guesses nonces has 255 guesses an indirect bubble', () => {
+    const bench = new ClientBench();
+    bench.send(data(CLIENT, PEER));
+    const guess = (nonce: string) => bench.receive('198.51.100.118:5000', bubble(PEER, CLIENT, `0104${nonce}`));
+    for (let n = 0; n < 255; n++) expect(guess(n.toString(16).padStart(8, '0'))).toBe(Drop.nonce_mismatch);
+    expect(guess('deadbeef')).toBe(Drop.nonce_mismatch);
+    bench.pass(2_000);
+    for (let n = 0; n < 254; n++) expect(guess(n.toString(16).padStart(8, '0'))).toBe(Drop.nonce_mismatch);
+    expect(guess('deadbeef')).toBe(Verdict.consumed);
+  });
+
   test('EX-23, EX-25: whoever says where else it is gets a bubble there, with its nonce', () => {
     const bench = new ClientBench(PEER_SETUP);
     const list = '030e0000c0a8010a9c400a0000079c41';

@@ -407,6 +407,17 @@ describe('from a client', () => {
       expect(side.receive(ELSEWHERE, bubble(CLIENT), undefined, last)).toBe(Verdict.consumed);
       expect(side.receive('192.0.2.45:52222', bubble(CLIENT), undefined, last)).toBe(Drop.source_mismatch);
     });
+
+    test('who guesses nonces has 255 guesses a bubble, of either kind; after the next bubble the right one is taken again', () => {
+      const { side, trailer } = asked();
+      const guess = (n: number) => hex(`0104${toHex(Uint8Array.from(be32(n)))}`);
+      for (let n = 0; n < 255; n++) expect(side.receive(ELSEWHERE, bubble(CLIENT), undefined, guess(n))).toBe(Drop.nonce_mismatch);
+      expect(side.receive(ELSEWHERE, bubble(CLIENT), undefined, trailer)).toBe(Drop.nonce_mismatch);
+      side.pass(2_000);
+      const asker = formatIpv6(hex(side.take()[0].octets.slice(16, 48)), 0);
+      for (let n = 0; n < 254; n++) expect(side.receive(ELSEWHERE, bubble(CLIENT, `fe80::${n}:1`))).toBe(Drop.nonce_mismatch);
+      expect(side.receive(ELSEWHERE, bubble(CLIENT, asker))).toBe(Verdict.consumed);
+    });
   });
 
   test('TRDO-RL-10: an address that differs in a flag alone answers for itself only', () => {
