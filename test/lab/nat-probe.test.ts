@@ -1,7 +1,11 @@
 /** The look that is had at the NATs of a lab before it is used: it finds each of them out, and takes none for another one. */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ConeName, NAT_BEHAVIOURS, NAT_KINDS } from '../../src/core/nat.js';
+import { Lab } from '../../src/lab/lab.js';
 import { verifyNats } from '../../src/lab/nat-probe.js';
 import { natVantages } from '../../src/lab/nat-vantage.js';
 import { labDefects } from '../../src/lab/plan.js';
@@ -67,6 +71,24 @@ describe('in the kernel', () => {
     });
     expect(await saidOf(NAT_KINDS.symmetric)).toMatchObject({ details: ['node "nat": nothing passes from one to web'] });
   }, 30_000);
+});
+
+test('a lab whose NAT leads nowhere does not come up, and nothing of it is left', async (ctx) => {
+  if (reason !== null) ctx.skip(reason);
+  const run = mkdtempSync(join(tmpdir(), 'tsunagi-nat-probe-'));
+  ctx.onTestFinished(() => rmSync(run, { recursive: true }));
+  const topology = natTopology(NAT_KINDS['full-cone']);
+  const nodes = topology.nodes.map((node) => {
+    if (node.name !== 'web') return node;
+    // No route of the NAT leads to the second address.
+    return { ...node, interfaces: [{ name: 'eth0', link: 'net', addresses: ['203.0.113.10/24', '198.51.100.1/24'] }] };
+  });
+  const up = Lab.up({ ...topology, nodes }, { run, purpose: 'up', isPrivate: false, captures: null });
+  await expect(up).rejects.toMatchObject({
+    message: 'the kernel’s NATs are not what they should be',
+    details: ['node "nat": nothing passes from one to web'],
+  });
+  expect(readdirSync(run)).toEqual([]);
 });
 
 describe('from where', () => {
