@@ -1,11 +1,12 @@
 /** Watches a world with Teredo in it from outside: who gets what, and who asks whom how often. */
 import { expect } from 'vitest';
-import { SIZE4 } from '../../src/sim/address.js';
+import { type Address, formatAddress, parseAddress, SIZE4 } from '../../src/sim/address.js';
 import type { EchoAnswer } from '../../src/sim/echo.js';
 import type { Host } from '../../src/sim/host.js';
 import type { World } from '../../src/sim/world.js';
 import { formatIpv6 } from '../../src/wire/address.js';
 import { IPV4_DST, Protocol, protocol4 } from '../../src/wire/ipv4.js';
+import { IPV6_DST, IPV6_LEN } from '../../src/wire/ipv6.js';
 import { u16 } from '../../src/wire/octets.js';
 import { UDP_LEN, udpDestination, udpLen, udpOffset4, udpSource } from '../../src/wire/udp.js';
 import { innerAt } from '../role/teredo-world.js';
@@ -15,12 +16,14 @@ const NO_NEXT_HEADER = 59;
 const ICMP6 = 58;
 const ECHO_REQUEST = 128;
 const ECHO_REPLY = 129;
+/** Identifier of the connectivity test, RFC 4380 section 5.2.9. An answer that comes twice reaches the host, who has not asked, and does not mind. */
+const CONNECTIVITY_TEST = 1;
 const SECOND = 1_000;
 /** RFC 4380 section 5.2.6. */
 const BUBBLE_SPACING = 2 * SECOND;
 const BUBBLE_WINDOW = 300 * SECOND;
 const MOST_BUBBLES = 4;
-/** By how much the bubble that answers may be later than what it answers: behind a sequential NAT an echo test comes first, RFC 6081 section 5.5. */
+/** By how much an echo test delays a bubble at most. */
 const ECHO_TESTS = 3 * SECOND;
 
 /** The inner packet of a datagram. */
@@ -32,13 +35,15 @@ interface Inner {
   readonly isByServer: boolean;
 }
 
-/** What one node has to do with one peer, times of events. */
+/** What one node has had to do with one peer, times of events. */
 class Acquaintance {
-  /** Bubbles by way of a server that nobody had asked for. */
+  /** When data last went straight to the peer, or a bubble by way of a server that nobody had asked for. */
+  last = Number.NEGATIVE_INFINITY;
+  /** Such bubbles, since the peer was heard itself. */
   asked: number[] = [];
-  /** Those that answer one of the peer's. */
+  /** Those that answer one of the peer's, since then. */
   answered: number[] = [];
-  /** Bubbles of the peer, by way of the server, that were not answered. */
+  /** Bubbles of the peer by way of the server that were not answered. */
   heardByServer: number[] = [];
 }
 
@@ -46,8 +51,8 @@ class Acquaintance {
 interface Manners {
   /** Bubbles in a window, if the peer is silent. */
   readonly most: number;
-  /** Its NAT gives ports in sequence. */
-  readonly isSequential: boolean;
+  /** Its NAT is symmetric: a bubble by the server may come after an echo test, RFC 6081 section 5.5. */
+  readonly isSymmetric: boolean;
   /** It has several addresses, and is the same by each. */
   readonly isRelay: boolean;
 }
@@ -69,26 +74,28 @@ class Asker {
   }
 
   hears({ isBubble, source, destination, isByServer }: Inner, now: number): void {
-    if (!isByServer) this.#peers.delete(this.#key(destination, source));
-    else if (isBubble) this.#peer(destination, source).heardByServer.push(now);
+    const peer = this.#peer(destination, source);
+    if (!isByServer) peer.asked = peer.answered = peer.heardByServer = [];
+    else if (isBubble) peer.heardByServer = [...peer.heardByServer, now];
   }
 
   says({ isBubble, source, destination, isByServer }: Inner, now: number): void {
-    if (!isBubble || !isByServer) return;
+    const { isRelay, isSymmetric, most } = this.#manners;
     const peer = this.#peer(source, destination);
-    const patience = this.#manners.isSequential ? ECHO_TESTS : 0;
-    const heard = peer.heardByServer.findIndex((at) => now - at <= patience);
-    if (heard >= 0) {
-      peer.heardByServer.splice(heard, 1);
-      peer.answered = recent(peer.answered, now);
-      expect([this.#name, 'answers', peer.answered.push(now) <= MOST_BUBBLES]).toEqual([this.#name, 'answers', true]);
+    if (!isBubble && !isByServer && !isRelay) peer.last = now;
+    if (!isBubble || !isByServer) return;
+    const patience = isSymmetric ? ECHO_TESTS : 0;
+    const heard = peer.heardByServer.find((at) => now - at <= patience);
+    if (heard !== undefined) {
+      peer.heardByServer = peer.heardByServer.filter((at) => at !== heard);
+      peer.answered = [...recent(peer.answered, now), now];
+      expect(peer.answered.length, `${this.#name} answers ${destination} too often`).toBeLessThanOrEqual(MOST_BUBBLES);
       return;
     }
-    peer.asked = recent(peer.asked, now);
-    const last = peer.asked.at(-1) ?? Number.NEGATIVE_INFINITY;
-    if (!this.#manners.isSequential)
-      expect(now - last, `${this.#name} asks ${destination} too soon`).toBeGreaterThanOrEqual(BUBBLE_SPACING);
-    expect(peer.asked.push(now), `${this.#name} asks ${destination} too often`).toBeLessThanOrEqual(this.#manners.most);
+    peer.asked = [...recent(peer.asked, now), now];
+    expect(peer.asked.length, `${this.#name} asks ${destination} too often`).toBeLessThanOrEqual(most);
+    if (!isSymmetric) expect(now - peer.last, `${this.#name} asks ${destination} too soon`).toBeGreaterThanOrEqual(BUBBLE_SPACING);
+    peer.last = now;
   }
 
   #peer(own: string, other: string): Acquaintance {
@@ -121,30 +128,36 @@ export class TeredoObserver {
   /** By sequence number. */
   readonly #echoes: Echo[] = [];
   readonly #ids = new Map<string, number>();
+  /** Those that a node has had, as text, the present one last. */
+  readonly #addresses = new Map<string, string[]>();
   /** Echo requests that got where they were to get. */
   delivered = 0;
 
-  /** `clients`: names of the nodes, and whether each is behind a NAT that gives ports in sequence; `relay` is a node, too. */
+  /** `clients`: names of the nodes, and whether each is behind a symmetric NAT; `relay` is a node, too. */
   constructor(world: World, clients: ReadonlyMap<string, boolean>, relay: string) {
     this.#world = world;
-    for (const [name, isSequential] of clients) {
-      this.#askers.set(name, new Asker(name, { most: MOST_BUBBLES, isSequential, isRelay: false }));
+    for (const [name, isSymmetric] of clients) {
+      this.#askers.set(name, new Asker(name, { most: MOST_BUBBLES, isSymmetric, isRelay: false }));
       this.#watch(world.host(name));
     }
-    this.#askers.set(relay, new Asker(relay, { most: Number.POSITIVE_INFINITY, isSequential: false, isRelay: true }));
+    this.#askers.set(relay, new Asker(relay, { most: Number.POSITIVE_INFINITY, isSymmetric: false, isRelay: true }));
     this.#watch(world.host(relay));
   }
 
-  /** Sends an echo request from one node to another, and does not wait; null: one of them has no address. */
-  ping(from: string, to: string): Echo | null {
-    const address = this.#world.addressOf(to);
-    if (address === null) return null;
+  /** The address that a node has, or had last; null: it had none yet. */
+  addressOf(name: string): Address | null {
+    this.#meet(name);
+    const text = this.#addresses.get(name)?.at(-1);
+    return text === undefined ? null : parseAddress(text);
+  }
+
+  /** Sends an echo request from one node to another, at `address`, and does not wait. */
+  ping(from: string, to: string, address: Address): Echo {
     const host = this.#world.host(from);
     const id = this.#ids.get(from) ?? host.listen(({ sequence, kind }) => this.#hear(sequence, kind));
     this.#ids.set(from, id);
     const echo: Echo = { from, to, answer: 'no answer' };
-    const sequence = this.#echoes.push(echo) - 1;
-    host.echo(address, id, sequence, 8, 64);
+    host.echo(address, id, this.#echoes.push(echo) - 1, 8, 64);
     return echo;
   }
 
@@ -154,6 +167,8 @@ export class TeredoObserver {
   }
 
   #watch(host: Host): void {
+    // The identifier of the test is nobody else's.
+    host.listen(() => {});
     const receive = host.receive.bind(host);
     host.receive = (from, packet) => {
       if (from.isDevice && !host.forwards) this.#checkArrival(host.name, packet);
@@ -176,12 +191,27 @@ export class TeredoObserver {
     echo.answer = kind;
   }
 
-  /** What comes out of the tunnel of a node is for the node, and of the conversations that it has. */
+  /** Takes down the address that a node has. */
+  #meet(name: string): void {
+    const address = this.#world.addressOf(name);
+    if (address === null) return;
+    const text = formatAddress(address);
+    const known = this.#addresses.get(name)?.filter((other) => other !== text) ?? [];
+    this.#addresses.set(name, [...known, text]);
+  }
+
+  /** What comes out of the tunnel of a node is for the node, by the address that it has now, and of the conversations that it has. */
   #checkArrival(name: string, packet: Uint8Array): void {
+    this.#meet(name);
+    const destination = formatIpv6(packet.subarray(IPV6_DST, IPV6_LEN));
+    expect(this.#addresses.get(name)?.slice(0, -1) ?? [], `${name} gets what is for an address that it had before`).not.toContain(
+      destination,
+    );
     if (packet[6] !== ICMP6) return;
-    const type = packet[40];
-    if (type !== ECHO_REQUEST && type !== ECHO_REPLY) return;
-    const { from, to } = this.#echoes[u16(packet, 46)] ?? expect.fail(`${name} got an echo that nobody had sent`);
+    const type = packet[IPV6_LEN];
+    const isTest = type === ECHO_REPLY && u16(packet, IPV6_LEN + 4) === CONNECTIVITY_TEST;
+    if ((type !== ECHO_REQUEST && type !== ECHO_REPLY) || isTest) return;
+    const { from, to } = this.#echoes[u16(packet, IPV6_LEN + 6)] ?? expect.fail(`${name} got an echo that nobody had sent`);
     expect([name, type]).toEqual([type === ECHO_REQUEST ? to : from, type]);
     this.delivered++;
   }
