@@ -155,14 +155,15 @@ export class EndpointPolicy {
   constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = [], ranges: readonly SpecialRange<Prefix4>[] = SPECIAL_IPV4) {
     this.#allow = allow;
     this.#registry = ranges;
-    const registry = ranges.map(({ prefix, refused }) => ({ ...prefix, refused }));
-    const exceptions = allow.map((prefix) => ({ ...prefix, refused: false }));
-    const own = broadcasts.map((addr) => ({ addr, len: 32, refused: true }));
+    const ordered = [
+      ...broadcasts.map((addr) => ({ addr, len: 32, refused: true })),
+      ...allow.map((prefix) => ({ ...prefix, refused: false })),
+      ...ranges.map(({ prefix, refused }) => ({ ...prefix, refused })),
+    ].map(({ addr, len, refused }) => ({ addr, mask: mask4(len), refused: Number(refused) }));
     const rules: number[] = [];
     for (let octet = 0; octet < 256; octet++) {
       this.#starts[octet] = rules.length;
-      for (const { addr, len, refused } of [...own, ...exceptions, ...registry])
-        if (in4(octet * 2 ** 24, { addr, len: Math.min(8, len) })) rules.push(addr, mask4(len), Number(refused));
+      for (const { addr, mask, refused } of ordered) if ((((addr >>> 24) ^ octet) & (mask >>> 24)) === 0) rules.push(addr, mask, refused);
     }
     this.#starts[256] = rules.length;
     this.#rules = Int32Array.from(rules);
