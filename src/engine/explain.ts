@@ -209,18 +209,21 @@ class MemoryUdpPort extends MemoryPort implements UdpPort {
   declare readonly kind: 'udp';
   readonly localPort: number;
   readonly #local: number;
+  /** What is sent to it has this destination. */
+  readonly #heard: number;
   readonly #sent: Answer[];
 
-  constructor({ local, port }: SocketSpec, place: number, sent: Answer[]) {
+  constructor({ local, port, group = local }: SocketSpec, place: number, sent: Answer[]) {
     super('udp', 'v4', sent);
     this.#local = local;
+    this.#heard = group;
     this.#sent = sent;
     this.localPort = port === 0 ? ANY_PORT + place : port;
   }
 
   /** True when the datagram in the whole IPv4 packet `octets` is for this socket. */
   hears(octets: Uint8Array): boolean {
-    return dst4(octets, 0) === this.#local && udpDestination(octets, udpOffset4(octets, 0)) === this.localPort;
+    return dst4(octets, 0) === this.#heard && udpDestination(octets, udpOffset4(octets, 0)) === this.localPort;
   }
 
   override offer(octets: Uint8Array): void {

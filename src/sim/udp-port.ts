@@ -17,9 +17,6 @@ const SOCKET_QUEUE = 1000;
 const BATCH = 4;
 /** Octets of the largest payload. */
 const MAX_PAYLOAD = 65507;
-/** Where the time to live is in an IPv4 header, and what it is of packets to groups, unless a program asks for another. */
-const TTL = 8;
-const MULTICAST_TTL = 1;
 /** Ports for whoever wants any, RFC 6335 section 6. */
 const FIRST_DYNAMIC_PORT = 49_152;
 const DYNAMIC_PORTS = 16_384;
@@ -91,9 +88,7 @@ export class SimulatedUdpPort implements UdpPort {
     const { account, stack4 } = this.#host;
     if (frame.len > MAX_PAYLOAD) return Drop.too_big;
     account.note('from_daemon');
-    const packet = datagram4(frame, this.#local, this.localPort);
-    if (isMulticast(packet, IPV4_DST, SIZE4)) packet[TTL] = MULTICAST_TTL;
-    const ending = stack4.output(packet);
+    const ending = stack4.output(datagram4(frame, this.#local, this.localPort));
     return ending === null ? Drop.none : (FATES[ending] ?? Drop.none);
   }
 }

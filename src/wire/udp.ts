@@ -17,6 +17,9 @@ import { put16, u16 } from './octets.js';
 export const UDP_LEN = 8;
 
 const DATAGRAM_TTL = 64;
+/** To a group, whose first four bits are these: it goes no further than the link. */
+const GROUP_TTL = 1;
+const GROUP = 0xe;
 /** More fragments, or an offset. */
 const FRAGMENT = 0x3fff;
 
@@ -73,11 +76,12 @@ export function writeUdp4(b: Uint8Array, ip: number, udp: number, end: number, s
   put16(b, udp + 6, sum === 0 ? 0xffff : sum);
 }
 
-/** What a frame of payload and endpoint becomes on the wire: a whole IPv4 packet from `local` and `port`, TTL 64, no DF. Cold. */
+/** What a frame of payload and endpoint becomes on the wire: a whole IPv4 packet from `local` and `port`, TTL 64, to a group 1, no DF. Cold. */
 export function datagram4({ b, off, end, remote }: Frame, local: number, port: number): Uint8Array {
   const packet = new Uint8Array(IPV4_LEN + UDP_LEN + end - off);
   packet.set(b.subarray(off, end), IPV4_LEN + UDP_LEN);
-  writeIpv4(packet, 0, packet.length, 0, 0, DATAGRAM_TTL, Protocol.udp, local, remote.addr);
+  const ttl = remote.addr >>> 28 === GROUP ? GROUP_TTL : DATAGRAM_TTL;
+  writeIpv4(packet, 0, packet.length, 0, 0, ttl, Protocol.udp, local, remote.addr);
   writeUdp4(packet, 0, IPV4_LEN, packet.length, port, remote.port);
   return packet;
 }

@@ -1,6 +1,7 @@
 /** Teredo: RFC 4380, with RFC 5991 and RFC 6081 over it. */
 import { rowsOf, type Technology } from '../technology.js';
 import { encapsulation } from './encapsulation.js';
+import { nearby } from './nearby.js';
 import { peers } from './peers.js';
 import { qualifications } from './qualification.js';
 import { relays } from './relay.js';
@@ -8,7 +9,7 @@ import { servers } from './server.js';
 
 export const teredo: Technology = {
   folder: 'teredo',
-  cases: [...encapsulation, ...servers, ...relays, ...qualifications, ...peers],
+  cases: [...encapsulation, ...servers, ...relays, ...qualifications, ...peers, ...nearby],
   // A rate that is used up takes more packets than a vector has.
   reasons: [
     'truncated',
