@@ -4,6 +4,7 @@
  * Each check is a pure judgement of what was read; a finding says what, where and what to do.
  */
 import { readFileSync } from 'node:fs';
+import type { FastpathConfig } from '../config/config.js';
 import { type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { socketsOf } from '../engine/technologies.js';
 import { type TunHolder, tunHolder } from '../linux/holder.js';
@@ -17,6 +18,7 @@ import { UDP_LEN } from '../wire/udp.js';
 import { type Configuration, readConfiguration } from './configuration.js';
 import { ControlClient } from './control-client.js';
 import { reasonOf } from './failure.js';
+import { surveyFastPath } from './fast-path-place.js';
 import type { Status } from './status.js';
 
 /** How bad it is: a problem keeps something from working, a warning may, a note is good to know. */
@@ -64,6 +66,7 @@ export async function diagnose(file: string, now: number): Promise<Diagnosis[]> 
     ...node.tunnels.flatMap(({ interface: name }) => (name === null ? [] : [judgeDevice(name, names.includes(name), tunHolder(name))])),
     ...judgeMtu(node, facts, links),
     ...judgeReversePath(facts, (name) => Number(sysctl(`net/ipv4/conf/${name}/rp_filter`))),
+    ...judgeFastPath(config.fastpath, status === null ? await surveyFastPath(config.fastpath) : (status.fastpath.reason ?? null)),
     service,
   );
   return found;
@@ -176,6 +179,17 @@ export function judgeReversePath(facts: HostFacts, rpFilter: (name: string) => n
     where: name,
     remedy: `sysctl -w net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.${name}.rp_filter=2`,
   }));
+}
+
+/** Whether the fast path is all that it could be, where one is asked for; `reason`: why not. */
+export function judgeFastPath({ mode, interfaces }: FastpathConfig, reason: string | null): Diagnosis[] {
+  const check = 'fast path';
+  const where = interfaces.join(', ');
+  if (mode === 'off' || where === '') return [];
+  if (reason === null) return [ok(check, 'the interfaces can have it', where)];
+  const remedy =
+    mode === 'auto' ? 'what it does not forward, the packet threads do' : 'the service does not start without it: mode = "auto"';
+  return [{ check, severity: mode === 'auto' ? 'warning' : 'problem', what: reason, where, remedy }];
 }
 
 function judgeConfiguration(file: string): { configuration: Configuration | null; diagnoses: Diagnosis[] } {

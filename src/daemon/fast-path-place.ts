@@ -139,6 +139,21 @@ export class FastPathPlace {
   }
 }
 
+/** What would keep the fast path of `config` from being all that it could be: tried, with nothing changed. null: nothing, or none is asked for. */
+export async function surveyFastPath(config: FastpathConfig): Promise<string | null> {
+  const wanted = wantedBy(config);
+  if (wanted === null) return null;
+  const [{ FastPath }, { explainLoad }] = await Promise.all([import('../xdp/fast-path.js'), import('../xdp/probe.js')]);
+  try {
+    const fastPath = FastPath.load(readProgram());
+    const reasons = fastPath.survey(wanted);
+    fastPath.close();
+    return reasons.length === 0 ? null : reasons.join('; ');
+  } catch (thrown) {
+    return explainLoad(thrown).reason;
+  }
+}
+
 function readProgram(): Uint8Array {
   try {
     return readFileSync(OBJECT);

@@ -72,6 +72,14 @@ export class Attachments {
     }
   }
 
+  /** What `change` would have to say, as far as that can be told without a change. */
+  survey(wanted: WantedMode, names: readonly string[], links: readonly Link[]): string[] {
+    return shortcomings(
+      wanted,
+      names.map((name) => this.#judge(name, links.find((one) => one.name === name) ?? null)),
+    );
+  }
+
   /** Takes the program off every interface. */
   close(): void {
     this.#keep([], 'native');

@@ -75,6 +75,11 @@ export class FastPath {
     };
   }
 
+  /** What would not be as it is wanted, a clause each; nothing is changed. */
+  survey({ mode, interfaces }: Wanted): readonly string[] {
+    return this.#attachments.survey(mode, interfaces, readLinks());
+  }
+
   /** Brings `row` up to date. */
   count(): void {
     for (const { slot } of this.#offload?.tunnels ?? []) {

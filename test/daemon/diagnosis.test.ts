@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   type Diagnosis,
   judgeDevice,
+  judgeFastPath,
   judgeLeftover,
   judgeMtu,
   judgeNode,
@@ -41,6 +42,17 @@ test('a missing capability is a problem with its remedy, and none is none', () =
     remedy: 'run it as root',
   });
   expect(judgePrivilege(null).severity).toBe('ok');
+});
+
+test('a fast path that is not all that it could be is a warning, and a problem where it must be had', () => {
+  const interfaces = ['eth0', 'eth1'];
+  const reason = 'eth1: there is no such interface';
+  const severities = (mode: 'auto' | 'native' | 'generic' | 'off', why: string | null, on = interfaces) =>
+    judgeFastPath({ mode, interfaces: on }, why).map(({ severity, where, what }) => [severity, where, what]);
+  expect(severities('auto', null)).toEqual([['ok', 'eth0, eth1', 'the interfaces can have it']]);
+  expect(severities('auto', reason)).toEqual([['warning', 'eth0, eth1', reason]]);
+  for (const mode of ['native', 'generic'] as const) expect(severities(mode, reason)).toEqual([['problem', 'eth0, eth1', reason]]);
+  expect([severities('off', reason), severities('auto', reason, [])]).toEqual([[], []]);
 });
 
 test('the kernel driver is a warning, whatever this machine has', () => {

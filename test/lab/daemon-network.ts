@@ -14,7 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { test as base } from 'vitest';
 import { Namespace, withoutNamespaces } from '../linux/namespace.js';
 
-const EXECUTABLE = fileURLToPath(new URL('../../bin/tsunagi.js', import.meta.url));
+/** The executable of the package. */
+export const EXECUTABLE = fileURLToPath(new URL('../../bin/tsunagi.js', import.meta.url));
 /** Milliseconds that anything may take before a test gives up on it. */
 const PATIENCE = 10_000;
 

@@ -1,16 +1,20 @@
 /** The fast path in the service: a relay with the program on both of its interfaces, between real stacks. */
 import { copyFileSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
+import type { Diagnosis } from '../../src/daemon/diagnosis.js';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
 import { XdpObject } from '../../src/xdp/libbpf.js';
-import { Echoes, FAR, type LogLine, RELAY_TUNNEL } from '../lab/daemon-network.js';
+import { Echoes, EXECUTABLE, FAR, type LogLine, RELAY_TUNNEL } from '../lab/daemon-network.js';
 import { CABLES, CONTENT, type FastNetwork, NATIVE, NONE, test } from './fast-network.js';
 import { compileTiny } from './tiny.js';
 
 const HOST6 = '2002:c000:20a::1';
 const AUTO = `interfaces = ${JSON.stringify(CABLES)}`;
 const LIBBPF = '/usr/lib/x86_64-linux-gnu/libbpf.so.1';
+
+/** Fails when a problem is found; here there is none. */
+const DOCTOR = `${process.execPath} ${EXECUTABLE} doctor --json --config`;
 
 const statusOf = (net: FastNetwork, config: string) => net.ask(config, 'status') as Status;
 /** Packets that went by the fast path, both ways. */
@@ -150,7 +154,11 @@ describe('an interface', () => {
       said: `tsunagi: fastpath.mode = "native" cannot be had: ${why}`,
     });
     expect(net.programs()).toEqual(NONE);
+    const findings = () => JSON.parse(net.exec(net.relay, `${DOCTOR} ${net.relayConfig(AUTO)}`)).findings as Diagnosis[];
+    const doctor = () => findings().filter(({ check }) => check === 'fast path');
+    expect(doctor()).toMatchObject([{ severity: 'warning', what: why, where: CABLES.join(', ') }]);
     const { relay, relayConfig } = await net.start(AUTO);
+    expect(doctor()).toMatchObject([{ severity: 'warning', what: why }]);
     expect(await relay.line('fast path')).toMatchObject({ level: 'warn', mode: 'generic', interfaces: CABLES, reason: why });
     expect([net.reaches(), net.reaches()]).toEqual([true, true]);
     expect(fastPackets(net, relayConfig)).toBeGreaterThanOrEqual(2);
@@ -158,6 +166,7 @@ describe('an interface', () => {
     net.exec(net.far, 'ethtool -K xdlf gro on');
     net.ask(relayConfig, 'reload');
     expect([net.programs(), net.reaches()]).toEqual([NATIVE, true]);
+    expect(doctor()).toMatchObject([{ severity: 'ok' }]);
   });
 
   test('that goes away and comes back has the program again', async ({ net }) => {
