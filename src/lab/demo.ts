@@ -204,8 +204,8 @@ function introduce({ title, picture, story, nodes }: Topology, screen: Screen): 
 /** What a lab with NATs has gone through before it is up. */
 function verified(nats: number): Words {
   return {
-    en: `${nats} NATs verified: what they map, whom they let in and which ports they choose is as their type says.`,
-    ja: `NAT ${nats} 台を検証済み: マッピング、フィルタリング、ポートの割り当ては、いずれもその種類のとおりです。`,
+    en: `${nats} NATs verified: each maps, filters and chooses ports as its type says.`,
+    ja: `NAT ${nats} 台を検証済み: マッピング、フィルタリング、ポートの割り当ては種類のとおりです。`,
   };
 }
 
