@@ -142,11 +142,14 @@ export class TeredoQualifier {
     return this.#server === null ? 0 : this.#server.primary.bits;
   }
 
-  /** True when a packet came from either address of the server that is used or asked. */
+  /**
+   * True when a packet came from either address of the server that is used or asked. Linux gives it another source port where
+   * it leads it to one that has sent there, by the mapping of a symmetric NAT.
+   */
   isFromServer(outer: Outer): boolean {
     const server = this.#server;
     const { bits, port } = outer.remote;
-    return server !== null && port === TEREDO_PORT && (bits === server.primary.bits || bits === server.secondary.bits);
+    return server !== null && (port === TEREDO_PORT || this.usesGateway) && (bits === server.primary.bits || bits === server.secondary.bits);
   }
 
   /** The server may be silent for so long from now on. */
