@@ -1,6 +1,6 @@
 /** The status as a table for people; its counts are packets. */
 import { DROPS } from '../core/drop.js';
-import type { Dropped, Status, TunnelStatus } from '../daemon/status.js';
+import type { Dropped, FastTunnelStatus, Status, TunnelStatus } from '../daemon/status.js';
 import type {
   IsatapStatus,
   LeaseStatus,
@@ -37,7 +37,24 @@ export function statusLines(status: Status, io: Io): string[] {
     ...columns([head.map((cell) => paint(io, 'dim', cell)), ...rows]),
     ...status.tunnels.flatMap((tunnel) => notes(tunnel, io)),
     ...dropLines('for none of the tunnels', status.dropped),
+    ...fastPathLines(status, io),
   ];
+}
+
+/** Where the fast path runs, and what it does with each tunnel. */
+function fastPathLines({ fastpath, tunnels }: Status, io: Io): string[] {
+  const { mode, interfaces, reason, passed = {} } = fastpath;
+  const where = mode === 'off' ? `${paint(io, 'dim', 'off')}: ${reason}` : `${paint(io, 'green', mode)} on ${interfaces.join(', ')}`;
+  const parts = tunnels.flatMap(({ name, fastpath: part }) => (part === undefined ? [] : [[`  ${name}`, partText(part)]]));
+  const wrong = mode === 'off' || reason === undefined ? [] : [`  ${paint(io, 'yellow', reason)}`];
+  const left = Object.values(passed).reduce((sum, n) => sum + n, 0);
+  const rest = mode === 'off' ? [] : [`  ${left === 1 ? '1 frame was' : `${left} frames were`} left to the host and the packet threads`];
+  return ['', `Fast path: ${where}`, ...columns(parts), ...wrong, ...rest];
+}
+
+function partText(part: FastTunnelStatus): string {
+  if (!part.offloaded) return `not offloaded: ${part.reason}`;
+  return `${part.encapsulated.packets} of the encapsulated packets, ${part.decapsulated.packets} of the decapsulated ones`;
 }
 
 function notes(tunnel: TunnelStatus, io: Io): string[] {

@@ -129,13 +129,15 @@ export class FastPathPlace {
     const { mode, interfaces, reason, tunnels } = this.#state;
     if (tunnels.length === 0) return;
     const left = tunnels.flatMap(({ name, obstacle }) => (obstacle === null ? [] : [[name, obstacle]]));
-    this.#log[reason === null || this.#wanted === null ? 'info' : 'warn']('fast path', {
+    const fields = {
       mode,
       interfaces,
       offloaded: tunnels.filter(({ obstacle }) => obstacle === null).map(({ name }) => name),
       ...(left.length > 0 && { notOffloaded: Object.fromEntries(left) }),
       ...(reason !== null && { reason }),
-    });
+    };
+    if (reason === null || this.#wanted === null) this.#log.info('fast path', fields);
+    else this.#log.warn('fast path', fields);
   }
 }
 

@@ -3,7 +3,7 @@ import { statusLines } from '../../src/cli/status-lines.js';
 import { Direction } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { campus, edge, makeView, node, roamer } from '../daemon/view.js';
+import { campus, edge, fastPath, makeView, node, roamer } from '../daemon/view.js';
 import { memoryIo } from './invoke.js';
 
 test('the table names every tunnel, why one is down, and what the most frequent drops mean', () => {
@@ -31,6 +31,19 @@ test('the table names every tunnel, why one is down, and what the most frequent 
     '  and 1 more: see --json',
     '',
     'home is down: no IPv4 default route',
+    '',
+    'Fast path: off: fastpath.interfaces names no interface',
+  ]);
+});
+
+test('the fast path is told with its part of each tunnel, what it left, and what is wrong with it', () => {
+  const lines = statusLines(readStatus(makeView({ fastpath: fastPath() }).view), memoryIo().io);
+  expect(lines.slice(lines.indexOf('Fast path: native on eth0, eth1'))).toEqual([
+    'Fast path: native on eth0, eth1',
+    '  relay  3 of the encapsulated packets, 2 of the decapsulated ones',
+    '  home   not offloaded: the tunnel is down',
+    '  eth2: there is no such interface',
+    '  1 frame was left to the host and the packet threads',
   ]);
 });
 
@@ -47,7 +60,7 @@ test('what a tunnel has found out stands below the table, times in words', () =>
   };
   const dhcp = { interface: 'eth0', mac: new Uint8Array(6), hostName: 'home', inform: null, slot: edge.slot, configure: true, lease };
   const lines = (over: Partial<typeof node>) =>
-    statusLines(readStatus(makeView({ node: { ...node, ...over } }).view), memoryIo().io).slice(2);
+    statusLines(readStatus(makeView({ node: { ...node, ...over } }).view), memoryIo().io).slice(2, -2);
   expect(lines({ tunnels: [edge, campus], dhcp: [dhcp] }).slice(3)).toEqual([
     '',
     'edge:',
@@ -91,7 +104,7 @@ test('colours change nothing but colours', () => {
 
 test('a Teredo client, its server and its relay stand below the table', () => {
   const lines = (over: Partial<typeof roamer>) =>
-    statusLines(readStatus(makeView({ node: { ...node, tunnels: [{ ...roamer, ...over }] } }).view), memoryIo().io).slice(3);
+    statusLines(readStatus(makeView({ node: { ...node, tunnels: [{ ...roamer, ...over }] } }).view), memoryIo().io).slice(3, -2);
   expect(lines({})).toEqual([
     'roamer  teredo client  up     tunteredo  192.168.1.2  2001:0:4136:e378:8000:63bf:3fff:fdd2  0             0             0',
     '',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ICMP_KINDS } from '../../src/core/counters.js';
 import { METRICS, openMetrics } from '../../src/daemon/metrics.js';
+import { PASSED } from '../../src/xdp/layout.js';
 import { makeView } from '../daemon/view.js';
 import { document, tableRows } from './documents.js';
 
@@ -26,8 +27,10 @@ test('the page serves exactly the documented metrics', async () => {
   expect(served).toEqual(sections.map(({ name, help }) => ({ name, help })));
 });
 
-test('docs/metrics.md explains exactly the labels and the ICMP kinds that exist', () => {
-  const names = tableRows(text).map(([name]) => name);
+test('docs/metrics.md explains exactly the labels, the ICMP kinds, and the reasons of the fast path that exist', () => {
+  const rows = tableRows(text).map(([name]) => name);
+  const names = rows.filter((name) => !PASSED.some((reason) => reason === name));
+  expect(rows.filter((name) => !names.includes(name))).toEqual([...PASSED]);
   const labels = [...new Set(METRICS.flatMap((metric) => metric.labels))];
   expect(names.filter((name) => !ICMP_KINDS.some((kind) => kind === name)).sort()).toEqual(labels.sort());
   expect(names.filter((name) => ICMP_KINDS.some((kind) => kind === name))).toEqual([...ICMP_KINDS]);

@@ -4,7 +4,7 @@ import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { CONTROL_COMMANDS } from '../../src/daemon/control.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { everyTechnology, makeView } from '../daemon/view.js';
+import { everyTechnology, fastPath, makeView } from '../daemon/view.js';
 import { document, tableRows } from './documents.js';
 
 /** The first cells of the tables in one section. */
@@ -21,13 +21,13 @@ function keysOf(value: object, path = ''): string[] {
   return Object.entries(value).flatMap(([key, inner]) => {
     const here = `${path}${key}`;
     if (Array.isArray(inner) && typeof inner[0] === 'object') return inner.flatMap((entry) => keysOf(entry, `${here}[].`));
-    const counted = key === 'dropped' || key === 'icmp';
+    const counted = ['dropped', 'icmp', 'passed'].includes(key);
     return typeof inner === 'object' && inner !== null && !Array.isArray(inner) && !counted ? keysOf(inner, `${here}.`) : [here];
   });
 }
 
 test('docs/service.md lists exactly the keys of a status', () => {
-  const { view, writers } = makeView({ node: everyTechnology });
+  const { view, writers } = makeView({ node: everyTechnology, fastpath: fastPath() });
   writers[0].dropped(NODE_SLOT, Direction.decapsulate, Drop.not_local);
   writers[0].icmp(0, IcmpKind.suppressed);
   expect(listed('Status').sort()).toEqual([...new Set(keysOf(readStatus(view)))].sort());
