@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status, TunnelStatus } from '../../src/daemon/status.js';
 import type { TeredoClientStatus } from '../../src/daemon/status-details.js';
-import { Echoes, HOST, type Network, RELAY, type Run, read, SIDE_TUNNEL, test } from './daemon-network.js';
+import { Echoes, FAR, HOST, HOST_TUNNEL, type Network, RELAY, RELAY_TUNNEL, type Run, read, SIDE_TUNNEL, test } from './daemon-network.js';
 
 /** The other address of the server, which is where the relay is. */
 const SECONDARY = '192.0.2.2';
@@ -144,6 +144,26 @@ test('an interface has as many queues as threads that run its tunnel, though ano
   }
   await hasAddress(net, clientConfig);
   expect(net.reaches()).toBe(true);
+});
+
+test.for([
+  ['6to4', `${HOST_TUNNEL}${CLIENT}`],
+  ['Teredo', `${CLIENT}${HOST_TUNNEL}`],
+])('beside 6to4, with %s first, each address is good for the way there and back, and nothing is left of it', async ([, toml], { net }) => {
+  net.exec(net.relay, `ip address add ${SECONDARY}/24 dev tdmr`);
+  const before = net.snapshot(net.host);
+  await net.service(net.relay, net.configure('server', `${SERVER_AND_RELAY}${RELAY_TUNNEL}`));
+  const config = net.configure('client', toml);
+  const client = await net.service(net.host, config);
+  await client.line('teredo qualified');
+  const addresses = (): string[] => (net.ask(config, 'status') as Status).tunnels.flatMap(({ address }) => address ?? []);
+  await expect.poll(() => addresses().length, { timeout: 5000 }).toBe(2);
+  for (const address of addresses()) net.exec(net.host, `ping -6 -n -c 1 -W 5 -I ${address} ${FAR}`);
+  writeFileSync(config, read(config).replace(HOST_TUNNEL.trim(), ''));
+  expect(net.ask(config, 'reload')).toMatchObject({ removed: ['home'], unchanged: ['roamer'] });
+  expect(net.reaches()).toBe(true);
+  expect(await client.stop()).toBe(0);
+  expect(net.snapshot(net.host)).toBe(before);
 });
 
 test('a client is down while its host has native IPv6', async ({ net }) => {
