@@ -13,10 +13,10 @@ import { type Frame, HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { NodeContext } from '../../src/engine/node.js';
 import type { UdpPort } from '../../src/engine/port.js';
-import type { NodeSpec } from '../../src/engine/spec.js';
+import type { NodeSpec, TunnelSpec } from '../../src/engine/spec.js';
 import { socketsOf } from '../../src/engine/technologies.js';
 import { Tunnel } from '../../src/engine/tunnel.js';
-import { NO_HERITAGE, TransmitTo } from '../../src/role/role.js';
+import { type EndpointText, NO_HERITAGE, TransmitTo } from '../../src/role/role.js';
 import { formatIpv4, formatIpv6, parseIpv4 } from '../../src/wire/address.js';
 import { answerTo, readQuestion, writeAnswer } from '../role/teredo-fake-server.js';
 import { echoRequest, hex, ipv6, join, Next, toHex } from '../vectors/compose.js';
@@ -47,6 +47,8 @@ interface Target {
   readonly toml: string;
   /** What the two addresses of its server see of a client. */
   readonly origins?: readonly [string, string];
+  /** Where its gateway leads a port to it. */
+  readonly external?: EndpointText;
 }
 
 const TARGETS: readonly Target[] = [
@@ -63,10 +65,29 @@ const TARGETS: readonly Target[] = [
     toml: node('client', 'local = "192.168.1.10"', ...CLIENT),
     origins: ['192.0.2.45:40000', '192.0.2.45:40001'],
   },
+  {
+    name: 'a client that searches for its refresh interval, and for others nearby',
+    toml: node('client', 'local = "192.168.1.10"', ...CLIENT, 'refresh-interval = "auto"', 'local-discovery = true'),
+    origins: ['192.0.2.45:40000', '192.0.2.45:40000'],
+  },
+  {
+    name: 'a client behind a symmetric NAT, whose gateway leads a port to it',
+    toml: node('client', 'local = "192.168.1.10"', ...CLIENT, 'local-discovery = true'),
+    origins: ['192.0.2.45:50000', '192.0.2.45:50001'],
+    external: { addr: parseIpv4('192.0.2.45') ?? 0, port: 40_000 },
+  },
 ];
 
 /** Endpoints that things come from. */
-const SOURCES = ['65.54.227.120:3544', '65.54.227.121:3544', '192.0.2.45:40000', '198.51.100.118:4096', '203.0.113.200:3545', '10.0.0.1:9'];
+const SOURCES = [
+  '65.54.227.120:3544',
+  '65.54.227.121:3544',
+  '192.0.2.45:40000',
+  '198.51.100.118:4096',
+  '203.0.113.200:3545',
+  '10.0.0.1:9',
+  '192.168.1.11:4096',
+];
 
 /** The UDP payloads and the IPv6 packets of all vectors. */
 const vectors = loadVectors('teredo').flatMap((vector) => [vector, ...(vector.state ?? [])]);
@@ -85,6 +106,13 @@ const carried = (b: Uint8Array, at: number) =>
 const isSpecial6 = (b: Uint8Array, at: number) =>
   (b[at] === 0 && b[at + 1] === 0) || b[at] === 0xff || (b[at] === 0xfe && b[at + 1] >= 0x80);
 
+/** The same client, with a gateway that has granted it `external`. */
+function withGateway(spec: TunnelSpec, external: EndpointText | undefined): TunnelSpec {
+  if (spec.type !== 'teredo' || external === undefined) return spec;
+  const mapping = { gateway: parseIpv4('192.168.1.1'), local: { addr: spec.local[0], port: 40_000 }, by: 'pcp' as const, failure: null };
+  return { ...spec, portMapping: { ...mapping, external } };
+}
+
 /** A tunnel under attack. */
 class Besieged {
   readonly spec: NodeSpec;
@@ -94,7 +122,7 @@ class Besieged {
   /** What it has sent lately, a UDP payload each. */
   readonly echoes: Uint8Array[] = [];
   /** Solicitations that nobody has answered yet. */
-  readonly questions: { readonly payload: string; readonly to: string }[] = [];
+  readonly questions: { readonly payload: string; readonly to: string; readonly socket: number }[] = [];
   readonly sockets: readonly UdpPort[];
   /** Packets that came, went on, were taken, wait, and wait no longer, by direction. */
   readonly tally = { in: 0, forward: 0, consumed: 0, hold: 0, drop: 0, settled: 0, sent: 0 };
@@ -103,9 +131,9 @@ class Besieged {
   readonly #dirt: number;
   readonly #limits: { readonly answers: number };
 
-  constructor({ toml }: Target, dirt: number, seed: number) {
+  constructor({ toml, external }: Target, dirt: number, seed: number) {
     this.spec = nodeOf(toml);
-    const [spec] = this.spec.tunnels;
+    const spec = withGateway(this.spec.tunnels[0], external);
     this.#dirt = dirt;
     this.#frame = makeBatch(1, HEADROOM + LONGEST)[0];
     this.sockets = socketsOf(spec).map(({ port }, i) => ({
@@ -198,19 +226,23 @@ class Besieged {
     if (this.echoes.length > ECHOES) this.echoes.shift();
     const inner = off + (b[off] === 0 && b[off + 1] === 1 ? 13 + b[off + 2] + b[off + 3] : 0);
     if (this.role === 'client' && b[inner] >>> 4 === 6 && b[inner + 6] === 58 && b[inner + 40] === 133)
-      this.questions.push({ payload: toHex(payload), to: formatIpv4(out.remote.addr) });
+      this.questions.push({ payload: toHex(payload), to: formatIpv4(out.remote.addr), socket: out.socket });
     if (this.questions.length > 4) this.questions.shift();
   }
 
   /** What goes into IPv4 goes to somebody, who is not this node, and is a Teredo packet. */
   #checkOutward({ b, off, end, remote, socket }: Frame): void {
-    const [first] = [remote.addr >>> 24];
-    const isPrivate =
-      first === 10 || (first === 192 && ((remote.addr >>> 16) & 255) === 168) || (first === 172 && ((remote.addr >>> 20) & 15) === 1);
-    const isNobody = first === 0 || first === 127 || first >= 224 || remote.port === 0 || this.spec.ownIpv4.includes(remote.addr);
-    // What a peer says of where else it is may be private: RFC 6081 section 4.3.
-    if (isNobody || (isPrivate && !(this.role === 'client' && b[off + 6] === Next.none)))
-      fail(`to ${formatIpv4(remote.addr)}:${remote.port}`, b, off, end);
+    const [first, second, third] = [24, 16, 8].map((shift) => (remote.addr >>> shift) & 255);
+    const isNear = first === 192 && second === 168 && third === 1;
+    const isPrivate = first === 10 || (first === 192 && second === 168) || (first === 172 && second >>> 4 === 1);
+    const isBubble = b[off] >>> 4 === 6 && b[off + 6] === Next.none;
+    const isAnnouncement =
+      isBubble && b[off + 24] === 0xff && b[off + 7] === 1 && remote.addr === parseIpv4('224.0.0.253') && remote.port === 3544;
+    const isNobody =
+      first === 0 || first === 127 || (first >= 224 && !isAnnouncement) || remote.port === 0 || this.spec.ownIpv4.includes(remote.addr);
+    // What a peer says of where else it is may be private, RFC 6081 section 4.3; and who is nearby is.
+    const mayBePrivate = this.role === 'client' && (isBubble || isNear);
+    if (isNobody || (isPrivate && !mayBePrivate)) fail(`to ${formatIpv4(remote.addr)}:${remote.port}`, b, off, end);
     if (socket >= this.sockets.length) fail(`by socket ${socket}`, b, off, end);
     const start = b[off] >>> 4 === 6 || (b[off] === 0 && b[off + 1] <= 1);
     if (!start || end - off > 1280 + 8) fail('no Teredo packet', b, off, end);
@@ -249,7 +281,7 @@ function corpusOf(target: Besieged): Uint8Array[] {
   const origin = hex('0000efff39cc9b89');
   const trailers = [hex('0104deadbeef'), hex('03140000c0a8010a9c400a0000019c41cb0071329c42'), hex('040400000000'), hex('05022222')];
   return [own, ...clients, WEB, '3fff:0:ffff::1', 'fe80::8000:f227:bec9:1c87', 'fe80::1'].flatMap((src) =>
-    [own, clients[1], WEB].flatMap((dst) => [
+    [own, clients[1], WEB, 'ff02::1'].flatMap((dst) => [
       bubble(src, dst),
       echoRequest({ src, dst }),
       ...trailers.map((trailer) => join(bubble(src, dst), trailer)),
@@ -281,7 +313,7 @@ describe(`${PACKETS} packets from seed ${SEED}`, () => {
         const moved = chance.oneIn(50);
         const origin = moved ? `192.0.2.46:${1024 + chance.below(1000)}` : origins[question.to.endsWith('0') ? 0 : 1];
         const { payload } = writeAnswer(answerTo(readQuestion(question.payload, null), '65.54.227.120', origin));
-        for (const node of both) node.feed('v4', `${question.to}:3544`, 0, payload, payload.length, now);
+        for (const node of both) node.feed('v4', `${question.to}:3544`, question.socket, payload, payload.length, now);
       };
 
       for (let done = 0; done < share; done++) {
