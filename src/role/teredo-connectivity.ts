@@ -186,7 +186,9 @@ export class TeredoConnectivity {
   /** Something came that a peer, whose address is at `b[off..)`, may have sent: it is asked, if strangers do not make this client ask too often. */
   ask(b: Uint8Array, off: number, now: Millis): void {
     const known = this.peers.table.find(b, off);
-    if ((known !== NOBODY && this.peers.has(known, PeerFlag.asked)) || !this.#strangers.take(now)) return;
+    if (known !== NOBODY && this.peers.has(known, PeerFlag.asked)) return;
+    // Who is asked is not driven out: in a small table they are to leave room, too.
+    if (2 * this.peers.askedCount >= this.peers.table.capacity || !this.#strangers.take(now)) return;
     const peer = this.#meet(b, off, now, PeerFlag.stranger);
     if (peer !== NOBODY) this.#ask(peer, now);
   }

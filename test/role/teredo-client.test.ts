@@ -291,6 +291,15 @@ describe('packets that arrive', () => {
     expect(bench.send(data(CLIENT, PEER))).toBe(Verdict.hold);
   });
 
+  test('CL-49: nor do native hosts that are asked because somebody speaks for them', () => {
+    const bench = new ClientBench({ change: { maxPeers: 16 } });
+    for (let n = 0; n < 100; n++) {
+      bench.pass(50);
+      bench.receive(RELAY_AT, data(`3fff:0:1::${n.toString(16)}`, CLIENT));
+    }
+    expect(bench.send(data(CLIENT, PEER))).toBe(Verdict.hold);
+  });
+
   test('CL-49: one host that speaks for as many clients as there are places keeps out nobody whom the host looks for', () => {
     const bench = new ClientBench({ change: { maxPeers: 16 } });
     const forge = () => {
