@@ -6,7 +6,7 @@
  *
  * A lower header is pushed in front of the packet, and pulled from it, without a copy.
  * The memory is the port's (an arena on Linux, an array in the simulator): a frame that came from
- * `Port.receive` is valid until the next `receive` on the same port.
+ * `Port.receive` is valid until the next `receive` on the same port, and so are the bounds of its slot.
  */
 import { Endpoint } from './endpoint.js';
 
@@ -18,9 +18,9 @@ export class Frame {
   /** The memory that holds the packet; may hold many frames. */
   readonly b: Uint8Array;
   /** First octet of the slot in `b`. */
-  readonly slot: number;
+  slot: number;
   /** One past the last octet of the slot in `b`. */
-  readonly limit: number;
+  limit: number;
   /** First octet of the packet. */
   off: number;
   /** One past the last octet of the packet. */

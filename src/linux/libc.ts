@@ -27,6 +27,7 @@ export const MAP_FAILED = 2 ** 64;
 
 /** Functions of the packet path: they take addresses. All that return a count return -1 on failure. */
 export const read: (fd: number, address: number, octets: number) => number = lib.func('long read(int fd, uintptr_t b, size_t n)');
+export const write: (fd: number, address: number, octets: number) => number = lib.func('long write(int fd, uintptr_t b, size_t n)');
 export const writev: (fd: number, iovecs: number, count: number) => number = lib.func('long writev(int fd, uintptr_t iovecs, int count)');
 export const recvmmsg: (fd: number, messages: number, count: number, flags: number, timeout: number) => number = lib.func(
   'int recvmmsg(int fd, uintptr_t messages, unsigned int count, int flags, uintptr_t timeout)',

@@ -17,6 +17,7 @@ import type { Writer, Writes } from './writes.js';
 /** Setup flags: one thread submits, and work is done only when it enters. Linux 6.1. */
 const SETUP = (1 << 12) | (1 << 13);
 const ENTER_GETEVENTS = 1;
+const OP_WRITE = 23;
 const OP_WRITEV = 2;
 const RWF_NOWAIT = 8;
 
@@ -95,7 +96,6 @@ export class WriteRing implements Writer {
     for (let i = 0; i < this.#entries; i++) {
       const at = i * SUBMISSION_WORDS;
       this.#rings[(params[PARAM.SQ_ARRAY] >>> 2) + i] = i;
-      this.#submissions[at] = OP_WRITEV;
       this.#submissions[at + FD] = target;
       this.#submissions.fill(NO_POSITION, at + OFFSET, at + OFFSET + 2);
       this.#submissions[at + RW_FLAGS] = RWF_NOWAIT;
@@ -126,7 +126,7 @@ export class WriteRing implements Writer {
     for (let head = rings[this.#cqHead]; head !== end; head = (head + 1) | 0) {
       const at = this.#completions + (head & this.#completionMask) * COMPLETION_WORDS;
       const result = rings[at + RESULT];
-      const fate = result < 0 ? fateOf(-result, 'writev through ring', this.#fd) : Drop.none;
+      const fate = result < 0 ? fateOf(-result, 'write through ring', this.#fd) : Drop.none;
       writes.fates[rings[at]] = fate === FULL ? Drop.queue_full : fate;
     }
     rings[this.#cqHead] = end;
@@ -135,10 +135,11 @@ export class WriteRing implements Writer {
 
   #submit(entry: number, writes: Writes, index: number): void {
     const at = entry * SUBMISSION_WORDS;
-    const address = this.#base + writes.iovecs[index];
+    const address = this.#base + writes.offsets[index];
+    this.#submissions[at] = writes.areGathered[index] === 1 ? OP_WRITEV : OP_WRITE;
     this.#submissions[at + ADDRESS] = address;
     this.#submissions[at + ADDRESS + 1] = address / 0x100000000;
-    this.#submissions[at + LENGTH] = writes.pieces[index];
+    this.#submissions[at + LENGTH] = writes.lengths[index];
     this.#submissions[at + USER_DATA] = index;
   }
 

@@ -2,14 +2,14 @@
  * Writes packets to a queue of a TUN device, segments of TCP that follow each other in trains.
  *
  *   frames   | TCP seq 1 | TCP seq 1209 | TCP seq 2417 | other |
- *   writes   | head | headers + payload + payload + payload |   | none + other |
+ *   writes   | said | headers + payload + payload + payload |   | said | other |
  *
- * Payloads are not copied: a write is gathered from the frames, behind headers of ours.
+ * Payloads are not copied: the write of a train is gathered from its frames, behind headers of ours.
  */
 import type { Frame } from '../core/frame.js';
 import { SegmentJoiner } from '../wire/segments.js';
 import type { Arena } from './arena.js';
-import { VNET_LEN, writeTcp6Train } from './virtio-net.js';
+import { VNET_LEN, writePlain, writeTcp6Train } from './virtio-net.js';
 import { type Writer, Writes } from './writes.js';
 
 /** Room for the headers of a train, and what goes before them. */
@@ -63,13 +63,12 @@ export class TrainWriter {
       const end = this.#trains ? this.#trainEnd(frames, first, to) : first + 1;
       this.#ends[writes.count] = end;
       if (end === first + 1) {
-        writes.begin(this.#nothing, VNET_LEN);
-        writes.add(frames[first].off, frames[first].len);
+        this.#writeAlone(frames[first]);
       } else {
         this.#beginTrain(headers);
         headers += HEADERS_ROOM;
         const { headersLen } = this.#joiner;
-        for (let i = first; i < end; i++) writes.add(frames[i].off + headersLen, frames[i].len - headersLen);
+        for (let i = first; i < end; i++) writes.gather(frames[i].off + headersLen, frames[i].len - headersLen);
       }
       first = end;
     }
@@ -86,6 +85,18 @@ export class TrainWriter {
     if (!joiner.begin(frames[first].off, frames[first].end)) return end;
     while (end < to && joiner.join(frames[end].off, frames[end].end)) end++;
     return end;
+  }
+
+  /** Writes a packet of which there is nothing to say, which takes as many octets in front of it. */
+  #writeAlone(frame: Frame): void {
+    const { off, len } = frame;
+    if (off - frame.slot < VNET_LEN) {
+      this.#writes.begin(this.#nothing, VNET_LEN);
+      this.#writes.gather(off, len);
+      return;
+    }
+    writePlain(this.#arena.b, off - VNET_LEN);
+    this.#writes.add(off - VNET_LEN, VNET_LEN + len);
   }
 
   /** Begins the write of the train that was joined last, with its headers at `at`. */

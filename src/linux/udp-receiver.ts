@@ -5,7 +5,7 @@
  *   frames    1280 | 1280 | 1280 | 900        60     (those for which the batch has no frame wait)
  *
  * A train is one sender's, all of one size but for the last, which may be shorter. Its payloads are not copied: they
- * lie one behind the other in the slot that the kernel put them in, so that there is no headroom before any but the first.
+ * lie one behind the other where the kernel put them, so that there is no headroom before any but the first.
  */
 import { type Batch, HEADROOM } from '../core/frame.js';
 import { u16 } from '../wire/octets.js';
@@ -31,6 +31,9 @@ export class UdpReceiver {
   readonly #batch: Batch;
   readonly #b: Uint8Array;
   readonly #words: Uint32Array;
+  /** Where each message goes, and how many octets it may have. */
+  readonly #starts: Int32Array;
+  readonly #room: number;
   /** Address of the messages. */
   readonly #messages: number;
   readonly #addresses: number;
@@ -54,10 +57,12 @@ export class UdpReceiver {
     const iovecs = arena.alloc(length * IOVEC_LEN);
     const controls = arena.alloc(length * CONTROL_ROOM);
     this.#addresses = arena.alloc(length * ADDRESS_ROOM);
-    batch.forEach((frame, i) => {
+    this.#starts = Int32Array.from(batch, ({ slot }) => slot + HEADROOM);
+    this.#room = batch[0].limit - this.#starts[0];
+    batch.forEach((_, i) => {
       const [iovec, address, control] = [iovecs + i * IOVEC_LEN, this.#addresses + i * ADDRESS_ROOM, controls + i * CONTROL_ROOM];
       layMessage(arena, messages + i * MESSAGE_LEN, iovec, address, SOCKADDR_IN_LEN, control, CONTROL_ROOM);
-      pointIovec(arena, iovec, frame.slot + HEADROOM, frame.limit - frame.slot - HEADROOM);
+      pointIovec(arena, iovec, this.#starts[i], this.#room);
     });
     this.#messages = arena.base + messages;
     this.#octets = (messages + MESSAGE.RECEIVED) >>> 2;
@@ -87,7 +92,7 @@ export class UdpReceiver {
     const batch = this.#batch;
     const b = this.#b;
     const message = this.#message;
-    const start = batch[message].slot + HEADROOM;
+    const start = this.#starts[message];
     const octets = this.#words[this.#octets + message * MESSAGE_WORDS];
     const size = this.#sizeIn(message, octets);
     const from = this.#addresses + message * ADDRESS_ROOM;
@@ -97,8 +102,10 @@ export class UdpReceiver {
     do {
       const frame = batch[next++];
       frame.off = start + done;
+      frame.slot = done === 0 ? start - HEADROOM : frame.off;
       done = Math.min(done + size, octets);
       frame.end = start + done;
+      frame.limit = size < octets ? frame.end : start + this.#room;
       frame.remote.read(b, from + SIN.ADDR);
       frame.remote.port = port;
     } while (done < octets && next < batch.length);

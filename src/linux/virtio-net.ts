@@ -51,6 +51,11 @@ export function checksumAt(b: Uint8Array, off: number): number {
   return b[off + AT] | (b[off + AT + 1] << 8);
 }
 
+/** Writes the header of a packet that is as it would be on a link. */
+export function writePlain(b: Uint8Array, off: number): void {
+  for (let i = off; i < off + VNET_LEN; i++) b[i] = 0;
+}
+
 /** Writes the header of a train of TCP over IPv6 without extension headers: `headersLen` octets of headers, `size` of payload in each segment. */
 export function writeTcp6Train(b: Uint8Array, off: number, headersLen: number, size: number): void {
   b[off + FLAGS] = NEEDS_CHECKSUM;

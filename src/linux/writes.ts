@@ -1,54 +1,62 @@
-/**
- * Writes to one descriptor, each gathered from several places of an arena, writev(2): what is to be written, and what
- * became of it.
- */
+/** Writes to one descriptor, write(2), or gathered from several places of an arena, writev(2): what is to be written, and what became of it. */
 import { Drop } from '../core/drop.js';
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
-import { errno, writev } from './libc.js';
+import { errno, write, writev } from './libc.js';
 import { IOVEC_LEN, pointIovec } from './mmsg.js';
 
 /** A list of writes, used again and again. */
 export class Writes {
   /** How many there are. */
   count = 0;
-  /** Of each: where in the arena its iovecs are, and how many. */
-  readonly iovecs: Int32Array;
-  readonly pieces: Int32Array;
+  /** Of each: offset in the arena of its octets, or of its iovecs; how many there are of either, and which of both. */
+  readonly offsets: Int32Array;
+  readonly lengths: Int32Array;
+  readonly areGathered: Uint8Array;
   /** Of each that was handled: `Drop.none`, or why it was refused. */
   readonly fates: Int32Array;
   readonly #arena: Arena;
-  readonly #room: number;
-  #next = 0;
+  readonly #iovecs: number;
+  #nextIovec = 0;
 
-  /** `count`: writes at most; `pieces`: places in all. */
+  /** `count`: writes at most; `pieces`: places that they are gathered from, in all. */
   constructor(arena: Arena, count: number, pieces: number) {
     this.#arena = arena;
-    this.#room = arena.alloc(pieces * IOVEC_LEN);
-    this.iovecs = new Int32Array(count);
-    this.pieces = new Int32Array(count);
+    this.#iovecs = arena.alloc(pieces * IOVEC_LEN);
+    this.offsets = new Int32Array(count);
+    this.lengths = new Int32Array(count);
+    this.areGathered = new Uint8Array(count);
     this.fates = new Int32Array(count);
   }
 
   /** Forgets them all. */
   clear(): void {
     this.count = 0;
-    this.#next = this.#room;
+    this.#nextIovec = this.#iovecs;
   }
 
-  /** Begins one with `octets` octets from `offset` of the arena. */
-  begin(offset: number, octets: number): void {
-    this.iovecs[this.count] = this.#next;
-    this.pieces[this.count] = 0;
-    this.count++;
-    this.add(offset, octets);
-  }
-
-  /** Goes on with the one that was begun last. */
+  /** Adds a write of `octets` octets from `offset` of the arena. */
   add(offset: number, octets: number): void {
-    pointIovec(this.#arena, this.#next, offset, octets);
-    this.#next += IOVEC_LEN;
-    this.pieces[this.count - 1]++;
+    this.offsets[this.count] = offset;
+    this.lengths[this.count] = octets;
+    this.areGathered[this.count] = 0;
+    this.count++;
+  }
+
+  /** Begins a write that is gathered, with `octets` octets from `offset` of the arena. */
+  begin(offset: number, octets: number): void {
+    this.offsets[this.count] = this.#nextIovec;
+    this.lengths[this.count] = 0;
+    this.areGathered[this.count] = 1;
+    this.count++;
+    this.gather(offset, octets);
+  }
+
+  /** Goes on with the write that was begun last. */
+  gather(offset: number, octets: number): void {
+    pointIovec(this.#arena, this.#nextIovec, offset, octets);
+    this.#nextIovec += IOVEC_LEN;
+    this.lengths[this.count - 1]++;
   }
 }
 
@@ -70,8 +78,9 @@ export class WriteLoop implements Writer {
 
   write(writes: Writes): number {
     for (let i = 0; i < writes.count; i++) {
-      const written = writev(this.#fd, this.#base + writes.iovecs[i], writes.pieces[i]);
-      const fate = written < 0 ? fateOf(errno(), 'writev', this.#fd) : Drop.none;
+      const call = writes.areGathered[i] === 1 ? writev : write;
+      const written = call(this.#fd, this.#base + writes.offsets[i], writes.lengths[i]);
+      const fate = written < 0 ? fateOf(errno(), 'write', this.#fd) : Drop.none;
       if (fate === FULL) return i;
       writes.fates[i] = fate;
     }
