@@ -7,6 +7,7 @@
  * where a capture would show both: what the host's IPv6 stack thinks of them is no business of the tunnel's.
  */
 import { describe, expect, test, vi } from 'vitest';
+import { NOT_ASKED_FOR, noFastPath } from '../../src/daemon/fast-path-place.js';
 import { readStatus } from '../../src/daemon/status.js';
 import { SIZE4 } from '../../src/sim/address.js';
 import { Daemon } from '../../src/sim/daemon.js';
@@ -164,7 +165,17 @@ class VectorNode {
     const { node: spec, counters } = this.#daemon;
     if (spec === null) throw new Error('the daemon does not run');
     return tallyOf(
-      readStatus({ name: '', version: '', state: 'running', uptime: 0, now: this.#host.now, node: spec, workers: 1, rows: [counters.row] }),
+      readStatus({
+        name: '',
+        version: '',
+        state: 'running',
+        uptime: 0,
+        now: this.#host.now,
+        node: spec,
+        workers: 1,
+        rows: [counters.row],
+        fastpath: noFastPath(NOT_ASKED_FOR),
+      }),
     );
   }
 
