@@ -1,5 +1,5 @@
 /**
- * The kernel's door: the only file that loads koffi and declares C functions.
+ * The kernel's door: the file that loads koffi and declares C functions. There is one other, for libbpf: `xdp/libbpf.ts`.
  *
  * Memory that the kernel reads or writes is named in one of two ways. On the packet path it lies in
  * an `Arena` and is passed as a number (`uintptr_t`: 75 ns a call with two of them, `void *` 112). On

@@ -9,7 +9,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { COUNTER_ROW_LEN, Counters, clearSlot, DIRECTIONS, Direction } from '../core/counters.js';
-import type { NodeSpec } from '../engine/spec.js';
+import { type NodeSpec, sameSpec } from '../engine/spec.js';
 import { Attachments } from './attachments.js';
 import { LIMITS, type PassedName, PROGRAM } from './layout.js';
 import { type XdpMode, XdpObject } from './libbpf.js';
@@ -45,7 +45,9 @@ export class FastPath {
   readonly #attachments: Attachments;
   #links: readonly Link[] = [];
   #wanted: Wanted | null = null;
+  /** What the program goes by, and what that was made of. */
   #offload: Offload | null = null;
+  #basis: unknown = null;
 
   /** Loads the program, an ELF object. Throws what `explainLoad` explains. */
   static load(elf: Uint8Array): FastPath {
@@ -65,7 +67,7 @@ export class FastPath {
     this.#links = readLinks();
     const { mode, links, shortcomings } = this.#attachments.change(wanted.mode, wanted.interfaces, this.#links);
     const beyond = this.#setInterfaces(links);
-    const tunnels = this.#install(offloadOf(node, (name) => this.#links.find((link) => link.name === name)?.index ?? 0));
+    const tunnels = this.#install(node);
     const deaf = links.length === 0 ? [] : devicesOf(node, tunnels).flatMap((device) => forwardIpv4(device) ?? []);
     return {
       mode: links.length === 0 ? 'off' : mode,
@@ -110,16 +112,21 @@ export class FastPath {
     return Math.max(0, all.length - LIMITS.MAX_INTERFACES);
   }
 
-  /** Tunnels that were and stay are never missing in between. */
-  #install(offload: Offload): readonly OffloadedTunnel[] {
+  /** Has the program go by `node`. Tunnels that were and stay are never missing in between. */
+  #install(node: NodeSpec): readonly OffloadedTunnel[] {
+    const indexOf = (name: string) => this.#links.find((link) => link.name === name)?.index ?? 0;
+    const basis = { node, indexes: node.tunnels.map(({ interface: device }) => (device === null ? 0 : indexOf(device))) };
     const before = this.#offload;
+    if (before !== null && sameSpec(basis, this.#basis)) return before.tunnels;
+    this.#basis = basis;
+    const offload = offloadOf(node, indexOf);
     const nameAt = (slot: number) => before?.tunnels.find((tunnel) => tunnel.slot === slot)?.name;
     for (const { name, slot } of offload.tunnels) {
       if (nameAt(slot) === name) continue;
       clearSlot(this.row, slot);
       this.#tables.clear(slot);
     }
-    if (before === null || !sameOctets(before, offload)) this.#tables.install(offload);
+    this.#tables.install(offload);
     this.#offload = offload;
     return offload.tunnels;
   }
@@ -152,8 +159,4 @@ function forwardIpv4(device: string): string | null {
   } catch (thrown) {
     return `nothing is encapsulated for ${device}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   }
-}
-
-function sameOctets(a: Offload, b: Offload): boolean {
-  return Buffer.compare(a.settings, b.settings) === 0 && Buffer.compare(a.rules, b.rules) === 0;
 }
