@@ -27,6 +27,8 @@ export class StunResponder {
   readonly #ports: readonly [number, number];
   /** May change while it runs. */
   fault: Fault | null;
+  /** A port that it sends no answer to, where that is asked for. */
+  deafPort: number | null = null;
   /** Requests so far. */
   requests = 0;
 
@@ -56,7 +58,7 @@ export class StunResponder {
       const error = [attribute(9, Buffer.from('00000414', 'hex')), attribute(10, Buffer.from([0, Number(type)]))];
       if (type !== false) return { octets: message(0x0111, b, error), from: at, to: client };
     }
-    if (responsePort !== null && this.fault === 'sends-nothing-to-response-port') return null;
+    if (responsePort !== null && (this.fault === 'sends-nothing-to-response-port' || responsePort === this.deafPort)) return null;
     const changed = this.fault === 'ignores-change' ? 0 : change;
     const from = {
       address: (changed & 4) === 0 ? at.address : swapped(this.#addresses, at.address),

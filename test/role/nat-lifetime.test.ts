@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { type ConeName, NAT_KINDS } from '../../src/core/nat.js';
 import { PATIENCE } from '../../src/role/binding-test.js';
 import { LIFETIME_SOCKETS, type NatLifetime, NatLifetimeTest, RESOLUTION, TRIALS } from '../../src/role/nat-lifetime.js';
+import { NatDatagram } from '../../src/role/nat-test.js';
 import { refreshThrough } from '../../src/role/nat-verdict.js';
 import type { NatOptions } from '../../src/sim/nat.js';
 import { parseIpv4 } from '../../src/wire/address.js';
+import { writeBindingResponse } from '../../src/wire/stun.js';
+import { seeded } from '../chance.js';
 import { INSIDE_HOSTS } from '../nat-behaviour.js';
 import { type Fault, StunResponder } from '../stun-responder.js';
 import { ADDRESSES, carryOut, type NetworkOptions, type Outcome } from './nat-world.js';
@@ -67,6 +70,12 @@ describe('RFC 5780 section 4.6', () => {
     ]);
   });
 
+  test('what lives for a short time is not waited for any longer', () => {
+    const { verdict, took } = measure({ ...NAT_KINDS['full-cone'], timeout: 5_000 }, 3_600_000);
+    expect(verdict?.notes).toEqual([]);
+    expect(took).toBeLessThan(4 * (30_000 + PATIENCE));
+  });
+
   test('what is known by then can be seen on the way', () => {
     const known: string[] = [];
     measure({ ...NAT_KINDS['full-cone'], timeout: 3_000 }, 12_800, {}, ({ alive, gone }) => {
@@ -117,6 +126,68 @@ describe('where it cannot be told that is said, and why', () => {
     });
     expect(verdict).toMatchObject({ atLeast: expect.any(Number), notes: [expect.stringMatching(/does not keep to one time/)] });
     expect(verdict?.atLeast).toBeLessThan(6_000);
+  });
+});
+
+test('where some are gone and others are not after as long, what is named is what all agree on', () => {
+  const server = responder();
+  server.deafPort = LOCALS[3].port; // the one that waits for 800 ms
+  const { verdict } = measure({ ...NAT_KINDS['full-cone'] }, 12_800, { responders: [server] });
+  expect(verdict).toMatchObject({ atLeast: 400, below: null, notes: [expect.stringMatching(/does not keep to one time/)] });
+});
+
+describe('strangers', () => {
+  /** A test whose mapping was seen, and that asks for it: the ids of both requests. */
+  const begin = (): { test: NatLifetimeTest; opening: Uint8Array; asking: Uint8Array } => {
+    const lifetime = new NatLifetimeTest(SERVER, 60_000, seeded(5780), 0);
+    const datagram = new NatDatagram();
+    lifetime.pollTransmit(datagram, 0);
+    const opening = datagram.b.slice(4, 20);
+    tell(lifetime, 0, opening, SERVER);
+    lifetime.handleTimeout(1);
+    lifetime.pollTransmit(datagram, 1);
+    return { test: lifetime, opening, asking: datagram.b.slice(4, 20) };
+  };
+  const tell = (lifetime: NatLifetimeTest, socket: number, transaction: Uint8Array, from: typeof SERVER, mapped = LOCALS[0]): boolean => {
+    const b = new Uint8Array(128).fill(0xa5);
+    const end = writeBindingResponse(b, 9, { transaction, mapped, origin: SERVER, other: null });
+    return lifetime.handleDatagram(socket, b, 9, end, from, 1);
+  };
+
+  test('who is not the server, or does not know the id, says nothing', () => {
+    const { test: lifetime, opening, asking } = begin();
+    expect(tell(lifetime, 0, asking, { ...SERVER, port: 3479 })).toBe(false);
+    expect(tell(lifetime, 0, asking, { ...SERVER, addr: SERVER.addr + 1 })).toBe(false);
+    expect(
+      tell(
+        lifetime,
+        0,
+        asking.map((octet) => octet ^ 1),
+        SERVER,
+      ),
+    ).toBe(false);
+    expect(tell(lifetime, 0, opening, SERVER)).toBe(false);
+    expect(lifetime.verdict).toBeNull();
+    expect(tell(lifetime, 0, asking, SERVER)).toBe(true);
+  });
+
+  test('an answer on a socket that it cannot come to is none', () => {
+    const { test: lifetime, asking } = begin();
+    expect(tell(lifetime, 3, asking, SERVER)).toBe(false);
+    expect(lifetime.verdict).toBeNull();
+    const datagram = new NatDatagram();
+    const fresh = new NatLifetimeTest(SERVER, 60_000, seeded(5780), 0);
+    fresh.pollTransmit(datagram, 0);
+    expect(tell(fresh, TRIALS, datagram.b.slice(4, 20), SERVER)).toBe(false);
+  });
+
+  test('an answer on the socket that asks: the NAT has given it the endpoint that was free again, or the server has not moved', () => {
+    const moved = begin();
+    expect(tell(moved.test, TRIALS, moved.asking, SERVER)).toBe(true);
+    expect(moved.test.verdict?.notes[0]).toMatch(/does not come, however early/);
+    const ignored = begin();
+    expect(tell(ignored.test, TRIALS, ignored.asking, SERVER, LOCALS[TRIALS])).toBe(true);
+    expect(ignored.test.verdict?.notes[0]).toMatch(/does not send its answer to another port/);
   });
 });
 
