@@ -24,7 +24,7 @@ interface Travelling {
 }
 
 const [delay, ...selectors] = process.argv.slice(2);
-const arena = new Arena((1 << 20) + 2 * BATCH * arenaStride(ROOM));
+const arena = new Arena((1 << 20) + 3 * BATCH * arenaStride(ROOM));
 const [fd] = openTun(DEVICE, { queues: 1 });
 const tun = new TunPort(arena, fd, BATCH, ROOM, { trains: false });
 const out = arena.makeBatch(1, ROOM);

@@ -24,7 +24,7 @@ const ROOM = HEADROOM + 2048;
 const CARRIED = IPV6_DST + 2;
 const LOCAL = (parseIpv4('192.88.99.1') ?? 0) | 0;
 
-const arena = new Arena((1 << 20) + 2 * BATCH * arenaStride(ROOM));
+const arena = new Arena((1 << 20) + 3 * BATCH * arenaStride(ROOM));
 const [tunFd] = openTun(DEVICE, { queues: 1 });
 const socket = openProtocol41({ worker: 0, workers: 1, key: 1 });
 const tun = new TunPort(arena, tunFd, BATCH, ROOM, { trains: false });

@@ -53,7 +53,7 @@ class PortSet implements Ports {
   constructor(descriptors: Descriptors, bell: number) {
     const { protocol41, icmp4, tunnels, udp, udpTrains: trains, outlet, lans, dhcp4 } = descriptors;
     const sockets = [...udp.values()].flat();
-    const frames = BATCH * (1 + tunnels.size + sockets.length) + SMALL_BATCH * (1 + lans.size + dhcp4.size);
+    const frames = BATCH * (1 + 2 * tunnels.size + sockets.length) + SMALL_BATCH * (1 + lans.size + dhcp4.size);
     // Memory is taken page by page as packets touch it: a roomy arena costs addresses only.
     const arena = new Arena(ARENA_SLACK + SOCKET_SLACK * sockets.length + frames * arenaStride(ROOM));
     this.descriptors = descriptors;

@@ -2,8 +2,9 @@
 import { Drop } from '../core/drop.js';
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
-import { errno, write, writev } from './libc.js';
+import { errno, SystemError, write, writev } from './libc.js';
 import { IOVEC_LEN, pointIovec } from './mmsg.js';
+import { Operation, Ring } from './ring.js';
 
 /** A list of writes, used again and again. */
 export class Writes {
@@ -66,6 +67,45 @@ export interface Writer {
   write(writes: Writes): number;
 }
 
+/** Many writes a call. */
+export class WriteRing implements Writer {
+  readonly #fd: number;
+  readonly #ring: Ring;
+
+  /** For the non-blocking `fd`, `count` writes a call. Throws `SystemError` where the kernel has no such ring, or does not let us have one. */
+  constructor(arena: Arena, fd: number, count: number) {
+    this.#fd = fd;
+    this.#ring = new Ring(arena, fd, count);
+  }
+
+  /** A full queue refuses single ones (`queue_full`): those behind them may have been taken. */
+  write(writes: Writes): number {
+    let handled = 0;
+    while (handled < writes.count) {
+      const count = Math.min(writes.count - handled, this.#ring.entries);
+      const taken = this.#write(writes, handled, count);
+      handled += taken;
+      if (taken < count) break;
+    }
+    return handled;
+  }
+
+  #write(writes: Writes, from: number, count: number): number {
+    const ring = this.#ring;
+    for (let i = 0; i < count; i++) {
+      const operation = writes.areGathered[from + i] === 1 ? Operation.writev : Operation.write;
+      ring.lay(i, operation, writes.offsets[from + i], writes.lengths[from + i]);
+    }
+    const taken = ring.run(count);
+    for (let i = 0; i < taken; i++) {
+      const result = ring.results[i];
+      const fate = result < 0 ? fateOf(-result, 'write through ring', this.#fd) : Drop.none;
+      writes.fates[from + i] = fate === FULL ? Drop.queue_full : fate;
+    }
+    return taken;
+  }
+}
+
 /** One write a call: where there is no `WriteRing`. */
 export class WriteLoop implements Writer {
   readonly #fd: number;
@@ -85,5 +125,15 @@ export class WriteLoop implements Writer {
       writes.fates[i] = fate;
     }
     return writes.count;
+  }
+}
+
+/** The faster writer where the kernel has it: containers often forbid io_uring, and kernels before 6.1 lack what it takes. */
+export function writerFor(arena: Arena, fd: number, count: number): Writer {
+  try {
+    return new WriteRing(arena, fd, count);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return new WriteLoop(arena, fd);
   }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Arena, arenaStride } from '../../src/linux/arena.js';
 import { close, open, read, readInto, SystemError } from '../../src/linux/libc.js';
-import { WriteRing } from '../../src/linux/ring.js';
+import { Ring } from '../../src/linux/ring.js';
 
 test('what is taken is aligned, apart from everything else, inside, and zero', () => {
   fc.assert(
@@ -63,7 +63,7 @@ test('an arena leaves no memory and no descriptor behind, that of its rings incl
   const before = [readdirSync('/proc/self/fd').length, mappings()];
   const arena = new Arena(1 << 20);
   try {
-    new WriteRing(arena, 1, 64);
+    new Ring(arena, 1, 64);
   } catch (error) {
     expect(error).toBeInstanceOf(SystemError); // a kernel without rings has none to leave behind
   }

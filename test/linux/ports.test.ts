@@ -31,7 +31,7 @@ const addr = (text: string): number => parseIpv4(text) ?? Number.NaN;
 
 /** A port over `fd`, with `far` at the other end. */
 function benchOf(fd: number, makePort: (arena: Arena) => Port, far: FarEnd, takeDown: () => void, closeNamespaces: () => void): PortBench {
-  const arena = new Arena(BATCH * arenaStride(TRAIN_ROOM) + SPARE * arenaStride(ROOM) + (64 << 10));
+  const arena = new Arena(2 * BATCH * arenaStride(TRAIN_ROOM) + SPARE * arenaStride(ROOM) + (64 << 10));
   const poller = new Poller(arena, [fd, far.fd]);
   return {
     port: makePort(arena),

@@ -82,7 +82,7 @@ describeInNamespaces('trains of TCP', () => {
         ip(`link set dev tlx${i} addrgenmode none mtu ${MTU} txqueuelen 1000`);
         ip(`link set dev tlx${i} up`);
         ip(`route add 2001:db8:${i + 1}::/48 dev tlx${i}`);
-        const arena = new Arena(BATCH * arenaStride(ROOM) + SPARE * arenaStride(SMALL_ROOM) + (1 << 20));
+        const arena = new Arena(2 * BATCH * arenaStride(ROOM) + SPARE * arenaStride(SMALL_ROOM) + (1 << 20));
         undo.push(
           () => close(fd),
           () => arena.unmap(),
