@@ -1,5 +1,5 @@
 /** The page at `/`: the status as plain HTML, without scripts. */
-import type { Dropped, Status, TunnelStatus } from './status.js';
+import type { Dropped, FastPathStatus, Status, TunnelStatus } from './status.js';
 
 /** The whole page. */
 export function statusPage(status: Status): string {
@@ -16,9 +16,15 @@ export function statusPage(status: Status): string {
 ${status.tunnels.map(row).join('\n')}
 </table>
 <p>Packets for none of the tunnels: ${total(status.dropped)}.
+<p>Fast path: ${escapeHtml(fastPath(status.fastpath))}.
 <p><a href="/api/v1/status">the same as JSON</a>, <a href="/metrics">metrics</a>
 </html>
 `;
+}
+
+function fastPath({ mode, interfaces, reason }: FastPathStatus): string {
+  const where = interfaces.length === 0 ? mode : `${mode} on ${interfaces.join(', ')}`;
+  return reason === undefined ? where : `${where}; ${reason}`;
 }
 
 function row(tunnel: TunnelStatus): string {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { httpApp, serveHttp } from '../../src/daemon/http.js';
 import { readStatus } from '../../src/daemon/status.js';
 import { makeLog } from './log-lines.js';
-import { makeView, node } from './view.js';
+import { fastPath, makeView, node } from './view.js';
 
 const { log } = makeLog();
 
@@ -22,6 +22,13 @@ test('metrics come with the content type that Prometheus asks for', async () => 
   const response = await httpApp(makeView().view, log).request('/metrics');
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
   expect(await response.text()).toContain('# TYPE tsunagi_packets_total counter\n');
+});
+
+test('the page says where the fast path runs, and what is wrong with it', async () => {
+  const { view } = makeView({ fastpath: fastPath() });
+  expect(await (await httpApp(view, log).request('/')).text()).toContain(
+    'Fast path: native on eth0, eth1; eth2: there is no such interface.',
+  );
 });
 
 test('the page lists every tunnel, and a name from the configuration cannot become markup', async () => {

@@ -24,6 +24,22 @@ export const CABLES = ['tdmr', 'xdlr'] as const;
 export const NATIVE = { tdmr: 'xdp', xdlr: 'xdp' } as const;
 export const NONE = { tdmr: null, xdlr: null } as const;
 
+/** Both ends of a tunnel, as a configuration has them. */
+export interface Tunnels {
+  readonly host: string;
+  readonly relay: string;
+}
+
+const SIX_TO_FOUR: Tunnels = { host: HOST_TUNNEL, relay: RELAY_TUNNEL };
+
+/** What runs. */
+interface Running {
+  readonly host: Run;
+  readonly relay: Run;
+  readonly hostConfig: string;
+  readonly relayConfig: string;
+}
+
 /** Host, relay, and the machine beyond. */
 export class FastNetwork extends Network {
   readonly far = new Namespace();
@@ -63,13 +79,14 @@ export class FastNetwork extends Network {
     return this.configure('relay', `${tunnel}\n[fastpath]\n${lines}`);
   }
 
-  /** The host, and the relay with these lines in its `[fastpath]`, running. */
-  async start(lines: string, wrapper: readonly string[] = []): Promise<{ host: Run; relay: Run; relayConfig: string }> {
-    const relayConfig = this.relayConfig(lines);
+  /** The host, and the relay with these lines in its `[fastpath]`, running; `tunnels` are others than those of 6to4. */
+  async start(lines: string, wrapper: readonly string[] = [], tunnels: Tunnels = SIX_TO_FOUR): Promise<Running> {
+    const relayConfig = this.relayConfig(lines, tunnels.relay);
+    const hostConfig = this.configure('host', tunnels.host);
     const relay = this.run(this.relay, ['run', '--config', relayConfig], wrapper);
-    const host = await this.service(this.host, this.configure('host', HOST_TUNNEL));
+    const host = await this.service(this.host, hostConfig);
     await relay.line('ready');
-    return { host, relay, relayConfig };
+    return { host, relay, hostConfig, relayConfig };
   }
 
   /** XDP programs on the interfaces of the relay, as ip tells: `xdp`, `xdpgeneric`. */

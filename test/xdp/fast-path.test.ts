@@ -5,8 +5,8 @@ import type { Diagnosis } from '../../src/daemon/diagnosis.js';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
 import { XdpObject } from '../../src/xdp/libbpf.js';
-import { Echoes, EXECUTABLE, FAR, type LogLine, RELAY_TUNNEL } from '../lab/daemon-network.js';
-import { CABLES, CONTENT, type FastNetwork, NATIVE, NONE, test } from './fast-network.js';
+import { Echoes, EXECUTABLE, FAR, type LogLine, RELAY, RELAY_TUNNEL } from '../lab/daemon-network.js';
+import { CABLES, CONTENT, type FastNetwork, NATIVE, NONE, type Tunnels, test } from './fast-network.js';
 import { compileTiny } from './tiny.js';
 
 const HOST6 = '2002:c000:20a::1';
@@ -15,6 +15,26 @@ const LIBBPF = '/usr/lib/x86_64-linux-gnu/libbpf.so.1';
 
 /** Fails when a problem is found; here there is none. */
 const DOCTOR = `${process.execPath} ${EXECUTABLE} doctor --json --config`;
+
+const SIXRD = 'type = "6rd"\nprefix = "2001:db8:6000::/36"\nipv4-mask-length = 24';
+const ISATAP = 'type = "isatap"';
+/** Tunnels of the other technologies between host and relay, named `home` and `relay`; their MTU is that of RFC 4213, 1280. */
+const OTHERS: readonly (readonly [technology: string, Tunnels])[] = [
+  [
+    '6rd',
+    {
+      host: `[[tunnel]]\n${SIXRD}\nname = "home"\nrole = "customer-edge"\nborder-relays = ["${RELAY}"]`,
+      relay: `[[tunnel]]\n${SIXRD}\nname = "relay"\nrole = "border-relay"\nlocal = "${RELAY}"`,
+    },
+  ],
+  [
+    'ISATAP',
+    {
+      host: `[[tunnel]]\n${ISATAP}\nname = "home"\nrole = "host"\npotential-routers = ["${RELAY}"]`,
+      relay: `[[tunnel]]\n${ISATAP}\nname = "relay"\nrole = "router"\nlocal = "${RELAY}"\nprefix = "2001:db8:15a::/64"`,
+    },
+  ],
+];
 
 const statusOf = (net: FastNetwork, config: string) => net.ask(config, 'status') as Status;
 /** Packets that went by the fast path, both ways. */
@@ -63,6 +83,20 @@ describe('a relay', () => {
       expect(decapsulated.packets - fast.decapsulated.packets).toBeLessThan(10);
     },
   );
+
+  test.for(OTHERS)('of %s carries echoes and TCP both ways in the drivers', async ([, tunnels], { net }) => {
+    const { relay, hostConfig, relayConfig } = await net.start(AUTO, [], tunnels);
+    expect(await relay.line('fast path')).toMatchObject({ mode: 'native', offloaded: ['relay'] });
+    await expect.poll(() => net.reaches(), { timeout: 20_000 }).toBe(true);
+    const { address } = statusOf(net, hostConfig).tunnels[0];
+    if (address === undefined) throw new Error('the host has no address');
+    const before = fastPackets(net, relayConfig);
+    expect(await net.transfer(net.far, FAR, net.host)).toBe(CONTENT);
+    expect(await net.transfer(net.host, address, net.far)).toBe(CONTENT);
+    const { encapsulated, decapsulated } = statusOf(net, relayConfig).tunnels[0];
+    const fast = fastPackets(net, relayConfig) - before;
+    expect(fast).toBeGreaterThan(0.98 * (encapsulated.packets + decapsulated.packets));
+  });
 
   test.for(['SIGTERM', 'SIGKILL'] as const)('leaves no program behind after %s', async (signal, { net }) => {
     const { relay } = await net.start(AUTO);
