@@ -24,8 +24,14 @@ export function withName(found: Findings, name: string, addresses: readonly numb
   return { ...found, names: withEntry(found.names, name, addresses) };
 }
 
-/** `found`, and what a gateway has said of a tunnel; null: it is asked anew. */
+/**
+ * `found`, and what a gateway has said of a tunnel; null: it is asked anew. `found` itself where it is no other endpoint
+ * than before: for each that is, the tunnel is made anew, which is not for a gateway to have by refusing in other words.
+ */
 export function withPortMapping(found: Findings, tunnel: string, mapping: PortMapping | null): Findings {
+  const was = found.portMappings.get(tunnel);
+  const ends = ({ gateway, local, external }: PortMapping) => ({ gateway, local, external });
+  if (was !== undefined && mapping !== null && sameSpec(ends(was), ends(mapping))) return found;
   return { ...found, portMappings: withEntry(found.portMappings, tunnel, mapping) };
 }
 

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews } from '../../src/daemon/findings.js';
+import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews, withPortMapping } from '../../src/daemon/findings.js';
 import type { Discovery } from '../../src/engine/news.js';
 import { type Findings, NO_FINDINGS } from '../../src/engine/spec.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
 import type { Learned, Qualification } from '../../src/role/role.js';
+import type { PortMapping } from '../../src/role/teredo-node.js';
 import { parseIpv6 } from '../../src/wire/address.js';
 import { node } from './view.js';
 
@@ -172,6 +173,21 @@ test('a name is told with what it stood for and what it stands for', () => {
   expect([first.message, first.fields]).toEqual(['names changed', { name: 'isatap', now: ['192.0.2.1'] }]);
   const found = withName(NO_FINDINGS, 'isatap', [0xc0000201]);
   expect(nameEvent(found, 'isatap', []).fields).toEqual({ name: 'isatap', before: ['192.0.2.1'], now: [] });
+});
+
+test('a gateway that refuses in other words, or grants the same in another way, has found out nothing: no tunnel is made anew', () => {
+  const local = { addr: 0xc0a8010a, port: 40_000 };
+  const refused: PortMapping = { gateway: 0xc0a80101, local, by: null, external: null, failure: 'does not answer' };
+  const granted: PortMapping = { ...refused, by: 'pcp', external: { addr: 0xc0000201, port: 40_000 }, failure: null };
+  const found = withPortMapping(NO_FINDINGS, 'roamer', refused);
+  expect(found.portMappings.get('roamer')).toBe(refused);
+  expect(withPortMapping(found, 'roamer', { ...refused, local: { ...local }, failure: 'is busy' })).toBe(found);
+  const mapped = withPortMapping(found, 'roamer', granted);
+  expect(mapped.portMappings.get('roamer')).toBe(granted);
+  expect(withPortMapping(mapped, 'roamer', { ...granted, by: 'upnp' })).toBe(mapped);
+  for (const other of [{ external: { addr: 0xc0000202, port: 40_000 } }, { local: { ...local, port: 1 } }, { gateway: null }])
+    expect(withPortMapping(mapped, 'roamer', { ...granted, ...other }).portMappings.get('roamer')).toEqual({ ...granted, ...other });
+  expect(withPortMapping(mapped, 'roamer', null).portMappings.size).toBe(0);
 });
 
 test('findings are never changed, only replaced', () => {
