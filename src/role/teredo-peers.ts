@@ -45,10 +45,13 @@ const FIRST_PLACES = 256;
 /** Places that are looked at for one to give way. */
 const STEPS = 1024;
 const NOBODY = -1;
-/** A record in 32-bit words, in octets, and where in its words is who has taken it. */
-const RECORD_WORDS = 5;
-const RECORD_LEN = 4 * RECORD_WORDS;
-const TAKEN = 4;
+/** A bucket in 32-bit words, as many as a line of the processor's cache has: records, one word free, and their addresses behind. */
+const BUCKET_WORDS = 16;
+const RECORDS = 3;
+const ADDRESSES = 4;
+const ADDRESS_WORDS = ADDRESS_LEN / 4;
+/** Records for each peer that there may be, at least. */
+const ROOM = 1.25;
 /** Bits of a record that say which peer; the others spare a look at the addresses of most that are not meant. */
 const PEER_BITS = 0xffffff;
 
@@ -64,16 +67,18 @@ export class TeredoPeers {
   /** The place that is looked at next for one to give way. */
   #hand = 0;
   /**
-   * Records by hash: an address and 1 + the peer, above `PEER_BITS` some bits of its hash; or 0, in one of two at least.
-   * Who finds its record taken goes to the next. All that a lookup needs is in one place, so it waits for memory once.
-   * There are as many as are ever needed, for to move them into a longer array would stop the thread for long: memory
-   * that nobody has written to yet costs nothing.
+   * Buckets by hash, of three records and their addresses. A record, which is known by where its word is, is 1 + the peer,
+   * above `PEER_BITS` some bits of its hash; or 0, in one of five at least. Who finds a bucket full goes to the next. All
+   * that most lookups need is in one line, so they wait for memory once. There are as many as are ever needed, for to
+   * move them into a longer array would stop the thread for long: memory that nobody has written to yet costs nothing.
    */
   readonly #records: Int32Array;
   /** The same, by octets. */
   readonly #octets: Uint8Array;
   readonly #view: DataView;
+  /** Of the number of a bucket, and of a word. */
   readonly #mask: number;
+  readonly #wordMask: number;
   /** The hash of the address that was looked for last. */
   #sought = 0;
   /** Which record is whose. */
@@ -91,8 +96,10 @@ export class TeredoPeers {
   constructor(capacity: number, random: Random) {
     this.capacity = capacity;
     this.#hash = new HalfSipHash(random);
-    this.#mask = 2 ** Math.ceil(Math.log2(2 * capacity)) - 1;
-    this.#records = new Int32Array((this.#mask + 1) * RECORD_WORDS);
+    const buckets = 2 ** Math.max(0, Math.ceil(Math.log2((ROOM * capacity) / RECORDS)));
+    this.#mask = buckets - 1;
+    this.#wordMask = buckets * BUCKET_WORDS - 1;
+    this.#records = new Int32Array(buckets * BUCKET_WORDS);
     this.#octets = new Uint8Array(this.#records.buffer);
     this.#view = new DataView(this.#records.buffer);
     this.#grow(Math.min(capacity, FIRST_PLACES));
@@ -140,12 +147,12 @@ export class TeredoPeers {
 
   /** Where in `octets` the address of the peer is, until the next `take` or `remove`. */
   address(peer: number): number {
-    return this.#recordOf[peer] * RECORD_LEN;
+    return addressOf(this.#recordOf[peer]);
   }
 
   /** The peer with the address at `b[off..)`; -1: there is none. */
   find(b: Uint8Array, off: number): number {
-    return (this.#records[this.#search(b, off) * RECORD_WORDS + TAKEN] & PEER_BITS) - 1;
+    return (this.#records[this.#search(b, off)] & PEER_BITS) - 1;
   }
 
   /**
@@ -153,7 +160,7 @@ export class TeredoPeers {
    * `flags`, which are 0 or `PEER_STRANGER`. -1: there is no place.
    */
   take(b: Uint8Array, off: number, now: Millis, flags = 0): number {
-    const known = this.#records[this.#search(b, off) * RECORD_WORDS + TAKEN];
+    const known = this.#records[this.#search(b, off)];
     if (known !== 0) return (known & PEER_BITS) - 1;
     const peer = this.#place(now, flags);
     if (peer === NOBODY) return NOBODY;
@@ -240,38 +247,39 @@ export class TeredoPeers {
     const w3 = littleEndian(b, off + 12);
     const hash = this.#hash.of(w0, w1, w2, w3);
     this.#sought = hash;
-    for (let record = hash & mask; ; record = (record + 1) & mask) {
-      const taken = records[record * RECORD_WORDS + TAKEN];
-      if (taken === 0) return record;
-      if (((taken ^ hash) & ~PEER_BITS) !== 0) continue;
-      const at = record * RECORD_LEN;
-      if (view.getInt32(at + 12, true) !== w3 || view.getInt32(at + 8, true) !== w2) continue;
-      if (view.getInt32(at + 4, true) === w1 && view.getInt32(at, true) === w0) return record;
+    for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
+      const first = bucket * BUCKET_WORDS;
+      for (let record = first; record < first + RECORDS; record++) {
+        const taken = records[record];
+        if (taken === 0) return record;
+        if (((taken ^ hash) & ~PEER_BITS) !== 0) continue;
+        const at = addressOf(record);
+        if (view.getInt32(at + 12, true) !== w3 || view.getInt32(at + 8, true) !== w2) continue;
+        if (view.getInt32(at + 4, true) === w1 && view.getInt32(at, true) === w0) return record;
+      }
     }
   }
 
   /** Puts what `taken` says into a record, with the address at `b[off..)`. */
   #put(record: number, taken: number, b: Uint8Array, off: number): void {
-    this.#records[record * RECORD_WORDS + TAKEN] = taken;
+    this.#records[record] = taken;
     this.#recordOf[(taken & PEER_BITS) - 1] = record;
-    copy(b, off, this.#octets, record * RECORD_LEN, ADDRESS_LEN);
+    copy(b, off, this.#octets, addressOf(record), ADDRESS_LEN);
   }
 
   /** Takes a peer out of the records, and moves up those behind it that were pushed away by it: none is lost. */
   #unlink(peer: number): void {
     const records = this.#records;
-    const mask = this.#mask;
+    const mask = this.#wordMask;
     let hole = this.#recordOf[peer];
-    for (let record = (hole + 1) & mask; ; record = (record + 1) & mask) {
-      const taken = records[record * RECORD_WORDS + TAKEN];
-      if (taken === 0) break;
-      const home = this.#hashAt(record * RECORD_LEN) & mask;
+    for (let record = behind(hole) & mask; records[record] !== 0; record = behind(record) & mask) {
+      const home = (this.#hashAt(addressOf(record)) & this.#mask) * BUCKET_WORDS;
       // It stands where it belongs, or is nearer to it than the hole.
       if (((record - home) & mask) < ((record - hole) & mask)) continue;
-      this.#put(hole, taken, this.#octets, record * RECORD_LEN);
+      this.#put(hole, records[record], this.#octets, addressOf(record));
       hole = record;
     }
-    records[hole * RECORD_WORDS + TAKEN] = 0;
+    records[hole] = 0;
     this.#count--;
   }
 
@@ -296,6 +304,16 @@ export class TeredoPeers {
     this.#lastSent = grown(this.#lastSent, new Float64Array(places));
     this.#bubbles = grown(this.#bubbles, new Float64Array(places * MAX_BUBBLES));
   }
+}
+
+/** Offset of the address of a record. */
+function addressOf(record: number): number {
+  return 4 * ((record & -BUCKET_WORDS) + ADDRESSES + (record & (BUCKET_WORDS - 1)) * ADDRESS_WORDS);
+}
+
+/** The record that follows, in the same bucket or the next; behind the last one of all, one too many. */
+function behind(record: number): number {
+  return (record & (BUCKET_WORDS - 1)) === RECORDS - 1 ? record + BUCKET_WORDS - RECORDS + 1 : record + 1;
 }
 
 /** `into`, beginning with what is in `from`. */
