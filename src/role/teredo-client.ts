@@ -276,8 +276,8 @@ export class TeredoClient implements Role, Speaker {
   #hearGroup(b: Uint8Array, off: number, outer: Outer, now: Millis): number {
     const mapped = this.#qualifier.state.mapped;
     if (this.#discovery === null || !this.#qualifier.isQualified || mapped === null) return Drop.tunnel_down;
-    const refusal = this.#discovery.refusal(b, off, outer.remote, mapped.addr);
-    return refusal === Drop.none ? this.#connectivity.hearNearby(b, off, outer.remote, now) : refusal;
+    const verdict = this.#discovery.judge(b, off, outer.remote, mapped.addr);
+    return verdict === Drop.none ? this.#connectivity.hearNearby(b, off, outer.remote, now) : verdict;
   }
 
   /** The own address has changed, or there is none any more: what peers know is of no use. */

@@ -70,6 +70,7 @@ export class TeredoConnectivity {
   readonly #discovery: TeredoDiscovery | null;
   readonly #strangers = new RateLimit(STRANGERS);
   readonly #relayAnswers = new RateLimit(RELAY_ANSWERS);
+  readonly #nearbyAnswers = new RateLimit(STRANGERS);
   readonly #alternates = new RateLimit(ALTERNATES);
   readonly #alternate = new Endpoint();
 
@@ -153,8 +154,7 @@ export class TeredoConnectivity {
     if (peer < 0) return -peer;
     const { peers } = this;
     peers.tellNearby(peer, from, now);
-    if (!peers.mayAnswer(peer, now)) return Drop.rate_limit;
-    peers.answers[peer]++;
+    if (!this.#nearbyAnswers.take(now)) return Drop.rate_limit;
     this.#directNearby(peer);
     return Verdict.consumed;
   }

@@ -11,6 +11,7 @@ import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
+import { Verdict } from '../core/verdict.js';
 import { RateLimit } from '../policy/rate-limit.js';
 import { in4, type Prefix4 } from '../wire/address.js';
 import { ADDRESS_LEN, IPV6_DST, IPV6_SRC } from '../wire/ipv6.js';
@@ -68,11 +69,13 @@ export class TeredoDiscovery {
     if (this.#announcements.take(now)) this.#say(now);
   }
 
-  /** Why the packet at `b[off..)`, which was sent to the group from `from`, tells nothing of a client nearby; `Drop.none` if it does. `mapped` is where the own NAT is. */
-  refusal(b: Uint8Array, off: number, from: Endpoint, mapped: number): number {
+  /**
+   * Judges the packet at `b[off..)`, which was sent to the group from `from`; `mapped` is where the own NAT is. `Drop.none`: it
+   * says where another client is; `Verdict.consumed`: it is what this one has said itself; or a drop reason.
+   */
+  judge(b: Uint8Array, off: number, from: Endpoint, mapped: number): number {
     if (!isBubble(b, off) || !same(b, off + IPV6_DST, ALL_NODES, 0, ADDRESS_LEN)) return Drop.destination_mismatch;
-    // The own one comes back.
-    if (this.#node.own.has(from)) return Drop.loop;
+    if (this.#node.own.has(from)) return Verdict.consumed;
     if (!this.#addresses.has(b, off + IPV6_SRC)) return Drop.source_mismatch;
     const refusal = this.#addresses.refusal(b, off + IPV6_SRC);
     if (refusal !== Drop.none) return refusal;
