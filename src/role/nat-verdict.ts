@@ -2,9 +2,9 @@
  * What tests of a NAT say, in the words of RFC 4787 and of RFC 3489 section 10.1, and what Teredo can do through it.
  * Pure. None of it holds for good: a NAT may do otherwise under load, or after a restart (RFC 5780 section 4.5).
  */
-import type { Millis } from '../core/clock.js';
 import type { ConeName, NatBehaviour, PortAllocation } from '../core/nat.js';
 import type { StunEndpoint } from '../wire/stun.js';
+import type { NatLifetime } from './nat-lifetime.js';
 import type { TeredoNat } from './role.js';
 
 /** The answers of RFC 3489 section 10.1. */
@@ -84,11 +84,13 @@ export function teredoThrough({ nat, mapping, filtering, ports }: NatVerdict): s
 const REFRESH = 30;
 const LEAST_REFRESH = 5;
 
-/** How Teredo keeps a mapping that lives for at least `atLeast` milliseconds, in one sentence; null: it is not known how long. */
-export function refreshThrough(atLeast: Millis | null): string {
+/** How Teredo keeps a mapping of which that was found out, in one sentence. */
+export function refreshThrough({ atLeast, below }: Pick<NatLifetime, 'atLeast' | 'below'>): string {
   if (atLeast === null) return `What refresh interval Teredo needs here is not known; ${REFRESH} s, the default, does for most NATs.`;
   const seconds = Math.floor(atLeast / 1000);
   if (seconds >= REFRESH) return `Teredo keeps its mapping with the default refresh interval of ${REFRESH} s; up to ${seconds} s would do.`;
+  if (below === null || below > REFRESH * 1000)
+    return `Teredo keeps its mapping with a refresh-interval of ${seconds} s; the default of ${REFRESH} s is longer than what was seen to live.`;
   if (seconds < LEAST_REFRESH) return `Teredo loses its mapping: the shortest refresh interval is ${LEAST_REFRESH} s.`;
   return `Teredo loses its mapping with the default refresh interval of ${REFRESH} s: set refresh-interval to ${seconds} s or less.`;
 }

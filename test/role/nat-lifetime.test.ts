@@ -213,12 +213,14 @@ test('on any network it comes to an end, and what it names is never longer than 
   fc.assert(property, { numRuns: 25, seed: 5780 });
 });
 
-test('what it means for Teredo is a sentence', () => {
-  expect([null, 300_000, 30_000, 29_999, 4_000].map(refreshThrough)).toEqual([
-    'What refresh interval Teredo needs here is not known; 30 s, the default, does for most NATs.',
-    'Teredo keeps its mapping with the default refresh interval of 30 s; up to 300 s would do.',
-    'Teredo keeps its mapping with the default refresh interval of 30 s; up to 30 s would do.',
-    'Teredo loses its mapping with the default refresh interval of 30 s: set refresh-interval to 29 s or less.',
-    'Teredo loses its mapping: the shortest refresh interval is 5 s.',
-  ]);
+test.each([
+  [null, null, 'What refresh interval Teredo needs here is not known; 30 s, the default, does for most NATs.'],
+  [300_000, null, 'Teredo keeps its mapping with the default refresh interval of 30 s; up to 300 s would do.'],
+  [30_000, 30_500, 'Teredo keeps its mapping with the default refresh interval of 30 s; up to 30 s would do.'],
+  [10_000, null, 'Teredo keeps its mapping with a refresh-interval of 10 s; the default of 30 s is longer than what was seen to live.'],
+  [29_999, 30_001, 'Teredo keeps its mapping with a refresh-interval of 29 s; the default of 30 s is longer than what was seen to live.'],
+  [29_000, 30_000, 'Teredo loses its mapping with the default refresh interval of 30 s: set refresh-interval to 29 s or less.'],
+  [4_000, 5_000, 'Teredo loses its mapping: the shortest refresh interval is 5 s.'],
+])('what it means for Teredo is a sentence: at least %s, below %s', (atLeast, below, sentence) => {
+  expect(refreshThrough({ atLeast, below })).toBe(sentence);
 });

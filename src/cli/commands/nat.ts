@@ -141,24 +141,26 @@ export function natLines(verdict: NatVerdict, io: Io): string[] {
 }
 
 /** What `--lifetime --json` prints. Seconds; null: not known, and of `belowSeconds` also that no mapping was ever gone. */
-export function lifetimeData({ server, atLeast, below, notes }: NatLifetime): Record<string, unknown> {
+export function lifetimeData(lifetime: NatLifetime): Record<string, unknown> {
+  const { server, atLeast, below, notes } = lifetime;
   return {
     server: endpoint(server),
     atLeastSeconds: atLeast === null ? null : atLeast / 1000,
     belowSeconds: below === null ? null : below / 1000,
-    teredo: refreshThrough(atLeast),
+    teredo: refreshThrough(lifetime),
     notes,
   };
 }
 
 /** What people read of a lifetime. */
-export function lifetimeLines({ server, atLeast, below, notes }: NatLifetime, io: Io): string[] {
+export function lifetimeLines(lifetime: NatLifetime, io: Io): string[] {
+  const { server, atLeast, below, notes } = lifetime;
   const rows = [
     ['lifetime', atLeast === null ? 'not known' : span(atLeast, below)],
     ['server', endpoint(server) ?? ''],
   ];
   const table = columns(rows.map(([key, value]) => [paint(io, 'dim', key), value]));
-  return [...table, refreshThrough(atLeast), ...notes.map((note) => paint(io, 'yellow', note))];
+  return [...table, refreshThrough(lifetime), ...notes.map((note) => paint(io, 'yellow', note))];
 }
 
 /** `at least 29.5 s, and less than 30.2 s`, from milliseconds. */
