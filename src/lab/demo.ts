@@ -229,6 +229,7 @@ function hints([first, ...others]: readonly Network[], { program }: DemoOptions,
   const toWeb = topology.paths.find(({ to }) => topology.nodes.some((node) => node.name === to && node.serves !== undefined));
   const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
   const carrier = CARRIERS[path?.tunnel ?? 'native'];
+  const nat = topology.nodes.find((node) => node.nat !== undefined)?.name;
   const inside = (node: string, command: string): string => `  ${program} lab exec ${id} ${node} ${command}`;
   return [
     screen.say({ en: 'Look inside, from another terminal:', ja: '別の端末から中を見るには:' }),
@@ -236,6 +237,7 @@ function hints([first, ...others]: readonly Network[], { program }: DemoOptions,
     ...(path === undefined ? [] : [inside(path.from, 'ip -6 route')]),
     ...(toWeb === undefined || !isInstalled('curl') ? [] : [inside(toWeb.from, `curl http://${toWeb.to}/`)]),
     ...(daemon === undefined ? [] : [inside(daemon, `tcpdump -n -i eth0 ${carrier}`), inside(daemon, 'bash')]),
+    ...(nat === undefined ? [] : [inside(nat, 'nft list table ip nat')]),
     ...(others.length === 0 ? [] : [screen.say(alike(others))]),
   ];
 }

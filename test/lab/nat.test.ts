@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ConeName, NAT_BEHAVIOURS, NAT_KINDS, type NatKind } from '../../src/core/nat.js';
+import { must } from '../../src/lab/command.js';
 import { kernelNatDefects, natRuleset } from '../../src/lab/nat.js';
+import { inNamespace } from '../../src/lab/network.js';
 import { planLab } from '../../src/lab/plan.js';
 import { converse, observe, type Seen, SOCKETS, type SocketName } from '../nat-behaviour.js';
 import { NatBench } from '../sim/nat-bench.js';
@@ -81,6 +83,14 @@ test('a session ends when its time is over', async () => {
   while (performance.now() < deadline && (await nat.send('B1', mapped.from)) !== null)
     await new Promise((again) => setTimeout(again, 1100));
   expect(await nat.send('B2', mapped.from)).toBeNull();
+});
+
+test('NAT-29: who is in its book, by whom they were sent to, and for how long still, can be looked at', async () => {
+  const nat = await up(NAT_KINDS['restricted-cone']);
+  await nat.send('a', SOCKETS.A1);
+  const text = await must(inNamespace(nat.namespaceOf('nat'), ['nft', 'list', 'table', 'ip', 'nat']));
+  expect(text).toMatch(/map mapped [^}]*elements = \{ 40000 [^,]*expires 4m5\ds\S* : 192\.168\.7\.2 \. 40000/);
+  expect(text).toMatch(/set contacted [^}]*elements = \{ 40000 \. 203\.0\.113\.10 [^,]*expires 4m5\ds/);
 });
 
 test('the ruleset drops protocol 41, which the kernel would translate by itself', () => {
