@@ -31,11 +31,11 @@ import { ANSWER_TIMEOUT, MAX_SOLICITATIONS } from './teredo-qualifier.js';
 import { TeredoSolicitation } from './teredo-solicitation.js';
 
 /** The first candidate, and what no candidate reaches. */
-export const FIRST_CANDIDATE: Millis = 60_000;
-export const MAX_INTERVAL: Millis = 120_000;
+const FIRST_CANDIDATE: Millis = 60_000;
+const MAX_INTERVAL: Millis = 120_000;
 /** Bubbles for one candidate, and the time that each is waited for: the first, and three repeats. */
-export const MAX_BUBBLES = 4;
-export const BUBBLE_TIMEOUT: Millis = 2_000;
+const MAX_BUBBLES = 4;
+const BUBBLE_TIMEOUT: Millis = 2_000;
 /** What is good is good enough when it is this part of what is too long, ... */
 const ENOUGH = 0.75;
 /** ... or less than this away from it. */

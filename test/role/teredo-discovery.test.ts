@@ -143,8 +143,10 @@ describe('TRDO-CL-61, 62: it is not believed', () => {
     expect([bench.take(), bench.role.peers]).toEqual([[], 0]);
   });
 
-  test('anybody while the client has no address', () => {
+  test('anybody while the client has no address, though it may know its NAT', () => {
     const bench = looking({ qualifies: false });
+    expect(bench.receive(OTHER_AT, here(), HEARS)).toBe(Drop.tunnel_down);
+    bench.answer();
     expect(bench.receive(OTHER_AT, here(), HEARS)).toBe(Drop.tunnel_down);
   });
 
@@ -162,6 +164,12 @@ describe('TRDO-CL-61, 62: it is not believed', () => {
     bench.receive('192.168.1.66:666', here(), HEARS);
     expect(bench.route(data(CLIENT, OTHER))).toBe(OTHER_SEEN);
   });
+});
+
+test('who takes the place of one that was nearby is not nearby', () => {
+  const bench = informed({ change: { ...SETUP.change, maxPeers: 1 } });
+  bench.send(data(CLIENT, PEER));
+  expect(bench.take().map(({ to }) => to)).toEqual(['198.51.100.118:4096', SERVER]);
 });
 
 test('of several that are looked for at once the group hears once', () => {
