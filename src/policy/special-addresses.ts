@@ -159,14 +159,21 @@ export class EndpointPolicy {
       ...broadcasts.map((addr) => ({ addr, len: 32, refused: true })),
       ...allow.map((prefix) => ({ ...prefix, refused: false })),
       ...ranges.map(({ prefix, refused }) => ({ ...prefix, refused })),
-    ].map(({ addr, len, refused }) => ({ addr, mask: mask4(len), refused: Number(refused) }));
-    const rules: number[] = [];
-    for (let octet = 0; octet < 256; octet++) {
-      this.#starts[octet] = rules.length;
-      for (const { addr, mask, refused } of ordered) if ((((addr >>> 24) ^ octet) & (mask >>> 24)) === 0) rules.push(addr, mask, refused);
+    ].map(({ addr, len, refused }) => {
+      const mask = mask4(len);
+      return { addr, mask, refused: Number(refused), first: (addr & mask) >>> 24, last: (addr | ~mask) >>> 24 };
+    });
+    const starts = this.#starts;
+    for (const { first, last } of ordered) for (let octet = first; octet <= last; octet++) starts[octet + 1] += RULE;
+    for (let octet = 0; octet < 256; octet++) starts[octet + 1] += starts[octet];
+    this.#rules = new Int32Array(starts[256]);
+    const next = starts.slice();
+    for (const { addr, mask, refused, first, last } of ordered) {
+      for (let octet = first; octet <= last; octet++) {
+        this.#rules.set([addr, mask, refused], next[octet]);
+        next[octet] += RULE;
+      }
     }
-    this.#starts[256] = rules.length;
-    this.#rules = Int32Array.from(rules);
   }
 
   /** True when `addr` must not be a tunnel endpoint. For cold paths. */

@@ -23,6 +23,8 @@ export interface Subnet {
 
 /** The address at `b[off..off+size)`, cut to `len` bits, as a key for maps: one character for 16 bits. */
 export function addressKey(b: Uint8Array, off: number, size: number, len = 8 * size): string {
+  // What most are asked for, many times a packet.
+  if (len === 8 * SIZE4) return String.fromCharCode(u16(b, off), u16(b, off + 2));
   let key = '';
   for (let at = 0; 8 * at < len; at += 2) {
     const left = len - 8 * at;

@@ -45,6 +45,16 @@ export class Daemon {
   #wake: Appointment | null = null;
   #timer: Appointment | null = null;
   #reload: Appointment | null = null;
+  readonly #step = (): void => {
+    this.#wake = null;
+    if (this.#pipeline === null) return;
+    this.#run(this.#pipeline);
+    this.#armTimer(this.#pipeline.nextTimeout());
+  };
+  readonly #onTime = (): void => {
+    this.#timer = null;
+    this.#wakeUp();
+  };
 
   constructor(host: Host, resolve: ResolveNode) {
     this.#host = host;
@@ -112,12 +122,7 @@ export class Daemon {
 
   /** A port has something, or there is news: the engine steps soon. */
   #wakeUp(): void {
-    this.#wake ??= this.#host.scheduler.after(0, () => {
-      this.#wake = null;
-      if (this.#pipeline === null) return;
-      this.#run(this.#pipeline);
-      this.#armTimer(this.#pipeline.nextTimeout());
-    });
+    this.#wake ??= this.#host.scheduler.after(0, this.#step);
   }
 
   #run(pipeline: Pipeline): void {
@@ -126,8 +131,9 @@ export class Daemon {
   }
 
   #armTimer(at: Millis): void {
+    if (this.#timer?.at === at) return;
     if (this.#timer !== null) this.#timer.action = null;
-    this.#timer = at === Infinity ? null : this.#host.scheduler.at(at, () => this.#wakeUp());
+    this.#timer = at === Infinity ? null : this.#host.scheduler.at(at, this.#onTime);
   }
 
   #take(news: News): void {

@@ -1,5 +1,6 @@
 /** An interface of a simulated host: addresses on one side, a link or a tunnel device on the other. */
 import type { Millis } from '../core/clock.js';
+import { u32 } from '../wire/octets.js';
 import { type Address, isLinkLocal, SIZE4, SIZE6, type Subnet, sameAddress } from './address.js';
 import type { Account, Ending } from './trace.js';
 
@@ -42,6 +43,8 @@ export class Interface {
   /** What router advertisements say, octets; never more than `mtu` counts. */
   advertisedMtu = Infinity;
   #isUp: boolean;
+  #numbers4: readonly number[] = [];
+  #broadcasts4: readonly number[] = [];
 
   constructor(name: string, receiver: Receiver, medium: Medium, mtu: number, isDevice = false) {
     this.name = name;
@@ -86,13 +89,23 @@ export class Interface {
     return this.#addresses.find(({ addr }) => addr.length === SIZE4) ?? null;
   }
 
+  /** Its IPv4 addresses, unsigned. */
+  get numbers4(): readonly number[] {
+    return this.#numbers4;
+  }
+
+  /** The directed broadcast addresses of its IPv4 subnets; none of a subnet of one or two (RFC 3021). */
+  get broadcasts4(): readonly number[] {
+    return this.#broadcasts4;
+  }
+
   /** Adds an address, or gives the one that is there new lifetimes. {@link Host.assign} adds the route too. */
   assign(address: InterfaceAddress): void {
     const at = this.#addresses.findIndex(({ addr }) => addr.length === address.addr.length && sameAddress(addr, address.addr, 0));
     if (at < 0) this.#addresses.push(address);
     else this.#addresses[at] = address;
     this.#medium.bind(address.addr, this);
-    this.#receiver.changed(this);
+    this.#changed();
   }
 
   /** Removes an address; the one removed, or null. */
@@ -101,7 +114,7 @@ export class Interface {
     if (at < 0) return null;
     this.#medium.unbind(addr, this);
     const [released] = this.#addresses.splice(at, 1);
-    this.#receiver.changed(this);
+    this.#changed();
     return released;
   }
 
@@ -113,6 +126,13 @@ export class Interface {
   /** Takes a packet from the other side. */
   arrive(packet: Uint8Array): void {
     this.#receiver.receive(this, packet);
+  }
+
+  #changed(): void {
+    const ipv4 = this.#addresses.filter(({ addr }) => addr.length === SIZE4);
+    this.#numbers4 = ipv4.map(({ addr }) => u32(addr, 0));
+    this.#broadcasts4 = ipv4.filter(({ len }) => len < 31).map(({ addr, len }) => (u32(addr, 0) | (0xffffffff >>> len)) >>> 0);
+    this.#receiver.changed(this);
   }
 
   /** True when it has the address at `b[off..)`, of `size` octets, at `now`. */

@@ -70,6 +70,8 @@ interface Captured {
   readonly packet: Uint8Array;
 }
 
+const NOBODY: readonly Plug[] = [];
+
 /** One link. */
 export class Link {
   readonly name: string;
@@ -79,7 +81,7 @@ export class Link {
   readonly #account: Account;
   readonly #transmitters = new Map<Plug, Transmitter>();
   /** Who has an address; the first who took it answers. */
-  readonly #neighbours = new Map<string, Plug[]>();
+  readonly #neighbours = new Map<string, readonly Plug[]>();
   readonly #captured: Captured[] = [];
   readonly #captureLimit: number;
   #impairments: Impairments;
@@ -128,9 +130,8 @@ export class Link {
   /** `plug` answers for `addr` from now on. */
   bind(addr: Address, plug: Plug): void {
     const key = addressKey(addr, 0, addr.length);
-    const owners = this.#neighbours.get(key) ?? [];
-    if (!owners.includes(plug)) owners.push(plug);
-    this.#neighbours.set(key, owners);
+    const owners = this.#neighbours.get(key) ?? NOBODY;
+    if (!owners.includes(plug)) this.#neighbours.set(key, [...owners, plug]);
   }
 
   /** `plug` answers for `addr` no more. */
@@ -190,9 +191,11 @@ export class Link {
 
   #receivers(from: Plug, nextHop: Address): readonly Plug[] {
     if (isMulticast(nextHop, 0, nextHop.length)) return [...this.#transmitters.keys()].filter((plug) => plug !== from);
-    const owners = this.#neighbours.get(addressKey(nextHop, 0, nextHop.length)) ?? [];
+    const owners = this.#neighbours.get(addressKey(nextHop, 0, nextHop.length)) ?? NOBODY;
+    // As it is nearly always.
+    if (owners.length === 1 && owners[0] !== from && owners[0].isUp) return owners;
     const owner = owners.find((plug) => plug !== from && plug.isUp);
-    return owner === undefined ? [] : [owner];
+    return owner === undefined ? NOBODY : [owner];
   }
 
   /** When the last bit has left; -1 when the queue is full. */

@@ -14,9 +14,8 @@ import type { NatKind } from '../core/nat.js';
 import { checksum, update16 } from '../wire/checksum.js';
 import { Icmp4, isIcmp4Error, quoted4 } from '../wire/icmp4.js';
 import { dst4, fragment4, headerLen4, IPV4_DST, IPV4_SRC, Protocol, protocol4, src4 } from '../wire/ipv4.js';
-import { put16, put32, u16, u32 } from '../wire/octets.js';
+import { put16, put32, u16 } from '../wire/octets.js';
 import { UDP_LEN } from '../wire/udp.js';
-import { SIZE4 } from './address.js';
 import { ECHO_LEN } from './echo.js';
 import type { Host } from './host.js';
 import type { Interface } from './interface.js';
@@ -77,7 +76,7 @@ interface Side {
 const SOURCE: Side = { addr: IPV4_SRC, port: 0 };
 const DESTINATION: Side = { addr: IPV4_DST, port: 2 };
 
-/** The packet as it goes on, a copy; or how it ended. */
+/** The packet as it goes on; or how it ended. */
 type Translation = Uint8Array | EventName;
 
 /** One NAT. */
@@ -140,7 +139,7 @@ export class Nat {
     return protocol === Protocol.udp || (protocol === Protocol.ipv6 && this.#host.readers.protocol41 === null);
   }
 
-  /** Translates a packet that came by `from` and is about to be forwarded. */
+  /** Translates a packet that came by `from` and is about to be forwarded: in place, it being the caller's own. */
   translate(from: Interface, packet: Uint8Array): Translation {
     const isOutbound = from === this.#inside && this.#leaves(packet);
     const isHairpin = from === this.#inside && this.#isOwn(dst4(packet, 0));
@@ -237,16 +236,12 @@ export class Nat {
   }
 
   /** What the outside address of a mapping of `inside` may be; a firewall leaves it what it is. */
-  #pool(inside: Pick<NatEndpoint, 'addr'>): number[] {
-    return this.options.udp === 'filtered' ? [inside.addr] : this.#addresses();
-  }
-
-  #addresses(): number[] {
-    return this.#outside.addresses.filter(({ addr }) => addr.length === SIZE4).map(({ addr }) => u32(addr, 0));
+  #pool(inside: Pick<NatEndpoint, 'addr'>): readonly number[] {
+    return this.options.udp === 'filtered' ? [inside.addr] : this.#outside.numbers4;
   }
 
   #isOwn(addr: number): boolean {
-    return this.#addresses().includes(addr);
+    return this.#outside.numbers4.includes(addr);
   }
 }
 
@@ -273,25 +268,22 @@ function endpointAt(b: Uint8Array, ip: number, side: Side): NatEndpoint {
   return { addr: side === SOURCE ? src4(b, ip) : dst4(b, ip), port: u16(b, ip + headerLen4(b, ip) + side.port) };
 }
 
-/** A copy with another address. */
+/** Gives a packet another address. */
 function readdressed(packet: Uint8Array, side: Side, addr: number): Uint8Array {
-  const copy = packet.slice();
-  readdress(copy, 0, side, addr);
-  return copy;
+  readdress(packet, 0, side, addr);
+  return packet;
 }
 
-/** A copy of a UDP packet with another endpoint. */
+/** Gives a UDP packet another endpoint. */
 function rewritten(packet: Uint8Array, side: Side, endpoint: NatEndpoint): Uint8Array {
-  const copy = packet.slice();
-  rewrite(copy, 0, side, endpoint);
-  return copy;
+  rewrite(packet, 0, side, endpoint);
+  return packet;
 }
 
-/** A copy of an ICMP query, or of its answer, with another address and identifier. */
+/** Gives an ICMP query, or its answer, another address and identifier. */
 function identified(packet: Uint8Array, side: Side, { addr, port }: NatEndpoint): Uint8Array {
-  const copy = readdressed(packet, side, addr);
-  identify(copy, headerLen4(copy, 0), port);
-  return copy;
+  identify(packet, headerLen4(packet, 0), port);
+  return readdressed(packet, side, addr);
 }
 
 /** Rewrites what an ICMP error quotes, in place, and its checksum over that. */

@@ -279,12 +279,7 @@ function isFragment(packet: Uint8Array): boolean {
 /** True when the packet is for every host on the link of `on`. */
 function isBroadcast(packet: Uint8Array, on: Interface): boolean {
   const addr = dst4(packet, 0);
-  return addr === LIMITED_BROADCAST || on.addresses.some((address) => address.addr.length === SIZE4 && addr === broadcastOf(address));
-}
-
-/** The directed broadcast address of a subnet; 0, which no packet is for, where there is none (RFC 3021). */
-function broadcastOf({ addr, len }: { readonly addr: Uint8Array; readonly len: number }): number {
-  return len >= 31 ? 0 : (u32(addr, 0) | (0xffffffff >>> len)) >>> 0;
+  return addr === LIMITED_BROADCAST || on.broadcasts4.includes(addr);
 }
 
 /** True for sources that no host has: none, loopback, multicast, broadcast. As on Linux, the rest of 0.0.0.0/8 and reserved ones may be. */
