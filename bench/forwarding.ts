@@ -7,7 +7,7 @@
  * that a noisy machine is noisy for all of them; what is compared is the ratio within a round. The source
  * sends as fast as it can, so each figure is what gets through under overload.
  *
- *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER|first-reply]... [--json FILE] [--page FILE]
+ *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER|first-reply|tcp]... [--json FILE] [--page FILE]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,6 +22,7 @@ import { FORWARDERS, type Forwarder, type NodeProgram, start, startDaemon } from
 import { BenchNetwork } from './network.js';
 import { type PacketKind, packet, TUNNELS, type TunnelType } from './packets.js';
 import { type BenchReport, type CaseResult, performancePage, reportTable } from './report.js';
+import { measureTcp, type TcpFigures, withoutIperf3 } from './tcp.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** The source has this core, a program in the node the other: what each does in the kernel on behalf of a packet counts as its own. */
@@ -35,6 +36,8 @@ const LOOK = 5;
 const PATIENCE = 5_000;
 /** Why there is no Miredo to compare with; null when there is. */
 const NO_MIREDO = withoutMiredo();
+/** Why TCP cannot be measured; null when it can. */
+const NO_IPERF3 = withoutIperf3();
 
 interface Case {
   readonly name: string;
@@ -213,8 +216,13 @@ async function main(): Promise<void> {
   let carried = 0;
   const starts: number[] = [];
   let firstReplies: FirstReplies | null = null;
+  let tcp: TcpFigures | null = null;
   try {
     if (isWanted('first-reply')) firstReplies = await measureFirstReplies();
+    if (isWanted('tcp')) {
+      if (NO_IPERF3 === null) tcp = await measureTcp();
+      else process.stderr.write(`TCP: ${NO_IPERF3}\n`);
+    }
     for (let i = 0; i < STARTS; i++) {
       const daemon = startDaemon(net.namespace('node'), folder);
       await daemon.ready();
@@ -265,6 +273,7 @@ async function main(): Promise<void> {
     idleMiB: memory,
     readyMs: starts,
     firstReplies,
+    tcp,
   };
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -1,5 +1,6 @@
 /** A measurement as JSON, as a table for people, and as the page in the documentation. */
 import type { FirstReplies } from './first-reply.js';
+import type { TcpFigures, TcpRates } from './tcp.js';
 
 /** One case: a figure a round. */
 export interface CaseResult {
@@ -40,6 +41,8 @@ export interface BenchReport {
   readonly readyMs: readonly number[];
   /** Of a Teredo client; null: not asked for. */
   readonly firstReplies: FirstReplies | null;
+  /** Through a Teredo client, a NAT and a relay; null: not asked for, or no iperf3. */
+  readonly tcp: TcpFigures | null;
 }
 
 /** The middle one, or the mean of the middle two. */
@@ -93,6 +96,7 @@ function remarks(report: BenchReport): string[] {
     `Allocated by the daemon: ${report.allocatedPerPacket.toFixed(2)} octets a packet in the long run, all threads, from V8's collections.`,
     `The daemon is ready ${median(report.readyMs).toFixed(0)} ms after exec (${Math.min(...report.readyMs)}..${Math.max(...report.readyMs)} in ${report.readyMs.length} starts), and then takes ${median(report.idleMiB).toFixed(0)} MiB with one worker.`,
     ...(report.firstReplies === null ? [] : [firstReplyRemark(report.firstReplies)]),
+    ...(report.tcp === null ? [] : [tcpRemark(report.tcp)]),
   ];
 }
 
@@ -101,6 +105,17 @@ function firstReplyRemark({ roundTrip, tsunagi, miredo }: FirstReplies): string 
     `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)})`;
   const other = miredo.length === 0 ? '; Miredo is not here' : `, Miredo's after ${figures(miredo)}`;
   return `A Teredo client has its first answer from the web ${figures(tsunagi)} after exec${other}; behind a restricted cone NAT, ${roundTrip} ms to everything beyond it and back, ${tsunagi.length} rounds by turns.`;
+}
+
+function tcpRemark({ seconds, tsunagi, miredo }: TcpFigures): string {
+  const mbit = (value: number): string => (value / 1e6).toFixed(0);
+  const way = (name: keyof TcpRates): string => {
+    const [ours, others] = [tsunagi[name], miredo[name]];
+    const own = `${mbit(median(ours))} Mbit/s ${name} (${mbit(Math.min(...ours))}..${mbit(Math.max(...ours))})`;
+    if (others.length === 0) return own;
+    return `${own}, ${median(ours.map((rate, round) => rate / others[round])).toFixed(1)} times Miredo's ${mbit(median(others))}`;
+  };
+  return `TCP through a Teredo client, a restricted cone NAT and a relay comes to ${way('up')}, and ${way('down')}; all on these cores, with both ends of iperf3, ${tsunagi.up.length} rounds of ${seconds} s each way by turns.`;
 }
 
 /** For a terminal. */

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root, setUp } from './setup.mjs';
 
-await setUp('start');
+await setUp('bench');
 const run = spawnSync(process.execPath, ['--import', 'tsx', join(root, 'bench', 'forwarding.ts'), ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const NODE_AT_LEAST = [20, 19];
 
-/** Debian packages by the program, or the file, that shows they are there. `start` needs the first group, tests need both. */
+/** Debian packages by the program, or the file, that shows they are there. `start` needs the first group, tests and measurements one more. */
 const PROGRAMS = {
   start: { ip: 'iproute2', nft: 'nftables', tcpdump: 'tcpdump', ping: 'iputils-ping', ethtool: 'ethtool' },
   test: {
@@ -32,6 +32,7 @@ const PROGRAMS = {
     '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
     turnserver: 'coturn',
   },
+  bench: { miredo: 'miredo', 'miredo-server': 'miredo-server', iperf3: 'iperf3' },
 };
 /** What keeps services from starting when their package is installed, and at boot: tests run those programs in networks of their own. */
 const ASLEEP = {
@@ -51,11 +52,11 @@ function mask(service) {
   if (existsSync('/etc/systemd/system') && !existsSync(unit)) symlinkSync('/dev/null', unit);
 }
 
-/** Sets up what `purpose` ('start' or 'test') needs. Ends the process with a message when that is not possible. */
+/** Sets up what `purpose` ('start', 'test' or 'bench') needs. Ends the process with a message when that is not possible. */
 export async function setUp(purpose) {
   checkNode();
   npmPackages();
-  debianPackages({ ...PROGRAMS.start, ...(purpose === 'test' ? PROGRAMS.test : {}) });
+  debianPackages({ ...PROGRAMS.start, ...PROGRAMS[purpose] });
   await build();
 }
 

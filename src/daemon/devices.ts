@@ -10,7 +10,7 @@ import { close, ifNameToIndex, SystemError } from '../linux/libc.js';
 import { openOutlet6 } from '../linux/outlet6.js';
 import { overflowOf } from '../linux/overflow.js';
 import { openProtocol41 } from '../linux/protocol41.js';
-import { addTunQueue, openTun, setTunTrains } from '../linux/tun.js';
+import { addTunQueue, openTun, takeTunTrains } from '../linux/tun.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 import type { Descriptors } from './messages.js';
 import { UdpSockets } from './udp-sockets.js';
@@ -225,7 +225,7 @@ function openOn<T>(all: InterfaceSockets<T>, names: ReadonlySet<string>): Readon
 function openTunnel(name: string, queues: number): readonly number[] {
   try {
     const fds = privileged(() => openTun(name, { queues }));
-    setTunTrains(fds[0], { trains: true });
+    takeTunTrains(fds[0]);
     return fds;
   } catch (cause) {
     if (!(cause instanceof Failure && cause.cause instanceof SystemError && cause.cause.code === 'EBUSY')) throw cause;

@@ -12,6 +12,7 @@ import { runBatch } from '../linux/ip-batch.js';
 import { findLeftover, type Leftover } from '../linux/leftover.js';
 import { type MissingPrivilege, missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
+import { withoutUdpTrains } from '../linux/udp-trains.js';
 import { formatIpv4 } from '../wire/address.js';
 import { IPV4_LEN } from '../wire/ipv4.js';
 import { UDP_LEN } from '../wire/udp.js';
@@ -52,7 +53,12 @@ const NODE_END_OF_LIFE: ReadonlyMap<number, string> = new Map([
 
 /** Looks at everything. `file` is the configuration; `now` milliseconds since 1970. */
 export async function diagnose(file: string, now: number): Promise<Diagnosis[]> {
-  const found = [judgePrivilege(missingPrivilege()), judgeSit(kernelSit()), judgeNode(process.versions.node, now)];
+  const found = [
+    judgePrivilege(missingPrivilege()),
+    judgeSit(kernelSit()),
+    judgeTrains(withoutUdpTrains()),
+    judgeNode(process.versions.node, now),
+  ];
   const { configuration, diagnoses } = judgeConfiguration(file);
   found.push(...diagnoses);
   if (configuration === null) return found;
@@ -84,6 +90,14 @@ export function judgeSit(consequence: string | null): Diagnosis {
   const check = 'sit';
   if (consequence === null) return ok(check, 'no other driver answers protocol 41', 'kernel');
   return { check, severity: 'warning', what: consequence, where: 'kernel', remedy: 'rmmod sit' };
+}
+
+/** Whether payloads of UDP go in trains. */
+export function judgeTrains(fault: string | null): Diagnosis {
+  const check = 'trains';
+  if (fault === null) return ok(check, 'the kernel takes UDP payloads in trains, and gives them back as they were', 'kernel');
+  const what = `UDP payloads go one by one, which makes TCP through Teredo slower: ${fault}`;
+  return { check, severity: 'note', what, where: 'kernel', remedy: '' };
 }
 
 /** The age of Node.js. */

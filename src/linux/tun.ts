@@ -67,11 +67,11 @@ function openQueue(name: string, flags: number): number {
 }
 
 /**
- * Has the kernel give, through a queue of `openTun`, segments of TCP in trains, and checksums incomplete; or, without
- * `trains`, every packet as it would be on a link. False when it does not know how: then it is the latter.
+ * Has the device of `fd`, a queue of `openTun`, give segments of TCP in trains, and checksums incomplete. Until then it
+ * gives packets as they would be on a link. Throws `SystemError`.
  */
-export function setTunTrains(fd: number, { trains }: { readonly trains: boolean }): boolean {
-  return ioctlValue(fd, TUNSETOFFLOAD, trains ? OFFLOADS : 0) === 0 && trains;
+export function takeTunTrains(fd: number): void {
+  must(ioctlValue(fd, TUNSETOFFLOAD, OFFLOADS), 'ioctl', 'TUNSETOFFLOAD');
 }
 
 /** One queue of a TUN device. */
@@ -92,7 +92,7 @@ export class TunPort implements Port {
 
   /**
    * `fd` is one of `openTun`; `count` frames of `room` octets, headroom included. With `trains` they have room for 65535
-   * octets beside it, and segments of TCP leave in trains; that they come so is another matter, see `setTunTrains`.
+   * octets beside it, and segments of TCP leave in trains; that they come so is another matter, see `takeTunTrains`.
    * Takes twice as much of the arena.
    */
   constructor(arena: Arena, fd: number, count: number, room: number, { trains }: { readonly trains: boolean }) {

@@ -9,6 +9,7 @@ import {
   judgePrivilege,
   judgeReversePath,
   judgeSit,
+  judgeTrains,
   judgeTunnels,
 } from '../../src/daemon/diagnosis.js';
 import type { Status } from '../../src/daemon/status.js';
@@ -53,6 +54,11 @@ test('a fast path that is not all that it could be is a warning, and a problem w
   expect(severities('auto', reason)).toEqual([['warning', 'eth0, eth1', reason]]);
   for (const mode of ['native', 'generic'] as const) expect(severities(mode, reason)).toEqual([['problem', 'eth0, eth1', reason]]);
   expect([severities('off', reason), severities('auto', reason, [])]).toEqual([[], []]);
+});
+
+test('a kernel that takes no trains of UDP is good to know', () => {
+  expect(judgeTrains('3 of 4 come back')).toMatchObject({ severity: 'note', what: expect.stringContaining('3 of 4 come back') });
+  expect(judgeTrains(null).severity).toBe('ok');
 });
 
 test('the kernel driver is a warning, whatever this machine has', () => {

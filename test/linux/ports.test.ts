@@ -9,7 +9,7 @@ import { Outlet6Port, openOutlet6 } from '../../src/linux/outlet6.js';
 import { Poller } from '../../src/linux/poll.js';
 import { openProtocol41, Protocol41Port } from '../../src/linux/protocol41.js';
 import { TrainWriter } from '../../src/linux/train-writer.js';
-import { openTun, setTunTrains, TunPort } from '../../src/linux/tun.js';
+import { openTun, TunPort, takeTunTrains } from '../../src/linux/tun.js';
 import { openUdp, UdpSocketPort } from '../../src/linux/udp.js';
 import { WriteLoop } from '../../src/linux/writes.js';
 import { parseIpv4 } from '../../src/wire/address.js';
@@ -58,7 +58,7 @@ function tun(makePort: (arena: Arena, fd: number) => Port, trains: boolean): Por
   const namespace = new Namespace();
   return namespace.run(() => {
     const [fd] = openTun('tlx0', { queues: 1 });
-    setTunTrains(fd, { trains });
+    if (trains) takeTunTrains(fd);
     ip('link set dev tlx0 mtu 1500 up');
     const far = new IPv6Link('tlx0', null);
     return benchOf(

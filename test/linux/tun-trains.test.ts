@@ -5,7 +5,7 @@ import { Drop } from '../../src/core/drop.js';
 import { HEADROOM } from '../../src/core/frame.js';
 import { Arena, arenaStride } from '../../src/linux/arena.js';
 import { AF, close, must, SOCK, sendto, socket } from '../../src/linux/libc.js';
-import { openTun, setTunTrains, TunPort } from '../../src/linux/tun.js';
+import { openTun, TunPort, takeTunTrains } from '../../src/linux/tun.js';
 import { checksum6 } from '../../src/wire/checksum.js';
 import { IPV6_DST, IPV6_LEN, IPV6_SRC } from '../../src/wire/ipv6.js';
 import { put16, put32 } from '../../src/wire/octets.js';
@@ -78,7 +78,7 @@ describeInNamespaces('trains of TCP', () => {
       writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '1');
       const [near, far] = (['near', 'far'] as const).map((side, i) => {
         const [fd] = openTun(`tlx${i}`, { queues: 1 });
-        expect(setTunTrains(fd, { trains: trains[side] })).toBe(trains[side]);
+        if (trains[side]) takeTunTrains(fd);
         ip(`link set dev tlx${i} addrgenmode none mtu ${MTU} txqueuelen 1000`);
         ip(`link set dev tlx${i} up`);
         ip(`route add 2001:db8:${i + 1}::/48 dev tlx${i}`);
