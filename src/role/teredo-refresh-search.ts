@@ -172,7 +172,7 @@ export class TeredoRefreshSearch {
   #succeed(now: Millis): void {
     this.interval = this.#candidate;
     if (this.#tooLong - this.interval < LEAST_STEP) this.end();
-    else this.#try(Math.min(2 * this.interval, this.#between), now);
+    else this.#try(this.#between, now);
   }
 
   #fail(now: Millis): void {
@@ -181,6 +181,7 @@ export class TeredoRefreshSearch {
     else this.#try(this.#between, now);
   }
 
+  /** The next candidate: less than twice what is good, which the section asks for, since what is too long is at most that after the first one. */
   get #between(): Millis {
     return (this.interval + this.#tooLong) / 2;
   }
