@@ -10,7 +10,7 @@
  */
 import type { Arena } from './arena.js';
 import { FULL, fateOf } from './fate.js';
-import { close, errno, ioUringEnter, ioUringSetup, MAP_FAILED, mmap, munmap, must, SystemError, view } from './libc.js';
+import { close, Errno, errno, ioUringEnter, ioUringSetup, MAP_FAILED, mmap, munmap, must, SystemError, view } from './libc.js';
 
 /** Setup flags: one thread submits, and work is done only when it enters. Linux 6.1. */
 const SETUP = (1 << 12) | (1 << 13);
@@ -71,7 +71,8 @@ export class Ring {
 
   /**
    * For the non-blocking `target`, `count` operations a call or more; leaves with the arena. Throws
-   * `SystemError` where the kernel has no such ring, or does not let us have one.
+   * `SystemError` where the kernel has no such ring, does not let us have one, or knows `target` as one that may wait (a TUN
+   * device before Linux 6.4).
    */
   constructor(arena: Arena, target: number, count: number) {
     const params = new Uint32Array(PARAMS_WORDS);
@@ -101,6 +102,10 @@ export class Ring {
       this.#submissions.fill(NO_POSITION, at + OFFSET, at + OFFSET + 2);
       this.#submissions[at + RW_FLAGS] = RWF_NOWAIT;
     }
+    this.lay(0, Operation.read, 0, 0);
+    this.run(1);
+    if (this.results[0] === -Errno.EOPNOTSUPP)
+      throw new SystemError('read through ring', `descriptor ${target}, RWF_NOWAIT`, Errno.EOPNOTSUPP);
   }
 
   /** Lays out operation `i` of the next `run`: on `octets` octets from `offset` of the arena, or as many iovecs. */

@@ -71,6 +71,18 @@ test('an arena leaves no memory and no descriptor behind, that of its rings incl
   expect([readdirSync('/proc/self/fd').length, mappings()]).toEqual(before);
 });
 
+test('there is no ring for a descriptor that may wait', () => {
+  const arena = new Arena(1 << 20);
+  const fd = open('/proc/version', 0);
+  try {
+    // Where there are no rings at all it is another error.
+    expect(() => new Ring(arena, fd, 4)).toThrow(/RWF_NOWAIT\): EOPNOTSUPP|io_uring_setup/);
+  } finally {
+    close(fd);
+    arena.unmap();
+  }
+});
+
 test('an error names the call, what it was called with, and the error', () => {
   const error = new SystemError('bind', 'eth0', 19, 'plug it in');
   expect([error.message, error.call, error.what, error.code]).toEqual(['bind(eth0): ENODEV; plug it in', 'bind', 'eth0', 'ENODEV']);
