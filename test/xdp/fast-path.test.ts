@@ -203,8 +203,8 @@ describe('an interface', () => {
     expect(doctor()).toMatchObject([{ severity: 'ok' }]);
   });
 
-  test('that goes away and comes back has the program again', async ({ net }) => {
-    const { relay, relayConfig } = await net.start(AUTO);
+  test.for(['auto', 'native'] as const)('that goes away and comes back has the program again, in mode %s', async (mode, { net }) => {
+    const { relay, relayConfig } = await net.start(`${AUTO}\nmode = "${mode}"`);
     const since = relay.log.length;
     net.exec(net.relay, 'ip link del xdlr');
     const gone = await relay.line('fast path', since);
