@@ -41,13 +41,21 @@ const MOST_CHARACTERS = 120;
 
 const { location, gateway, local, actions } = workerData as UpnpErrand;
 
+/** What the library was kept from; it has words of its own for what it then sees. */
+let objection: string | null = null;
+
+function objectionTo(what: string): Error {
+  objection = what;
+  return new Error(what);
+}
+
 /** Connects to the gateway alone. */
 class GatewayAgent extends http.Agent {
   override createConnection({ host, port }: http.ClientRequestArgs): Socket {
-    if (host !== gateway) throw new Error('it names a place that is not its own');
+    if (host !== gateway) throw objectionTo('it names a place that is not its own');
     const socket = connect({ host: gateway, port: Number(port), localAddress: local });
     socket.on('data', () => {
-      if (socket.bytesRead > MOST_OCTETS) socket.destroy(new Error('it says too much'));
+      if (socket.bytesRead > MOST_OCTETS) socket.destroy(objectionTo('it says too much'));
     });
     return socket;
   }
@@ -63,7 +71,7 @@ try {
   const device = new Device(location);
   for (const { name, arguments: args } of actions) values.push(answerIn(await device.run(name, args as [string, string | number][]), name));
 } catch (thrown) {
-  failure = reasonIn(thrown);
+  failure = objection ?? reasonIn(thrown);
 }
 parentPort?.postMessage({ values, failure } satisfies UpnpAnswer);
 

@@ -3,7 +3,7 @@ import { statusLines } from '../../src/cli/status-lines.js';
 import { Direction } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
-import { campus, edge, fastPath, makeView, node, roamer } from '../daemon/view.js';
+import { campus, edge, fastPath, makeView, mapped, node, roamer, unmapped } from '../daemon/view.js';
 import { memoryIo } from './invoke.js';
 
 test('the table names every tunnel, why one is down, and what the most frequent drops mean', () => {
@@ -115,6 +115,9 @@ test('a Teredo client, its server and its relay stand below the table', () => {
     '  last failure  no answer from 65.54.227.120',
     '  peers         0',
   ]);
+  expect(lines({ portMapping: mapped })).toContain('  port mapping  192.0.2.45:40001 leads here, by upnp of 192.168.1.1');
+  expect(lines({ portMapping: unmapped })).toContain('  port mapping  none: gateway 192.168.1.1 does not answer by UPnP');
+  expect(lines({ portMapping: 'awaited' })).toContain('  port mapping  asked for');
   expect(lines({ learned: null }).slice(3)).toEqual(['  qualifying  no server has answered', '  peers       0']);
   const server = { role: 'server', interface: null, port: 3544, secondary: 0x4136e379, learned: null } as const;
   expect(lines(server)).toEqual([

@@ -108,6 +108,16 @@ export const TEREDO_KEYS: readonly KeyCase[] = [
     wrong: [['"yes"', '"yes" is a string; expected true or false']],
   },
   {
+    key: 'tunnel.port-mapping',
+    document: client,
+    get: (config) => only(config, 'teredo').portMapping,
+    right: [
+      ['true', true],
+      ['false', false],
+    ],
+    wrong: [['1', '1 is a number; expected true or false']],
+  },
+  {
     key: 'tunnel.identifier',
     document: secure,
     get: (config) => only(config, 'teredo').keys[0].identifier,

@@ -3,7 +3,7 @@ import { Direction, IcmpKind, NODE_SLOT } from '../../src/core/counters.js';
 import { Drop } from '../../src/core/drop.js';
 import { readStatus } from '../../src/daemon/status.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
-import { campus, edge, fastPath, makeView, node, roamer } from './view.js';
+import { campus, edge, fastPath, makeView, mapped, node, roamer, unmapped } from './view.js';
 
 test('the status adds the rows of all packet threads and leaves out what never came up', () => {
   const { view, writers } = makeView();
@@ -169,6 +169,10 @@ test('a Teredo client says what its server sees, what it makes of the NAT, and w
       peers: 7,
     },
   });
+  const gateway = { by: 'upnp', gateway: '192.168.1.1' };
+  expect(of({ portMapping: mapped }).teredo).toMatchObject({ portMapping: { state: 'mapped', ...gateway, external: '192.0.2.45:40001' } });
+  expect(of({ portMapping: unmapped }).teredo).toMatchObject({ portMapping: { state: 'none', ...gateway, failure: unmapped.failure } });
+  expect(of({ portMapping: 'awaited' }).teredo).toMatchObject({ portMapping: { state: 'awaited' } });
   const nothing = { server: null, mapped: null, nat: null, address: null, refreshSeconds: 30, peers: 7 };
   expect(of({ learned: null }).teredo).toEqual({ state: 'qualifying', ...nothing });
   expect(of({ learned: null }).address).toBeUndefined();

@@ -4,6 +4,7 @@ import { allocateRows, rowsOf } from '../../src/daemon/counters.js';
 import { type FastPathView, NOT_ASKED_FOR, noFastPath } from '../../src/daemon/fast-path-place.js';
 import type { ServiceView } from '../../src/daemon/status.js';
 import type { IsatapSpec, NodeSpec, SixRdSpec, SixToFourSpec, TeredoSpec } from '../../src/engine/spec.js';
+import type { PortMapping } from '../../src/role/teredo-node.js';
 import { type Prefix6, parseIpv6 } from '../../src/wire/address.js';
 
 const relay: SixToFourSpec = {
@@ -126,6 +127,16 @@ export const roamer: TeredoSpec = {
   },
 };
 
+/** What its gateway leads to it, and what one says that does not. */
+export const mapped: PortMapping = {
+  gateway: 0xc0a80101,
+  local: { addr: 0xc0a80102, port: 40001 },
+  by: 'upnp',
+  external: { addr: 0xc000022d, port: 40001 },
+  failure: null,
+};
+export const unmapped: PortMapping = { ...mapped, external: null, failure: 'gateway 192.168.1.1 does not answer by UPnP' };
+
 /** A relay that is up and a host that is down. */
 export const node: NodeSpec = {
   identity: null,
@@ -168,7 +179,8 @@ export const everyTechnology: NodeSpec = {
     edge,
     campus,
     { ...campus, role: 'router', prefix: Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 1), learned: null, potentialRouters: [] },
-    roamer,
+    { ...roamer, portMapping: mapped },
+    { ...roamer, name: 'walker', portMapping: unmapped },
     { ...roamer, name: 'server', role: 'server', interface: null, port: 3544, servers: [], secondary: 0x4136e379, learned: null },
   ],
 };
