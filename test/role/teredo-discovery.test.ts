@@ -1,4 +1,5 @@
 /** Teredo clients of one subnet: RFC 4380 sections 5.2.3 (cases 4 and 5), 5.2.4 (case 3) and 5.2.8, octet by octet. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
@@ -179,6 +180,33 @@ test('of several that are looked for at once the group hears once', () => {
   bench.pass(1_000).take();
   for (const name of names) expect(bench.send(data(CLIENT, name))).toBe(Verdict.hold);
   expect(bench.take().map(({ to }) => to)).toEqual([GROUP, OTHER_AT, OTHER_AT, OTHER_AT]);
+});
+
+test('whatever is sent to the group: one answer at most, to who is on the subnet, and a bounded number of peers', () => {
+  const octet = fc.integer({ min: 0, max: 255 });
+  const source = fc.record({ subnet: fc.constantFrom(1, 1, 1, 2), host: fc.integer({ min: 2, max: 254 }), port: fc.nat(0xffff) });
+  const spoilt = fc.array(fc.record({ at: fc.nat(39), to: octet }), { maxLength: 3 });
+  const flags = fc.integer({ min: 0, max: 0xffff });
+  fc.assert(
+    fc.property(fc.array(fc.record({ source, spoilt, flags, gap: fc.nat(500) }), { maxLength: 200 }), (said) => {
+      const bench = looking({ change: { ...SETUP.change, maxPeers: 8 } });
+      for (const { source, spoilt, flags, gap } of said) {
+        bench.pass(gap, true);
+        bench.take();
+        const payload = here(`2001:0:4136:e378:${flags.toString(16)}:63be:3fff:fdd2`);
+        for (const { at, to } of spoilt) payload[at] = to;
+        const from = `192.168.${source.subnet}.${source.host}:${source.port}`;
+        const verdict = bench.receive(from, payload, HEARS);
+        const answers = bench.take();
+        expect(answers.map(({ to, socket }) => [to, socket])).toEqual(
+          verdict === Verdict.consumed && source.host !== 10 ? [[from, 0]] : [],
+        );
+        expect(source.subnet === 1 || answers.length === 0).toBe(true);
+        expect(bench.role.peers).toBeLessThanOrEqual(8);
+      }
+    }),
+    { seed: 528, numRuns: 30 },
+  );
 });
 
 test('a client that has lost its address says nothing', () => {
