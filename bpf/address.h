@@ -17,11 +17,6 @@
 /** Whichever device it has. */
 #define ANY_DEVICE 0
 
-/** An IPv6 address in words of the network's order. */
-struct address {
-	__be32 word[4];
-};
-
 static __always_inline struct address address_of(const struct in6_addr *from)
 {
 	struct address address;
@@ -68,8 +63,11 @@ __noinline int tunnel_on(struct settings *settings, struct address *address, __u
 	return NO_TUNNEL;
 }
 
-/** The first tunnel in whose pattern an address is, of those that decapsulate at `local`; NO_TUNNEL when there is none. */
-__noinline int tunnel_at(struct settings *settings, struct address *address, __be32 local)
+/**
+ * The first tunnel in whose pattern an address is, of those that decapsulate at `local`: UDP to `port`, or, 0, protocol 41.
+ * NO_TUNNEL when there is none.
+ */
+__noinline int tunnel_at(struct settings *settings, struct address *address, __be32 local, __be16 port)
 {
 	if (!settings || !address)
 		return NO_TUNNEL;
@@ -77,7 +75,7 @@ __noinline int tunnel_at(struct settings *settings, struct address *address, __b
 		const struct tunnel *tunnel = &settings->tunnel[i];
 		bool here = tunnel->local_count == 0;
 
-		if (!matches(&tunnel->pattern, address))
+		if (tunnel->port != port || !matches(&tunnel->pattern, address))
 			continue;
 		for (__u32 k = 0; k < MAX_LOCAL && k < tunnel->local_count; k++)
 			here |= tunnel->local[k] == local;

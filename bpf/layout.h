@@ -12,7 +12,9 @@ enum {
 	MAX_RULES = 16,
 	MAX_INTERFACES = 64,
 	MAX_SLOTS = 64,
+	MAX_FLOWS = 131072,
 	GENERATIONS = 2,
+	FLOW_SILENCE = 30,
 };
 
 enum {
@@ -38,6 +40,7 @@ enum {
 	PASSED_INNER_HEADER,
 	PASSED_DISCOVERY,
 	PASSED_HOP_LIMIT,
+	PASSED_NO_FLOW,
 	PASSED_NOT_NATIVE,
 	PASSED_ENDPOINT,
 	PASSED_ECN,
@@ -48,6 +51,12 @@ enum {
 	PASSED_ROOM,
 	PASSED_COUNT,
 };
+
+struct address {
+	__be32 word[4];
+};
+_Static_assert(sizeof(struct address) == 16, "address");
+_Static_assert(__builtin_offsetof(struct address, word) == 0, "address.word");
 
 struct pattern {
 	__be32 bits[4];
@@ -76,11 +85,12 @@ struct tunnel {
 	__u8 tos_mask;
 	__u8 local_count;
 	__be16 flags;
+	__be16 port;
 	__u8 offloaded;
-	__u8 reserved;
+	__u8 reserved[3];
 	__be32 local[8];
 };
-_Static_assert(sizeof(struct tunnel) == 104, "tunnel");
+_Static_assert(sizeof(struct tunnel) == 108, "tunnel");
 _Static_assert(__builtin_offsetof(struct tunnel, pattern) == 0, "tunnel.pattern");
 _Static_assert(__builtin_offsetof(struct tunnel, slot) == 48, "tunnel.slot");
 _Static_assert(__builtin_offsetof(struct tunnel, ifindex) == 52, "tunnel.ifindex");
@@ -91,9 +101,10 @@ _Static_assert(__builtin_offsetof(struct tunnel, tos) == 65, "tunnel.tos");
 _Static_assert(__builtin_offsetof(struct tunnel, tos_mask) == 66, "tunnel.tos_mask");
 _Static_assert(__builtin_offsetof(struct tunnel, local_count) == 67, "tunnel.local_count");
 _Static_assert(__builtin_offsetof(struct tunnel, flags) == 68, "tunnel.flags");
-_Static_assert(__builtin_offsetof(struct tunnel, offloaded) == 70, "tunnel.offloaded");
-_Static_assert(__builtin_offsetof(struct tunnel, reserved) == 71, "tunnel.reserved");
-_Static_assert(__builtin_offsetof(struct tunnel, local) == 72, "tunnel.local");
+_Static_assert(__builtin_offsetof(struct tunnel, port) == 70, "tunnel.port");
+_Static_assert(__builtin_offsetof(struct tunnel, offloaded) == 72, "tunnel.offloaded");
+_Static_assert(__builtin_offsetof(struct tunnel, reserved) == 73, "tunnel.reserved");
+_Static_assert(__builtin_offsetof(struct tunnel, local) == 76, "tunnel.local");
 
 struct settings {
 	__u32 own_count;
@@ -101,7 +112,7 @@ struct settings {
 	__be32 own[32];
 	struct tunnel tunnel[16];
 };
-_Static_assert(sizeof(struct settings) == 1800, "settings");
+_Static_assert(sizeof(struct settings) == 1864, "settings");
 _Static_assert(__builtin_offsetof(struct settings, own_count) == 0, "settings.own_count");
 _Static_assert(__builtin_offsetof(struct settings, tunnel_count) == 4, "settings.tunnel_count");
 _Static_assert(__builtin_offsetof(struct settings, own) == 8, "settings.own");
@@ -124,6 +135,28 @@ struct rules {
 _Static_assert(sizeof(struct rules) == 196, "rules");
 _Static_assert(__builtin_offsetof(struct rules, count) == 0, "rules.count");
 _Static_assert(__builtin_offsetof(struct rules, rule) == 4, "rules.rule");
+
+struct client {
+	struct address address;
+	__u32 slot;
+};
+_Static_assert(sizeof(struct client) == 20, "client");
+_Static_assert(__builtin_offsetof(struct client, address) == 0, "client.address");
+_Static_assert(__builtin_offsetof(struct client, slot) == 16, "client.slot");
+
+struct flow {
+	__u64 heard;
+	__u64 sent;
+	__be32 endpoint;
+	__be16 port;
+	__u16 reserved;
+};
+_Static_assert(sizeof(struct flow) == 24, "flow");
+_Static_assert(__builtin_offsetof(struct flow, heard) == 0, "flow.heard");
+_Static_assert(__builtin_offsetof(struct flow, sent) == 8, "flow.sent");
+_Static_assert(__builtin_offsetof(struct flow, endpoint) == 16, "flow.endpoint");
+_Static_assert(__builtin_offsetof(struct flow, port) == 20, "flow.port");
+_Static_assert(__builtin_offsetof(struct flow, reserved) == 22, "flow.reserved");
 
 struct arrival {
 	__u32 ifindex;

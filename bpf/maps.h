@@ -50,6 +50,15 @@ struct {
 	__type(value, struct egress);
 } egress SEC(".maps");
 
+/* Nothing is taken but what the daemon puts there: a flood of strangers drives out nobody. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FLOWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct client);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__uint(max_entries, MAX_INTERFACES);

@@ -49,10 +49,13 @@ static __always_inline long route6(struct xdp_md *ctx, const struct ipv6hdr *ip6
  * The same for the outer packet. It comes from nowhere, but the kernel answers only for an interface that forwards IPv4:
  * the daemon has the TUN device do so, on which no IPv4 packet ever arrives, so that the host need not be a router.
  */
-static __always_inline long route4(struct xdp_md *ctx, const struct iphdr *ip4, __u32 ifindex, struct bpf_fib_lookup *fib)
+static __always_inline long route4(struct xdp_md *ctx, const struct iphdr *ip4, __be16 source, __be16 destination, __u32 ifindex,
+				   struct bpf_fib_lookup *fib)
 {
 	fib->family = AF_INET;
-	fib->l4_protocol = IPPROTO_IPV6;
+	fib->l4_protocol = ip4->protocol;
+	fib->sport = source;
+	fib->dport = destination;
 	fib->tos = ip4->tos;
 	fib->tot_len = bpf_ntohs(ip4->tot_len);
 	fib->ifindex = ifindex;

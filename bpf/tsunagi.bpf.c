@@ -10,14 +10,13 @@
  */
 #include "route.h"
 #include "address.h"
+#include "teredo.h"
 
 /* linux/icmpv6.h: neighbor discovery. */
 #define DISCOVERY_FIRST 133
 #define DISCOVERY_LAST 137
 /** Octets of the upper layer that have to be there: ports, and the type of ICMPv6. */
 #define UPPER_LEN 8
-/** Octets of the two headers of a tunnelled packet. */
-#define HEADERS_LEN (sizeof(struct iphdr) + sizeof(struct ipv6hdr))
 /** MF, and where a fragment belongs. */
 #define FRAGMENT_MASK 0x3fff
 
@@ -59,8 +58,7 @@ static __always_inline __u32 header_sum(const struct iphdr *ip4)
 
 	for (__u32 i = 0; i < sizeof(*ip4) / 2; i++)
 		sum += word[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
+	return folded(sum);
 }
 
 static __always_inline __u8 traffic_class(const struct ipv6hdr *ip6)
@@ -95,6 +93,33 @@ static __always_inline __u32 inner_fault(const struct ipv6hdr *ip6, __u32 octets
 	return ip6->hop_limit <= 1 ? PASSED_HOP_LIMIT : PASSED_COUNT;
 }
 
+/** Where packets for an address of a tunnel go. */
+struct remote {
+	__be32 endpoint;
+	__be16 port;
+	struct flow *flow;
+};
+
+/** Finds it; PASSED_COUNT, or why the role has to. */
+static __always_inline __u32 find_remote(const struct node *node, const struct tunnel *tunnel, const struct ipv6hdr *ip6,
+					 const struct address *destination, struct remote *remote)
+{
+	remote->flow = NULL;
+	remote->port = 0;
+	if (tunnel->port == 0) {
+		remote->endpoint = carried(&tunnel->pattern, destination);
+		return is_endpoint(node->settings, node->generation, tunnel->policy, remote->endpoint) ? PASSED_COUNT : PASSED_ENDPOINT;
+	}
+	if (!has_checksum(ip6))
+		return PASSED_INNER_HEADER;
+	remote->flow = flow_of(tunnel, destination);
+	if (!remote->flow)
+		return PASSED_NO_FLOW;
+	remote->endpoint = remote->flow->endpoint;
+	remote->port = remote->flow->port;
+	return PASSED_COUNT;
+}
+
 /** From native IPv6 into a tunnel, RFC 4213 section 3.5. */
 static __always_inline int encapsulate(struct xdp_md *ctx, const struct node *node, const struct link *link)
 {
@@ -103,10 +128,11 @@ static __always_inline int encapsulate(struct xdp_md *ctx, const struct node *no
 	struct address source, destination;
 	struct bpf_fib_lookup fib = {};
 	const struct tunnel *tunnel;
+	struct remote remote;
 	struct iphdr ip4 = {}, *outer;
+	struct udphdr *udp;
 	struct way way;
-	__u32 fault, len, ifindex, room;
-	__u8 class;
+	__u32 fault, len, carrier, ifindex;
 	int padding;
 	long result;
 
@@ -133,90 +159,112 @@ static __always_inline int encapsulate(struct xdp_md *ctx, const struct node *no
 	tunnel = offloaded(node->settings, tunnel_on(node->settings, &destination, fib.ifindex));
 	if (!tunnel)
 		return pass_up(PASSED_ROUTE);
-	ip4.daddr = carried(&tunnel->pattern, &destination);
-	if (!is_endpoint(node->settings, node->generation, tunnel->policy, ip4.daddr))
-		return pass_up(PASSED_ENDPOINT);
+	fault = find_remote(node, tunnel, ip6, &destination, &remote);
+	if (fault != PASSED_COUNT)
+		return pass_up(fault);
 	if (len > tunnel->mtu)
 		return pass_up(PASSED_TOO_BIG);
 
-	class = traffic_class(ip6);
+	carrier = sizeof(ip4) + (tunnel->port == 0 ? 0 : sizeof(*udp));
 	ip4.version = 4;
 	ip4.ihl = sizeof(ip4) / 4;
-	ip4.tos = tunnel->tos | (class & tunnel->tos_mask);
-	ip4.tot_len = bpf_htons(sizeof(ip4) + len);
+	ip4.tos = tunnel->tos | (traffic_class(ip6) & tunnel->tos_mask);
+	ip4.tot_len = bpf_htons(carrier + len);
 	/* RFC 6864: a packet that nobody may fragment needs no name. */
 	ip4.id = tunnel->flags ? 0 : bpf_get_prandom_u32();
 	ip4.frag_off = tunnel->flags;
 	ip4.ttl = tunnel->ttl;
-	ip4.protocol = IPPROTO_IPV6;
+	ip4.protocol = tunnel->port == 0 ? IPPROTO_IPV6 : IPPROTO_UDP;
 	ip4.saddr = tunnel->local[0];
+	ip4.daddr = remote.endpoint;
 	ip4.check = ~header_sum(&ip4);
 	__builtin_memset(&fib, 0, sizeof(fib));
-	result = route4(ctx, &ip4, tunnel->ifindex, &fib);
+	result = route4(ctx, &ip4, tunnel->port, remote.port, tunnel->ifindex, &fib);
 	if (result)
 		return pass_up(unrouted(result));
 	if (!way_of(&fib, &way))
 		return pass_up(PASSED_DEVICE);
 
-	room = link_len(&way) + sizeof(ip4);
-	if (bpf_xdp_adjust_head(ctx, (int)(link->len - room)))
+	if (bpf_xdp_adjust_head(ctx, (int)(link->len - link_len(&way) - carrier)))
 		return pass_up(PASSED_ROOM);
-	outer = write_link(ctx, &way, bpf_htons(ETH_P_IP), HEADERS_LEN);
+	outer = write_link(ctx, &way, bpf_htons(ETH_P_IP), sizeof(*outer) + sizeof(*udp) + sizeof(*ip6));
 	if (!outer)
 		return XDP_ABORTED;
 	*outer = ip4;
-	ip6 = (void *)(outer + 1);
+	udp = (void *)(outer + 1);
+	ip6 = tunnel->port == 0 ? (void *)udp : (void *)(udp + 1);
 	ip6->hop_limit--;
+	if (remote.flow) {
+		udp->source = tunnel->port;
+		udp->dest = remote.port;
+		udp->len = bpf_htons(sizeof(*udp) + len);
+		udp->check = 0;
+		udp->check = ~datagram_sum(outer, udp, ip6);
+		/* 0 would say that there is none. */
+		if (udp->check == 0)
+			udp->check = 0xffff;
+		remote.flow->sent = bpf_ktime_get_ns();
+	}
 	/* Padding may stay when it cannot be cut. */
 	bpf_xdp_adjust_tail(ctx, -padding);
 	return send(&way, tunnel, DIRECTION_ENCAPSULATE, len);
 }
 
-/** From a tunnel to native IPv6, RFC 4213 section 3.6. */
-static __always_inline int decapsulate(struct xdp_md *ctx, const struct node *node, const struct link *link)
+/** From a tunnel to native IPv6, RFC 4213 section 3.6; `carrier_len` is a constant. */
+static __always_inline int decapsulate(struct xdp_md *ctx, const struct node *node, const struct link *link, const __u32 carrier_len)
 {
 	void *end = (void *)(long)ctx->data_end;
-	struct iphdr *ip4 = (void *)(long)ctx->data + link->len;
-	struct ipv6hdr *ip6 = (void *)(ip4 + 1);
+	const struct iphdr *ip4 = (void *)(long)ctx->data + link->len;
+	const struct udphdr *udp = (const void *)(ip4 + 1);
+	struct ipv6hdr *ip6 = (void *)ip4 + carrier_len;
+	const bool is_udp = carrier_len > sizeof(*ip4);
 	struct address source, destination;
 	struct bpf_fib_lookup fib = {};
 	const struct tunnel *tunnel;
+	struct flow *flow = NULL;
 	struct way way;
 	__u32 fault, len, total;
 	int mark, padding;
 	long result;
 
-	if ((void *)(ip4 + 1) > end)
-		return pass_up(PASSED_TRUNCATED);
-	if (ip4->protocol != IPPROTO_IPV6)
-		return pass_up(PASSED_OTHER_PROTOCOL);
 	if ((void *)(ip6 + 1) + UPPER_LEN > end)
 		return pass_up(PASSED_TRUNCATED);
 	if (ip4->version != 4 || ip4->ihl != sizeof(*ip4) / 4 || (ip4->frag_off & bpf_htons(FRAGMENT_MASK)) || header_sum(ip4) != 0xffff)
 		return pass_up(PASSED_OUTER_HEADER);
 	source = address_of(&ip6->saddr);
-	tunnel = offloaded(node->settings, tunnel_at(node->settings, &source, ip4->daddr));
+	tunnel = offloaded(node->settings, tunnel_at(node->settings, &source, ip4->daddr, is_udp ? udp->dest : 0));
 	if (!tunnel)
 		return pass_up(PASSED_OTHER_ADDRESSES);
 	if (arrived_on(ctx, link) == 0)
 		return pass_up(PASSED_OTHER_LINK);
 	total = bpf_ntohs(ip4->tot_len);
-	if (total < HEADERS_LEN || total > end - (void *)ip4)
+	if (total < carrier_len + sizeof(*ip6) || total > end - (void *)ip4)
 		return pass_up(PASSED_TRUNCATED);
-	fault = inner_fault(ip6, total - sizeof(*ip4));
+	fault = inner_fault(ip6, total - carrier_len);
 	if (fault != PASSED_COUNT)
 		return pass_up(fault);
-	if (carried(&tunnel->pattern, &source) != ip4->saddr ||
-	    !is_endpoint(node->settings, node->generation, tunnel->policy, ip4->saddr))
+	len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
+	if (is_udp) {
+		/* Trailers are for the role, as is a datagram whose checksum the headers do not explain. */
+		if (bpf_ntohs(udp->len) != sizeof(*udp) + len || (udp->check != 0 && datagram_sum(ip4, udp, ip6) != 0xffff))
+			return pass_up(PASSED_OUTER_HEADER);
+		flow = flow_of(tunnel, &source);
+		if (!flow)
+			return pass_up(PASSED_NO_FLOW);
+		if (flow->endpoint != ip4->saddr || flow->port != udp->source)
+			return pass_up(PASSED_ENDPOINT);
+	} else if (carried(&tunnel->pattern, &source) != ip4->saddr ||
+		   !is_endpoint(node->settings, node->generation, tunnel->policy, ip4->saddr)) {
 		return pass_up(PASSED_ENDPOINT);
+	}
 	destination = address_of(&ip6->daddr);
 	if (!is_native(node->settings, &destination))
 		return pass_up(PASSED_NOT_NATIVE);
-	mark = merged_mark(traffic_class(ip6) & CE, ip4->tos & CE);
+	/* Sockets of UDP tell no outer mark, so that there is none to be passed on: RFC 9601 section 6.1.3. */
+	mark = merged_mark(traffic_class(ip6) & CE, is_udp ? NOT_ECT : ip4->tos & CE);
 	if (mark < 0)
 		return pass_up(PASSED_ECN);
 
-	len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
 	padding = end - (void *)ip6 - len;
 	result = route6(ctx, ip6, tunnel->ifindex, len, 0, &fib);
 	if (result)
@@ -224,15 +272,31 @@ static __always_inline int decapsulate(struct xdp_md *ctx, const struct node *no
 	if (!way_of(&fib, &way))
 		return pass_up(PASSED_DEVICE);
 
-	if (bpf_xdp_adjust_head(ctx, (int)(link->len + sizeof(*ip4) - link_len(&way))))
+	if (bpf_xdp_adjust_head(ctx, (int)(link->len + carrier_len - link_len(&way))))
 		return pass_up(PASSED_ROOM);
 	ip6 = write_link(ctx, &way, bpf_htons(ETH_P_IPV6), sizeof(*ip6));
 	if (!ip6)
 		return XDP_ABORTED;
 	ip6->hop_limit--;
 	ip6->flow_lbl[0] = (ip6->flow_lbl[0] & 0xcf) | mark << 4;
+	if (flow)
+		flow->heard = bpf_ktime_get_ns();
 	bpf_xdp_adjust_tail(ctx, -padding);
 	return send(&way, tunnel, DIRECTION_DECAPSULATE, len);
+}
+
+/** Protocol 41 and UDP go their own ways from the start, since a carrier's length has to be a constant. */
+static __always_inline int from_ipv4(struct xdp_md *ctx, const struct node *node, const struct link *link)
+{
+	const struct iphdr *ip4 = (void *)(long)ctx->data + link->len;
+
+	if ((void *)(ip4 + 1) > (void *)(long)ctx->data_end)
+		return pass_up(PASSED_TRUNCATED);
+	if (ip4->protocol == IPPROTO_IPV6)
+		return decapsulate(ctx, node, link, sizeof(*ip4));
+	if (ip4->protocol == IPPROTO_UDP)
+		return decapsulate(ctx, node, link, sizeof(*ip4) + sizeof(struct udphdr));
+	return pass_up(PASSED_OTHER_PROTOCOL);
 }
 
 SEC("xdp")
@@ -254,7 +318,7 @@ int tsunagi(struct xdp_md *ctx)
 	if (link.protocol == bpf_htons(ETH_P_IPV6))
 		return encapsulate(ctx, &node, &link);
 	if (link.protocol == bpf_htons(ETH_P_IP))
-		return decapsulate(ctx, &node, &link);
+		return from_ipv4(ctx, &node, &link);
 	return pass_up(PASSED_OTHER_PROTOCOL);
 }
 

@@ -48,6 +48,7 @@ export const isatap: Technology<IsatapSpec> = {
   fastPath: (spec) => ({
     patterns: prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique).pattern),
     endpoints: 'unicast',
+    byFlows: false,
     obstacle: spec.role === 'router' ? null : 'a host chooses among routers, and watches its neighbors',
   }),
 

@@ -31,6 +31,8 @@ export interface FastPathFacts {
   /** Addresses that belong to the tunnel, or may. */
   readonly patterns: readonly Pattern[];
   readonly endpoints: EndpointKind;
+  /** Whether peers are to be trusted first: only packets of those can be forwarded that the role has made known. */
+  readonly byFlows: boolean;
   /** Why the role has to see every packet itself, for people; null: between a native end and one in the pattern any relay decides alike. */
   readonly obstacle: string | null;
 }

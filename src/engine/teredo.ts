@@ -102,7 +102,8 @@ export const teredo: Technology<TeredoSpec> = {
   fastPath: (spec) => ({
     patterns: [new Teredo(0, 0, spec.prefix).pattern],
     endpoints: 'teredo',
-    obstacle: 'which peers are trusted only the packet thread knows',
+    byFlows: true,
+    obstacle: spec.role === 'relay' ? null : `a ${spec.role} has a say in every packet`,
   }),
 
   sockets: socketsOf,

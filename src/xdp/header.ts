@@ -1,6 +1,6 @@
 /** `bpf/layout.h`: what `layout.ts` says, in C. */
 import { DIRECTIONS } from '../core/counters.js';
-import { LIMITS, PASSED, POLICIES, STRUCTS } from './layout.js';
+import { FLOW_SILENCE, LIMITS, PASSED, POLICIES, STRUCTS } from './layout.js';
 
 /** The text of the file. */
 export function layoutHeader(): string {
@@ -12,7 +12,7 @@ export function layoutHeader(): string {
     '',
     '#include <linux/types.h>',
     '',
-    enumeration(Object.entries(LIMITS).map(([name, value]) => `${name} = ${value}`)),
+    enumeration(Object.entries({ ...LIMITS, FLOW_SILENCE }).map(([name, value]) => `${name} = ${value}`)),
     enumeration(numbered('DIRECTION', DIRECTIONS)),
     enumeration(numbered('POLICY', POLICIES)),
     enumeration(numbered('PASSED', PASSED)),

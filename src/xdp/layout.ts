@@ -9,6 +9,7 @@
  *   rules     [generation][policy][first octet]  which IPv4 addresses may be endpoints
  *   ingress   {interface, VLAN}         what a frame that came so came in on
  *   egress    {interface of a route}    by which device, and in which VLAN, it leaves
+ *   flows     {slot, address}           where the client of Teredo is that has this address: only who is trusted has one
  *   transmit  {device}                  DEVMAP
  *   counters  [slot * 2 + direction]    what was forwarded, a value a processor
  *   passed    [reason]                  what was passed up, a value a processor
@@ -34,9 +35,14 @@ export const LIMITS = {
   MAX_INTERFACES: 64,
   /** Places in the counter rows. */
   MAX_SLOTS,
+  /** Clients of Teredo that packets go to and fro without a packet thread. */
+  MAX_FLOWS: 131_072,
   /** Settings that hold, and settings that are being written. */
   GENERATIONS: 2,
 } as const;
+
+/** How long a client of Teredo may be silent before it is asked again, RFC 4380 section 5.2.4: seconds. */
+export const FLOW_SILENCE = 30;
 
 /** Which IPv4 addresses may be endpoints: the policies of a node, by `EndpointKind`. */
 export const POLICIES = ['endpoints', 'unicast', 'teredo'] as const satisfies readonly EndpointKind[];
@@ -52,6 +58,7 @@ export const PASSED = [
   'inner_header', // a version that is not 6, or a next header that is not TCP, UDP or ICMPv6
   'discovery', // neighbor discovery
   'hop_limit', // used up
+  'no_flow', // a client of Teredo that is not trusted, or was not heard for too long
   'not_native', // an end beyond the tunnel that is of some tunnel itself, or special
   'endpoint', // refused, own, or not the one that the inner address carries
   'ecn', // the outer congestion mark cannot be passed on, RFC 6040
@@ -62,6 +69,9 @@ export const PASSED = [
   'room', // there is none in front of the frame
 ] as const;
 export type PassedName = (typeof PASSED)[number];
+
+/** An IPv6 address. */
+export const ADDRESS = new Struct('address', { word: ['be32', 4] });
 
 /** Where an address carries an IPv4 address: a mapping as data, see `mapping/pattern.ts`. */
 export const PATTERN = new Struct('pattern', {
@@ -92,9 +102,11 @@ export const TUNNEL = new Struct('tunnel', {
   local_count: 'u8',
   /** Flags of the outer header. */
   flags: 'be16',
+  /** UDP port of the service; 0: protocol 41 carries it. */
+  port: 'be16',
   /** 0: what belongs to it is passed up. */
   offloaded: 'u8',
-  reserved: 'u8',
+  reserved: ['u8', 3],
   /** The first is the outer source. */
   local: ['be32', LIMITS.MAX_LOCAL],
 });
@@ -113,6 +125,15 @@ export const RULE = new Struct('rule', { bits: 'be32', mask: 'be32', refused: 'u
 /** The rules for addresses with one first octet; the first that fits decides, and none accepts. More than `MAX_RULES`: everything is passed up. */
 export const RULES = new Struct('rules', { count: 'u32', rule: [RULE, LIMITS.MAX_RULES] });
 
+/** Whose flow: that of the client with this address, in the tunnel at this place of the counter rows. */
+export const CLIENT = new Struct('client', { address: ADDRESS, slot: 'u32' });
+
+/**
+ * A client of Teredo that is trusted, RFC 4380 section 5.2. Times are nanoseconds of the kernel's monotonic clock. It is
+ * good for `FLOW_SILENCE` from when the client was last heard, which the program notes.
+ */
+export const FLOW = new Struct('flow', { heard: 'u64', sent: 'u64', endpoint: 'be32', port: 'be16', reserved: 'u16' });
+
 /** How a frame came: by the interface that has the program, `vlan` 0 being none. */
 export const ARRIVAL = new Struct('arrival', { ifindex: 'u32', vlan: 'u32' });
 
@@ -126,7 +147,20 @@ export const EGRESS = new Struct('egress', { ifindex: 'u32', vlan: 'u32' });
 export const COUNTER = new Struct('counter', { packets: 'u64', octets: 'u64' });
 
 /** All structures, each after those that it holds. */
-export const STRUCTS: readonly Definition[] = [PATTERN, TUNNEL, SETTINGS, RULE, RULES, ARRIVAL, INGRESS, EGRESS, COUNTER];
+export const STRUCTS: readonly Definition[] = [
+  ADDRESS,
+  PATTERN,
+  TUNNEL,
+  SETTINGS,
+  RULE,
+  RULES,
+  CLIENT,
+  FLOW,
+  ARRIVAL,
+  INGRESS,
+  EGRESS,
+  COUNTER,
+];
 
 /** The maps by their names in the object. */
-export const MAPS = ['active', 'settings', 'rules', 'ingress', 'egress', 'transmit', 'counters', 'passed'] as const;
+export const MAPS = ['active', 'settings', 'rules', 'ingress', 'egress', 'flows', 'transmit', 'counters', 'passed'] as const;

@@ -6,7 +6,7 @@
  */
 import { NodeContext } from '../engine/node.js';
 import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
-import { fastPathOf } from '../engine/technologies.js';
+import { fastPathOf, socketsOf } from '../engine/technologies.js';
 import type { Pattern } from '../mapping/pattern.js';
 import type { EndpointPolicy } from '../policy/special-addresses.js';
 import { formatIpv6 } from '../wire/address.js';
@@ -36,12 +36,15 @@ export interface Offload {
   readonly rules: Uint8Array;
 }
 
-/** What `node` is to the program. `ifindexOf`: the number of an interface, 0 when there is none of that name. */
-export function offloadOf(node: NodeSpec, ifindexOf: (name: string) => number): Offload {
+/**
+ * What `node` is to the program. `ifindexOf`: the number of an interface, 0 when there is none of that name. `makesFlows`:
+ * whether somebody tells the program which peers are trusted.
+ */
+export function offloadOf(node: NodeSpec, ifindexOf: (name: string) => number, makesFlows = false): Offload {
   const context = new NodeContext(node);
   const domains = node.tunnels.flatMap((spec) => fastPathOf(spec).patterns.map((pattern) => ({ spec, pattern })));
   const whole = nodeObstacle(node, domains.length);
-  const obstacles = new Map(node.tunnels.map((spec) => [spec, whole ?? obstacleOf(spec, node, ifindexOf)]));
+  const obstacles = new Map(node.tunnels.map((spec) => [spec, whole ?? obstacleOf(spec, node, ifindexOf, makesFlows)]));
   const settings = {
     own_count: Math.min(node.ownIpv4.length, LIMITS.MAX_OWN),
     tunnel_count: whole === null ? domains.length : 0,
@@ -61,9 +64,10 @@ function nodeObstacle({ ownIpv4 }: NodeSpec, domains: number): string | null {
   return domains > LIMITS.MAX_TUNNELS ? `the tunnels have ${domains} prefixes, at most ${LIMITS.MAX_TUNNELS} fit` : null;
 }
 
-function obstacleOf(spec: TunnelSpec, node: NodeSpec, ifindexOf: (name: string) => number): string | null {
-  const { patterns, obstacle } = fastPathOf(spec);
+function obstacleOf(spec: TunnelSpec, node: NodeSpec, ifindexOf: (name: string) => number, makesFlows: boolean): string | null {
+  const { patterns, byFlows, obstacle } = fastPathOf(spec);
   if (obstacle !== null) return obstacle;
+  if (byFlows && !makesFlows) return 'which peers are trusted only the packet thread knows';
   if (spec.down !== null || spec.local.length === 0) return 'the tunnel is down';
   if (spec.local.length > LIMITS.MAX_LOCAL) return `it has ${spec.local.length} local addresses, at most ${LIMITS.MAX_LOCAL} fit`;
   if (spec.pathMtuDiscovery) return 'path MTUs are known to the packet threads only';
@@ -96,8 +100,9 @@ function entryOf(spec: TunnelSpec, pattern: Pattern, offloaded: boolean, ifindex
     tos_mask: (spec.dscp === 'copy' ? 0xfc : 0) | (spec.ecn === 'normal' ? 3 : 0),
     local_count: fits ? spec.local.length : 0,
     flags: spec.dontFragment ? DF : 0,
+    port: socketsOf(spec)[0]?.port ?? 0,
     offloaded: Number(offloaded),
-    reserved: 0,
+    reserved: [],
     local: fits ? spec.local : [],
   };
 }

@@ -1,9 +1,11 @@
 /** The maps of the program, filled and read: see `layout.ts`. */
 import type { DirectionName } from '../core/counters.js';
 import { DIRECTIONS } from '../core/counters.js';
-import { ARRIVAL, COUNTER, EGRESS, INGRESS, PASSED, type PassedName } from './layout.js';
+import { u32 } from '../wire/octets.js';
+import { ARRIVAL, CLIENT, COUNTER, EGRESS, FLOW, INGRESS, PASSED, type PassedName } from './layout.js';
 import type { BpfMap, XdpObject } from './libbpf.js';
 import type { Offload } from './offload.js';
+import type { ValueOf } from './struct.js';
 
 /** An interface by which frames come and go: one with the program, or a VLAN on top of such a one. */
 export interface FastInterface {
@@ -18,6 +20,19 @@ export interface FastInterface {
 
 /** What was forwarded: packets, and octets of inner packets. */
 export type Forwarded = Readonly<Record<DirectionName, { readonly packets: number; readonly octets: number }>>;
+
+/** Where a client of Teredo is. */
+export interface ClientFlow {
+  /** Place of its tunnel in the counter rows. */
+  readonly slot: number;
+  /** Its IPv6 address, sixteen octets. */
+  readonly address: Uint8Array;
+  readonly endpoint: number;
+  readonly port: number;
+  /** When it was last heard, and when something was last sent to it: nanoseconds of the monotonic clock. */
+  readonly heard: bigint;
+  readonly sent: bigint;
+}
 
 /** See the head of the file. */
 export class Tables {
@@ -80,6 +95,22 @@ export class Tables {
     for (const direction of DIRECTIONS.keys()) map.update(key(slot * DIRECTIONS.length + direction), new Uint8Array(map.recordLen));
   }
 
+  /** Has the program forward to and from a client of Teredo, until that is silent for too long. */
+  setFlow({ slot, address, ...flow }: ClientFlow): void {
+    this.#object.map('flows').update(clientKey(slot, address), FLOW.encode({ ...flow, reserved: 0 }));
+  }
+
+  /** Leaves the client to the packet threads. */
+  removeFlow(slot: number, address: Uint8Array): void {
+    this.#object.map('flows').remove(clientKey(slot, address));
+  }
+
+  /** When the program has last heard a client, and last sent to it; null: it has no flow. */
+  flow(slot: number, address: Uint8Array): ValueOf<typeof FLOW> | null {
+    const found = this.#object.map('flows').lookup(clientKey(slot, address));
+    return found === null ? null : FLOW.decode(found);
+  }
+
   /** How many frames were passed up, by reason; those that there were. */
   passed(): ReadonlyMap<PassedName, number> {
     const { records } = this.#object.map('passed').all();
@@ -92,6 +123,10 @@ export class Tables {
     });
     return new Map(sums.filter(([, sum]) => sum > 0));
   }
+}
+
+function clientKey(slot: number, address: Uint8Array): Uint8Array {
+  return CLIENT.encode({ address: { word: [0, 4, 8, 12].map((off) => u32(address, off)) }, slot });
 }
 
 type Entry = readonly [key: Uint8Array, value: Uint8Array];

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { Endpoint } from '../../src/core/endpoint.js';
 import type { NodeSpec, TunnelSpec } from '../../src/engine/spec.js';
-import { domainsOf } from '../../src/engine/technologies.js';
+import { domainsOf, socketsOf } from '../../src/engine/technologies.js';
 import { addressOf, type Mapping } from '../../src/mapping/mapping.js';
 import { sixToFour } from '../../src/mapping/sixrd.js';
 import { address, be16, be32, join, Next } from '../vectors/compose.js';
@@ -47,9 +47,25 @@ const native = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...OTHERS) },
 );
 
-/** Addresses of other hosts in the tunnels of `spec`, with the endpoint that each carries. */
-function members(spec: NodeSpec): fc.Arbitrary<{ readonly octets: Uint8Array; readonly endpoint: number; readonly local: number }> {
-  const places = spec.tunnels.flatMap((tunnel) => mappingsOf(tunnel).map((mapping) => ({ mapping, tunnel })));
+/** A client of Teredo. */
+export interface Client {
+  /** Sixteen octets. */
+  readonly octets: Uint8Array;
+  readonly endpoint: number;
+  readonly port: number;
+}
+
+/** Another host in one of the tunnels: what its address carries, and where its packets go. */
+interface Member extends Client {
+  readonly local: number;
+  /** UDP port at which its packets arrive; 0: by protocol 41. */
+  readonly localPort: number;
+}
+
+/** Hosts in the tunnels of protocol 41. */
+function members(spec: NodeSpec): fc.Arbitrary<Member> {
+  const tunnels = spec.tunnels.filter((tunnel) => socketsOf(tunnel).length === 0);
+  const places = tunnels.flatMap((tunnel) => mappingsOf(tunnel).map((mapping) => ({ mapping, tunnel })));
   const endpoints = fc.oneof(
     { weight: 12, arbitrary: fc.constantFrom(...ENDPOINTS.slice(0, 5)) },
     { weight: 2, arbitrary: u32s },
@@ -68,8 +84,21 @@ function members(spec: NodeSpec): fc.Arbitrary<{ readonly octets: Uint8Array; re
         octets[i] ^= rest[i];
         if (!mapping.endpointOf(octets, 0, carried) || carried.addr !== endpoint) octets[i] = kept;
       }
-      return { octets, endpoint, local: tunnel.local[local % Math.max(1, tunnel.local.length)] ?? 0 };
+      return { octets, endpoint, port: 0, local: tunnel.local[local % Math.max(1, tunnel.local.length)] ?? 0, localPort: 0 };
     });
+}
+
+/** Clients of Teredo: those given, and seldom others. */
+function teredoMembers(spec: NodeSpec, clients: readonly Client[]): fc.Arbitrary<Member> {
+  const [{ local, port: localPort }] = spec.tunnels.flatMap(socketsOf);
+  const stranger = fc.record({ flags: u16s, port: u16s, endpoint: u32s }).map(({ flags, port, endpoint }) => ({
+    octets: Uint8Array.of(0x20, 1, 0, 0, ...address('203.0.113.9'), ...be16(flags), ...be16(~port & 0xffff), ...be32(~endpoint >>> 0)),
+    endpoint,
+    port,
+  }));
+  return fc
+    .oneof({ weight: 19, arbitrary: fc.constantFrom(...clients) }, { weight: 1, arbitrary: stranger })
+    .map((client) => ({ ...client, local, localPort }));
 }
 
 /** An upper layer: 8 octets are enough for every header that is looked at. */
@@ -150,36 +179,85 @@ function suffer(packet: Uint8Array, { padding, lost, changes }: Accidents): Uint
   return octets;
 }
 
-/** Packets for the node of `spec`. */
-export function nearPackets(spec: NodeSpec): fc.Arbitrary<NearPacket> {
+const udpHead = fc.record({
+  lengthError: mostly(0, fc.integer({ min: -9, max: 9 })),
+  checksum: fc.oneof(
+    { weight: 16, arbitrary: fc.constant('right') },
+    { weight: 3, arbitrary: fc.constant('none') },
+    { weight: 1, arbitrary: u16s },
+  ),
+});
+
+type UdpHead = typeof udpHead extends fc.Arbitrary<infer T> ? T : never;
+
+/** A datagram between two endpoints. */
+function datagram(head: UdpHead, from: Client, to: number, toPort: number, payload: Uint8Array): Uint8Array {
+  const len = (8 + payload.length + head.lengthError) & 0xffff;
+  const b = join(Uint8Array.of(...be16(from.port), ...be16(toPort), ...be16(len), 0, 0), payload);
+  const pseudo = Uint8Array.of(...be32(from.endpoint), ...be32(to), 0, Next.udp, ...be16(len));
+  const right = referenceChecksum(pseudo, b) || 0xffff;
+  b.set(be16(head.checksum === 'right' ? right : head.checksum === 'none' ? 0 : right ^ Number(head.checksum)), 6);
+  return b;
+}
+
+/** Where each upper layer has its checksum, and how long its header is. */
+const CHECKSUMS = new Map<number, readonly [at: number, least: number]>([
+  [Next.tcp, [16, 20]],
+  [Next.udp, [6, 8]],
+  [Next.icmp6, [2, 4]],
+]);
+
+/** The sum over the upper layer of an IPv6 packet and its pseudo header: 0 when its checksum is right. */
+export function upperSum(packet: Uint8Array): number {
+  const body = packet.subarray(40, 40 + packet[4] * 256 + packet[5]);
+  return referenceChecksum(packet.subarray(8, 40), Uint8Array.of(...be32(body.length), 0, 0, 0, packet[6]), body);
+}
+
+/** Writes the checksum of the upper layer, where there is one. */
+function seal(packet: Uint8Array): Uint8Array {
+  const [at, least] = CHECKSUMS.get(packet[6]) ?? [0, Number.POSITIVE_INFINITY];
+  if (packet.length < 40 + least) return packet;
+  packet.set([0, 0], 40 + at);
+  packet.set(be16(upperSum(packet) || 0xffff), 40 + at);
+  return packet;
+}
+
+/** Packets for the node of `spec`, which knows `clients` of Teredo. */
+export function nearPackets(spec: NodeSpec, clients: readonly Client[] = []): fc.Arbitrary<NearPacket> {
   const locals = spec.tunnels.flatMap(({ local }) => local);
-  const member = members(spec);
+  const member = clients.length === 0 ? members(spec) : teredoMembers(spec, clients);
+  const other = fc.oneof({ weight: 15, arbitrary: native }, { weight: 1, arbitrary: member.map(({ octets }) => octets) });
+  const isSealed = clients.length === 0 ? fc.constant(false) : mostly(true, fc.constant(false));
   const inward = fc
-    .record({ member, other: fc.oneof({ weight: 15, arbitrary: native }, { weight: 1, arbitrary: member.map(({ octets }) => octets) }) })
-    .chain(({ member: { octets, endpoint, local }, other }) =>
+    .record({ member, other })
+    .chain(({ member, other }) =>
       fc.record({
-        source: mostly(octets, native),
+        source: mostly(member.octets, native),
         other: fc.constant(other),
-        from: mostly(endpoint, fc.constantFrom(...ENDPOINTS, ...spec.ownIpv4)),
-        to: mostly(local, fc.constantFrom(...locals, ...ENDPOINTS)),
+        from: mostly(member.endpoint, fc.constantFrom(...ENDPOINTS, ...spec.ownIpv4)),
+        port: mostly(member.port, u16s),
+        to: mostly(member.local, fc.constantFrom(...locals, ...ENDPOINTS)),
+        toPort: mostly(member.localPort, u16s),
         head: innerHead,
         upper,
+        isSealed,
+        udpHead,
         outerHead,
         accidents,
       }),
     )
-    .map((p) => ({
-      from: 'v4' as const,
-      octets: suffer(outer(p.outerHead, p.from, p.to, inner(p.head, p.source, p.other, p.upper)), p.accidents),
-    }));
-  const outward = fc
-    .record({
-      member,
-      other: fc.oneof({ weight: 15, arbitrary: native }, { weight: 1, arbitrary: member.map(({ octets }) => octets) }),
-      head: innerHead,
-      upper,
-      accidents,
-    })
-    .map((p) => ({ from: 'v6' as const, octets: suffer(inner(p.head, p.other, p.member.octets, p.upper), p.accidents) }));
+    .map((p) => {
+      const bare = inner(p.head, p.source, p.other, p.upper);
+      const packet = p.isSealed ? seal(bare) : bare;
+      const isUdp = clients.length > 0;
+      const from = { octets: p.source, endpoint: p.from, port: p.port };
+      const carried = isUdp ? datagram(p.udpHead, from, p.to, p.toPort, packet) : packet;
+      const head = isUdp && p.outerHead.protocol === Next.ipv6 ? { ...p.outerHead, protocol: Next.udp } : p.outerHead;
+      return { from: 'v4' as const, octets: suffer(outer(head, p.from, p.to, carried), p.accidents) };
+    });
+  const outward = fc.record({ member, other, head: innerHead, upper, isSealed, accidents }).map((p) => {
+    const bare = inner(p.head, p.other, p.member.octets, p.upper);
+    return { from: 'v6' as const, octets: suffer(p.isSealed ? seal(bare) : bare, p.accidents) };
+  });
   return fc.oneof(inward, outward);
 }

@@ -45,6 +45,15 @@ test.each([
   expect(obstacles(toml)).toEqual([obstacle]);
 });
 
+test('a Teredo relay is where somebody makes its flows known, other roles never', () => {
+  const teredo = (role: string, ...more: string[]): NodeSpec =>
+    nodeOf(`${tunnel('teredo', role, 'local = "192.0.2.1"', ...more)}\n${ALLOW}`);
+  const seen = (node: NodeSpec, makesFlows: boolean) => offloadOf(node, () => 7, makesFlows).tunnels.map(({ obstacle }) => obstacle);
+  expect(seen(teredo('relay'), false)).toEqual(['which peers are trusted only the packet thread knows']);
+  expect(seen(teredo('relay'), true)).toEqual([null]);
+  expect(seen(teredo('client', 'server = "192.0.2.9"'), true)).toEqual(['a client has a say in every packet']);
+});
+
 test('a tunnel that is down, or whose interface is not there, is not', () => {
   const down = nodeOf(RELAY).tunnels.map((spec) => ({ ...spec, local: [], down: 'no IPv4 default route' }));
   expect(obstacles(RELAY, { tunnels: down })).toEqual(['the tunnel is down']);
@@ -85,7 +94,7 @@ test('the program is told of a tunnel what its role and its carrier have', () =>
       .map((addr) => formatIpv4(addr))
       .sort(),
   ).toEqual(['10.0.0.1', '192.0.2.1', '192.88.99.1']);
-  const shown = entries.slice(0, count).map(({ pattern: { bits, mask, ...carried }, local, ...entry }) => ({
+  const shown = entries.slice(0, count).map(({ pattern: { bits, mask, ...carried }, local, reserved, ...entry }) => ({
     ...entry,
     ...carried,
     prefix: formatIpv6(Uint8Array.from(bits.flatMap(be32))),
@@ -95,7 +104,7 @@ test('the program is told of a tunnel what its role and its carrier have', () =>
   expect(shown).toEqual([
     {
       ...{ prefix: '2002::', mask: 'ffff::', word: 0, shift: 16, common_len: 0, common: 0 },
-      ...{ slot: 0, ifindex: 'tun6to4'.length, policy: 0, mtu: 1480, ttl: 42, tos: 0, tos_mask: 0xff, flags: 0, offloaded: 1, reserved: 0 },
+      ...{ slot: 0, ifindex: 'tun6to4'.length, policy: 0, mtu: 1480, ttl: 42, tos: 0, tos_mask: 0xff, flags: 0, offloaded: 1, port: 0 },
       ...{ local_count: 2, local: ['192.88.99.1', '192.0.2.1'] },
     },
     {
