@@ -30,7 +30,8 @@ export class IcmpErrors {
   readonly #rate: RateLimit;
   /** Tokens that are left to Packet Too Big. */
   readonly #reserve: number;
-  readonly #frames = makeBatch(MAX_PENDING, HEADROOM + MIN_MTU);
+  /** Made for the first error: most tunnels never have one. */
+  #frames: readonly Frame[] = [];
   readonly #to = new Uint8Array(MAX_PENDING);
   readonly #kind = new Uint8Array(MAX_PENDING);
   #first = 0;
@@ -65,6 +66,7 @@ export class IcmpErrors {
       this.#counters.icmp(this.#slot, IcmpKind.suppressed);
       return null;
     }
+    if (this.#frames.length === 0) this.#frames = makeBatch(MAX_PENDING, HEADROOM + MIN_MTU);
     const at = (this.#first + this.#count++) % MAX_PENDING;
     const frame = this.#frames[at];
     frame.clear();

@@ -155,25 +155,20 @@ export class EndpointPolicy {
   constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = [], ranges: readonly SpecialRange<Prefix4>[] = SPECIAL_IPV4) {
     this.#allow = allow;
     this.#registry = ranges;
-    const ordered = [
-      ...broadcasts.map((addr) => ({ addr, len: 32, refused: true })),
-      ...allow.map((prefix) => ({ ...prefix, refused: false })),
-      ...ranges.map(({ prefix, refused }) => ({ ...prefix, refused })),
-    ].map(({ addr, len, refused }) => {
-      const mask = mask4(len);
-      return { addr, mask, refused: Number(refused), first: (addr & mask) >>> 24, last: (addr | ~mask) >>> 24 };
-    });
+    const ordered: number[] = [];
+    for (const addr of broadcasts) ordered.push(addr, mask4(32), 1);
+    for (const { addr, len } of allow) ordered.push(addr, mask4(len), 0);
+    for (const { prefix, refused } of ranges) ordered.push(prefix.addr, mask4(prefix.len), Number(refused));
+
     const starts = this.#starts;
-    for (const { first, last } of ordered) for (let octet = first; octet <= last; octet++) starts[octet + 1] += RULE;
+    for (let i = 0; i < ordered.length; i += RULE)
+      for (let octet = firstOctet(ordered, i); octet <= lastOctet(ordered, i); octet++) starts[octet + 1] += RULE;
     for (let octet = 0; octet < 256; octet++) starts[octet + 1] += starts[octet];
     this.#rules = new Int32Array(starts[256]);
     const next = starts.slice();
-    for (const { addr, mask, refused, first, last } of ordered) {
-      for (let octet = first; octet <= last; octet++) {
-        this.#rules.set([addr, mask, refused], next[octet]);
-        next[octet] += RULE;
-      }
-    }
+    for (let i = 0; i < ordered.length; i += RULE)
+      for (let octet = firstOctet(ordered, i); octet <= lastOctet(ordered, i); octet++)
+        for (let k = 0; k < RULE; k++) this.#rules[next[octet]++] = ordered[i + k];
   }
 
   /** True when `addr` must not be a tunnel endpoint. For cold paths. */
@@ -207,4 +202,14 @@ export class EndpointPolicy {
     const range = this.#registry.find(({ prefix }) => in4(addr, prefix));
     return range?.refused === true ? range : null;
   }
+}
+
+/** The first octets that the rule at `i` concerns: from this one ... */
+function firstOctet(rules: readonly number[], i: number): number {
+  return (rules[i] & rules[i + 1]) >>> 24;
+}
+
+/** ... to this one. */
+function lastOctet(rules: readonly number[], i: number): number {
+  return (rules[i] | ~rules[i + 1]) >>> 24;
 }
