@@ -108,7 +108,8 @@ export class ReadRing implements Reader {
       }
     }
     buffers.use(taken);
-    this.#wanted = n === this.#wanted ? Math.min(2 * n, ring.entries) : Math.max(n + 1, FEWEST);
+    if (n < wanted) this.#wanted = Math.max(n + 1, FEWEST);
+    else this.#wanted = Math.max(Math.min(2 * n, ring.entries), this.#wanted);
     return n === wanted;
   }
 
