@@ -119,7 +119,7 @@ test('the program is told of a tunnel what its role and its carrier have', () =>
         tos_mask: 0,
         flags: 0x4000,
         offloaded: 1,
-        reserved: 0,
+        port: 0,
       },
       ...{ local_count: 1, local: ['10.0.0.1'] },
     },
