@@ -6,6 +6,7 @@ import { seeded } from '../chance.js';
 import { ipv6, join, toHex, udp6 } from '../vectors/compose.js';
 import { PRIMARY, SECONDARY } from './teredo-bench.js';
 import { ClientBench, type Sent } from './teredo-client-bench.js';
+import { answerTo, readQuestion, writeAnswer } from './teredo-fake-server.js';
 
 const SERVER = `${PRIMARY}:3544`;
 /** The port that the search has to itself, and where the server sees it. */
@@ -160,8 +161,8 @@ test('a server that does not answer the port is asked three times, and then ther
   expect([bench.interval, bench.role.learned.teredo?.state]).toEqual([30, 'qualified']);
 });
 
-test('a client that loses its address searches no more, and anew when it has one', () => {
-  const { bench } = asking();
+/** The server falls silent until the client has lost its address, and then answers it again. */
+function requalify(bench: Search): void {
   for (let i = 0; bench.role.learned.teredo?.state === 'qualified'; i++) {
     expect(i).toBeLessThan(100);
     bench.pass(1_000);
@@ -175,7 +176,33 @@ test('a client that loses its address searches no more, and anew when it has one
   expect(bench.sent.filter(({ socket }) => socket === SEARCHES)).toEqual([]);
   bench.answer();
   expect(bench.role.learned.teredo?.state).toBe('qualified');
+}
+
+test('a client that loses its address searches no more, and anew when it has one', () => {
+  const { bench } = asking();
+  requalify(bench);
   expect(bench.sent.at(-1)).toMatchObject({ socket: SEARCHES, to: SERVER });
+});
+
+test('what was too long before is not, behind what may be another NAT', () => {
+  const { bench } = asking();
+  bench.pass(8_000);
+  requalify(bench);
+  bench.asksAndHears();
+  expect(bench.receives(bench.bubbles(60_000)[0])).toBe(Verdict.consumed);
+  bench.asksAndHears();
+  expect(bench.bubbles(89_999)).toEqual([]);
+  expect(bench.bubbles(1)).toHaveLength(1);
+});
+
+test('a server that refuses the key ends it', () => {
+  const bench = begun();
+  const { payload } = bench.sent[bench.sent.length - 1];
+  const refusal = { ...answerTo(readQuestion(payload, null), PRIMARY, SEARCH_SEEN), confirmation: '01' };
+  expect(bench.receive(SERVER, writeAnswer(refusal).payload, SEARCHES)).toBe(Verdict.consumed);
+  bench.sent.length = 0;
+  bench.pass(600_000, true);
+  expect(bench.said()).toEqual([]);
 });
 
 test('the port of the search carries nothing of peers', () => {
