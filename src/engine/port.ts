@@ -10,7 +10,7 @@
  *                the port fragments what is larger than the link unless DF is set, and chooses the
  *                identification and the header checksum
  *   udp          payloads of UDP; `remote` is where it came from, or goes. What comes with a wrong checksum
- *                does not come. Sent with DF clear
+ *                does not come. Sent with DF clear. A frame received has no headroom: nothing is pushed there
  *   icmp4        whole IPv4 packets of protocol 1, received only: errors (types 3, 11, 12)
  *   lan          whole IPv6 packets on a LAN link. Received: router solicitations only.
  *                Sent: multicast only

@@ -6,6 +6,7 @@ import { HEADROOM } from '../../src/core/frame.js';
 import { Arena, arenaStride } from '../../src/linux/arena.js';
 import { AF, close, must, SOCK, sendto, socket } from '../../src/linux/libc.js';
 import { openTun, TunPort, takeTunTrains } from '../../src/linux/tun.js';
+import { openUdp, UdpSocketPort } from '../../src/linux/udp.js';
 import { checksum6 } from '../../src/wire/checksum.js';
 import { IPV6_DST, IPV6_LEN, IPV6_SRC } from '../../src/wire/ipv6.js';
 import { put16, put32 } from '../../src/wire/octets.js';
@@ -23,6 +24,7 @@ const FAR = [0x20, 0x01, 0x0d, 0xb8, 0, 2] as const;
 const NEAR = [0x20, 0x01, 0x0d, 0xb8, 0, 1] as const;
 const HOP_LIMIT = 64;
 const UDP = 17;
+const LOOPBACK = 0x7f000001;
 
 /** One stream's segments, one behind the other: `damaged` is the one whose checksum is wrong. */
 interface Stream {
@@ -76,20 +78,18 @@ describeInNamespaces('trains of TCP', () => {
     return where.run(() => {
       for (const which of ['all', 'default']) writeFileSync(`/proc/sys/net/ipv6/conf/${which}/disable_ipv6`, '0');
       writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '1');
+      const arena = new Arena(8 * BATCH * arenaStride(ROOM) + 2 * SPARE * arenaStride(SMALL_ROOM) + (1 << 20));
+      undo.push(() => arena.unmap());
       const [near, far] = (['near', 'far'] as const).map((side, i) => {
         const [fd] = openTun(`tlx${i}`, { queues: 1 });
         if (trains[side]) takeTunTrains(fd);
         ip(`link set dev tlx${i} addrgenmode none mtu ${MTU} txqueuelen 1000`);
         ip(`link set dev tlx${i} up`);
         ip(`route add 2001:db8:${i + 1}::/48 dev tlx${i}`);
-        const arena = new Arena(2 * BATCH * arenaStride(ROOM) + SPARE * arenaStride(SMALL_ROOM) + (1 << 20));
-        undo.push(
-          () => close(fd),
-          () => arena.unmap(),
-        );
+        undo.push(() => close(fd));
         return { port: new TunPort(arena, fd, BATCH, ROOM, { trains: trains[side] }), frames: arena.makeBatch(SPARE, SMALL_ROOM) };
       });
-      return { where, near, far };
+      return { where, near, far, arena };
     });
   }
 
@@ -151,6 +151,30 @@ describeInNamespaces('trains of TCP', () => {
     const before = written(where);
     expect(near.port.send(near.frames, sent.length)).toBe(sent.length);
     expect(written(where) - before).toBe(13);
+  });
+
+  test('packets that came as one train of UDP enter the kernel as they were, joined or alone', () => {
+    const { where, far, arena, near } = router({ near: true, far: true });
+    const [from, to] = where.run(() => [openUdp(LOOPBACK, 0, { ttl: 1 }), openUdp(LOOPBACK, 0, { ttl: 1 })]);
+    undo.push(
+      () => close(from),
+      () => close(to),
+    );
+    const [sender, receiver] = [from, to].map((fd) => new UdpSocketPort(arena, fd, BATCH, ROOM, { trains: true }));
+    const size = 700;
+    // Of two streams, one after the other, then by turns.
+    const [one, other] = [80, 443].map((port) => segmentsOf({ size, octets: 7 * size, sequence: 7, port, damaged: null }));
+    const sent = [...one.slice(0, 4), ...other.slice(0, 4), ...[4, 5, 6].flatMap((i) => [one[i], other[i]])];
+    sent.forEach((packet, i) => {
+      near.frames[i].fill(packet, 0, packet.length);
+      near.frames[i].remote.addr = LOOPBACK;
+      near.frames[i].remote.port = receiver.localPort;
+    });
+    expect(sender.send(near.frames, sent.length)).toBe(sent.length);
+    expect(receiver.receive()).toBe(sent.length);
+    expect(near.port.send(receiver.batch, sent.length)).toBe(sent.length);
+    for (const packet of sent) packet[7]--;
+    expect(hex(take(far.port))).toEqual(hex(sent));
   });
 
   test('the host leaves checksums of its own packets to the device: they are complete when they come out', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { addWords, checksum, checksum6, fold, ipv4ChecksumOk, update16 } from '../../src/wire/checksum.js';
+import { addWords, addWords32, checksum, checksum6, completeChecksum, fold, ipv4ChecksumOk, update16 } from '../../src/wire/checksum.js';
 import { put16 } from '../../src/wire/octets.js';
 import { octetsOf, referenceChecksum, u16s } from './octet-arrays.js';
 import { hex, vectors } from './vectors.js';
@@ -21,6 +21,47 @@ test('any octets: the same as arithmetic modulo 65535, an odd last octet being t
 test.each([65535, 65536, 131072, 131076, 1 << 20])('%i octets of ones keep every carry', (len) => {
   const b = new Uint8Array(len).fill(0xff);
   expect(checksum(b, 0, len)).toBe(referenceChecksum(b));
+});
+
+test('four octets a step come to the same, from wherever to wherever, up to the longest packet', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 99 }), fc.nat(5), fc.nat(1 << 20), (b, off, before) => {
+      const from = Math.min(off, b.length);
+      expect(addWords32(before, new DataView(b.buffer), from, b.length)).toBe(addWords(before, b, from, b.length));
+    }),
+  );
+  for (const len of [65_535, 65_575, 1 << 17]) {
+    const b = new Uint8Array(len).fill(0xff);
+    expect(addWords32(0, new DataView(b.buffer), 0, len)).toBe(addWords(0, b, 0, len));
+  }
+});
+
+test('a checksum is completed from the sum of the pseudo-header that is in its place, and is not zero', () => {
+  fc.assert(
+    fc.property(octetsOf(32), fc.constantFrom(6, 17), fc.uint8Array({ minLength: 8, maxLength: 70 }), (addresses, next, upper) => {
+      const b = Uint8Array.of(0xa5, ...addresses, ...upper, 0xa5);
+      const end = 33 + upper.length;
+      put16(b, 39, fold(addWords(upper.length + next, b, 1, 33)) ^ 0xffff);
+      completeChecksum(b, new DataView(b.buffer), 33, 39, end);
+      expect([checksum6(b, 1, next, 33, end), b[end]]).toEqual([0, 0xa5]);
+    }),
+  );
+  const nothing = new Uint8Array(8);
+  put16(nothing, 0, 0xffff);
+  completeChecksum(nothing, new DataView(nothing.buffer), 0, 6, 8);
+  expect([...nothing.subarray(6)]).toEqual([0xff, 0xff]);
+});
+
+test('a checksum whose place is not whole, or before where it begins to count, is left alone', () => {
+  for (const [off, at] of [
+    [0, 7],
+    [0, 8],
+    [4, 2],
+  ]) {
+    const b = new Uint8Array(8).fill(0xa5);
+    completeChecksum(b, new DataView(b.buffer), off, at, 8);
+    expect([...b]).toEqual(new Array(8).fill(0xa5));
+  }
 });
 
 test('a sum may be continued at every even octet', () => {
