@@ -32,7 +32,7 @@ const MAX_STEPS = 256;
 
 /** One daemon. */
 export class Daemon {
-  readonly counters = new Counters();
+  readonly counters: Counters;
   readonly #host: Host;
   readonly #resolve: ResolveNode;
   #node: NodeSpec | null = null;
@@ -56,7 +56,8 @@ export class Daemon {
     this.#wakeUp();
   };
 
-  constructor(host: Host, resolve: ResolveNode) {
+  constructor(host: Host, resolve: ResolveNode, counters: Counters = new Counters()) {
+    this.counters = counters;
     this.#host = host;
     this.#resolve = resolve;
     this.#setup = new HostSetup(host);

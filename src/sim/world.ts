@@ -3,6 +3,7 @@
  * seeded chance. Two worlds of one topology and one seed live the same life, octet for octet.
  */
 import type { Millis } from '../core/clock.js';
+import { COUNTER_ROW_LEN, Counters } from '../core/counters.js';
 import type { Topology, TopologyNode } from '../topology/topology.js';
 import { type Address, formatAddress, isLinkLocal, parseAddress, parseSubnet, SIZE6 } from './address.js';
 import { Daemon, type ResolveNode } from './daemon.js';
@@ -62,6 +63,8 @@ export class World {
       hosts.set(name, host);
     }
     const daemons = new Map<string, Daemon>();
+    // One piece of memory for all: of a row few pages are ever counted in, and the others cost nothing.
+    const rows = new Float64Array(topology.nodes.length * COUNTER_ROW_LEN);
     // Nodes that are configured alike, thousands of clients, have their configuration read once.
     const read = new Map<string, ResolveNode>();
     for (const node of topology.nodes) {
@@ -70,7 +73,8 @@ export class World {
       if (toml === undefined || host === undefined) continue;
       const resolveNode = read.get(toml) ?? resolve(toml, node);
       read.set(toml, resolveNode);
-      daemons.set(node.name, new Daemon(host, resolveNode));
+      const row = rows.subarray(daemons.size * COUNTER_ROW_LEN, (daemons.size + 1) * COUNTER_ROW_LEN);
+      daemons.set(node.name, new Daemon(host, resolveNode, new Counters(row)));
     }
     this.topology = topology;
     this.hosts = hosts;
