@@ -23,8 +23,8 @@ export interface RoleContext {
   readonly now: Millis;
 }
 
-/** Of which kind the endpoints of a tunnel are: the policies of `NodeContext`. */
-export type EndpointKind = 'endpoints' | 'unicast' | 'teredo';
+/** Which IPv4 addresses are endpoints of a tunnel: what IANA's registry calls globally reachable, any unicast one, or what RFC 4380 section 5.2.4 calls global unicast. */
+export type EndpointKind = 'registry' | 'unicast' | 'global';
 
 /** What a fast path has to know of a tunnel to forward as its role does, or to leave alone what is the role's. */
 export interface FastPathFacts {

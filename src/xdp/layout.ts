@@ -44,8 +44,8 @@ export const LIMITS = {
 /** How long a client of Teredo may be silent before it is asked again, RFC 4380 section 5.2.4: seconds. */
 export const FLOW_SILENCE = 30;
 
-/** Which IPv4 addresses may be endpoints: the policies of a node, by `EndpointKind`. */
-export const POLICIES = ['endpoints', 'unicast', 'teredo'] as const satisfies readonly EndpointKind[];
+/** Which IPv4 addresses may be endpoints. */
+export const POLICIES = ['registry', 'unicast', 'global'] as const satisfies readonly EndpointKind[];
 
 /** Why a frame was passed up, in about the order of the checks. None of it is an error: the stack, or a packet thread, decides. */
 export const PASSED = [

@@ -41,7 +41,8 @@ export interface Offload {
  * whether somebody tells the program which peers are trusted.
  */
 export function offloadOf(node: NodeSpec, ifindexOf: (name: string) => number, makesFlows = false): Offload {
-  const context = new NodeContext(node);
+  const { endpoints: registry, unicast, teredo: global } = new NodeContext(node);
+  const policies = { registry, unicast, global };
   const domains = node.tunnels.flatMap((spec) => fastPathOf(spec).patterns.map((pattern) => ({ spec, pattern })));
   const whole = nodeObstacle(node, domains.length);
   const obstacles = new Map(node.tunnels.map((spec) => [spec, whole ?? obstacleOf(spec, node, ifindexOf, makesFlows)]));
@@ -54,7 +55,7 @@ export function offloadOf(node: NodeSpec, ifindexOf: (name: string) => number, m
   return {
     tunnels: node.tunnels.map((spec) => ({ name: spec.name, slot: spec.slot, obstacle: obstacles.get(spec) ?? null })),
     settings: SETTINGS.encode(settings),
-    rules: rulesOf(POLICIES.map((policy) => context[policy])),
+    rules: rulesOf(POLICIES.map((policy) => policies[policy])),
   };
 }
 
