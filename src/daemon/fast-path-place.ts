@@ -38,6 +38,9 @@ export function noFastPath(reason: string): FastPathView {
   return { mode: 'off', interfaces: [], reason, tunnels: [], row: new Float64Array(COUNTER_ROW_LEN), passed: new Map() };
 }
 
+/** Milliseconds between two looks at what no message tells: whether drivers can still do what they could. */
+const WATCH = 3_000;
+
 /** What a configuration that names no mode and no interfaces gets. */
 export const NOT_ASKED_FOR = 'fastpath.interfaces names no interface';
 
@@ -46,6 +49,7 @@ type State = Pick<FastPathView, 'mode' | 'interfaces' | 'reason' | 'tunnels'>;
 /** One fast path at a time. */
 export class FastPathPlace {
   readonly #log: Log;
+  readonly #changed: () => void;
   readonly #none = noFastPath(NOT_ASKED_FOR);
   #fastPath: FastPath | null = null;
   #state: State = this.#none;
@@ -55,9 +59,12 @@ export class FastPathPlace {
   #wanted: Wanted | null = null;
   /** The program could not be loaded: it is tried again when somebody asks. */
   #isUnloadable = false;
+  #watch: NodeJS.Timeout | null = null;
 
-  constructor(log: Log) {
+  /** `changed`: the host is no longer as it was when `become` was called last, which is to be called again. */
+  constructor(log: Log, changed: () => void) {
     this.#log = log;
+    this.#changed = changed;
   }
 
   /** Always current. */
@@ -79,7 +86,9 @@ export class FastPathPlace {
       this.#isUnloadable = false;
     }
     if (this.#isUnloadable) return;
+    clearInterval(this.#watch ?? undefined);
     this.#state = await this.#reach(config, node);
+    this.#watch = this.#watchOver(this.#fastPath, this.#wanted);
     if (!sameSpec(this.#state, before)) this.#tell();
     const { reason } = this.#state;
     if (config !== this.#had && config.mode !== 'auto' && this.#wanted !== null && reason !== null) {
@@ -90,8 +99,21 @@ export class FastPathPlace {
 
   /** Ends it, at once. */
   close(): void {
+    clearInterval(this.#watch ?? undefined);
     this.#fastPath?.close();
     this.#fastPath = null;
+  }
+
+  /** Says so once, when interfaces become better or worse than they are now. */
+  #watchOver(fastPath: FastPath | null, wanted: Wanted | null): NodeJS.Timeout | null {
+    if (fastPath === null || wanted === null) return null;
+    const found = fastPath.survey(wanted);
+    const timer = setInterval(() => {
+      if (sameSpec(fastPath.survey(wanted), found)) return;
+      clearInterval(timer);
+      this.#changed();
+    }, WATCH);
+    return timer.unref();
   }
 
   async #reach(config: FastpathConfig, node: NodeSpec): Promise<State> {

@@ -108,7 +108,7 @@ export class Supervisor {
       this.#end = resolve;
     });
     this.#http = new HttpPlace(this.view, log);
-    this.#fastPath = new FastPathPlace(log);
+    this.#fastPath = new FastPathPlace(log, () => this.#followSoon());
     this.#discovery = new Discovery(log, node.state, () => this.#followSoon());
     this.#devices = new Devices(workers, trains);
     this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));

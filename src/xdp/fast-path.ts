@@ -77,9 +77,10 @@ export class FastPath {
     };
   }
 
-  /** What would not be as it is wanted, a clause each; nothing is changed. */
+  /** What is not as it is wanted, or would not be, a clause each; nothing is changed. The interfaces are those that `change` has found. */
   survey({ mode, interfaces }: Wanted): readonly string[] {
-    return this.#attachments.survey(mode, interfaces, readLinks());
+    if (this.#links.length === 0) this.#links = readLinks();
+    return this.#attachments.survey(mode, interfaces, this.#links);
   }
 
   /** Brings `row` up to date. */
