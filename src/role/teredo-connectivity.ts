@@ -15,18 +15,19 @@
  */
 import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
-import { Endpoint } from '../core/endpoint.js';
+import type { Endpoint } from '../core/endpoint.js';
 import type { Frame } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
 import { RateLimit } from '../policy/rate-limit.js';
 import { IPV6_DST, IPV6_SRC, totalLen6 } from '../wire/ipv6.js';
-import { Discovery, readAlternate, type TeredoTrailers } from '../wire/teredo-trailers.js';
+import { Discovery, type TeredoTrailers } from '../wire/teredo-trailers.js';
 import { HeldPackets } from './held-packets.js';
 import { type Outer, TransmitTo } from './role.js';
 import type { TeredoAddresses } from './teredo-addresses.js';
 import { isPong, NO_DISCOVERY, TeredoBubbles } from './teredo-bubbles.js';
 import { NOBODY, PeerFlag, TeredoClientPeers } from './teredo-client-peers.js';
 import type { TeredoDiscovery } from './teredo-discovery.js';
+import { TeredoHolePunch } from './teredo-hole-punch.js';
 import type { TeredoKey, TeredoNode, TeredoServers } from './teredo-node.js';
 import { BUBBLE_SPACING } from './teredo-peers.js';
 import type { TeredoQualifier } from './teredo-qualifier.js';
@@ -42,8 +43,6 @@ const SOLICITATIONS = 3;
 export const STRANGERS = 30;
 /** Bubbles in a second that answer relays, which no state is kept of. */
 const RELAY_ANSWERS = 1_000;
-/** Bubbles in a second to where peers say that they are, too: to whomever they like. */
-export const ALTERNATES = 40;
 
 /** How it is set up. */
 export interface ConnectivityOptions {
@@ -67,12 +66,11 @@ export class TeredoConnectivity {
   readonly #held: HeldPackets;
   readonly #bubbles: TeredoBubbles;
   readonly #ports: RandomPorts;
+  readonly #punch: TeredoHolePunch;
   readonly #discovery: TeredoDiscovery | null;
   readonly #strangers = new RateLimit(STRANGERS);
   readonly #relayAnswers = new RateLimit(RELAY_ANSWERS);
   readonly #nearbyAnswers = new RateLimit(STRANGERS);
-  readonly #alternates = new RateLimit(ALTERNATES);
-  readonly #alternate = new Endpoint();
 
   constructor(options: ConnectivityOptions, addresses: TeredoAddresses, qualifier: TeredoQualifier, discovery: TeredoDiscovery | null) {
     const { node, servers, keys, maxPeers } = options;
@@ -84,6 +82,7 @@ export class TeredoConnectivity {
     this.#arrived = new HeldPackets(node.mtu);
     this.#bubbles = new TeredoBubbles(node, qualifier);
     this.#ports = new RandomPorts(node, servers, keys[0] ?? null, qualifier, this.#bubbles);
+    this.#punch = new TeredoHolePunch(node, qualifier, addresses, this.#bubbles, this.#ports);
     this.peers = new TeredoClientPeers(maxPeers, node.random);
   }
 
@@ -136,11 +135,7 @@ export class TeredoConnectivity {
     if (peer === NOBODY) return Drop.queue_full;
     this.#learn(peer, b, trailers, now);
     if (!peers.mayAnswer(peer, now)) return Drop.rate_limit;
-    for (let i = 0; i < trailers.alternateCount; i++) {
-      readAlternate(b, trailers.alternates, i, this.#alternate);
-      if (!this.#node.own.has(this.#alternate) && this.#alternates.take(now))
-        this.#bubbles.direct(this.peers, peer, 0, this.#alternate.bits, this.#alternate.port, NO_DISCOVERY);
-    }
+    this.#punch.toAlternates(peers, peer, b, trailers, now);
     this.#answer(peer, now);
     return Verdict.consumed;
   }
@@ -155,7 +150,7 @@ export class TeredoConnectivity {
     const { peers } = this;
     peers.tellNearby(peer, from, now);
     if (!this.#nearbyAnswers.take(now)) return Drop.rate_limit;
-    this.#directNearby(peer);
+    this.#punch.directNearby(this.peers, peer);
     return Verdict.consumed;
   }
 
@@ -175,7 +170,7 @@ export class TeredoConnectivity {
     table.lastReceived[peer] = now;
     peers.answers[peer] = 0;
     peers.set(peer, PeerFlag.heard);
-    if (this.#isBehindGateways(peer, outer.remote)) peers.set(peer, PeerFlag.embedded);
+    if (this.#isTeredoPeer(peer) && this.#punch.isBehindGateways(peers, peer, outer.remote)) peers.set(peer, PeerFlag.embedded);
     else peers.clear(peer, PeerFlag.embedded);
     // RFC 6081 section 5.4.4.5.
     if (outer.socket === 0) this.#ports.give(this.peers, peer, now);
@@ -310,18 +305,13 @@ export class TeredoConnectivity {
     peers.table.bubbled(peer, now);
     if (peers.tries[peer] === 1 && peers.isNearby(peer, now)) this.#lookNearby(peer, now);
     else if (peers.has(peer, PeerFlag.solicited)) this.#solicit(peer, now);
-    else this.#pair(peer, now);
+    else this.#punch.pair(peers, peer, now);
   }
 
   /** Case 3 of RFC 4380 section 5.2.4: the peer takes the bubble as from this client once it was told where that is. */
   #lookNearby(peer: number, now: Millis): void {
     this.#discovery?.announce(now);
-    this.#directNearby(peer);
-  }
-
-  #directNearby(peer: number): void {
-    const { peers } = this;
-    this.#bubbles.direct(peers, peer, 0, peers.nearbyBits[peer], peers.nearbyPort[peer], NO_DISCOVERY);
+    this.#punch.directNearby(this.peers, peer);
   }
 
   #giveUp(peer: number, now: Millis): void {
@@ -365,39 +355,7 @@ export class TeredoConnectivity {
     if (peers.tries[peer] < SOLICITATIONS) return;
     peers.clear(peer, PeerFlag.solicited);
     if (!peers.table.isUsable(peer, now)) this.#beginAnew(peer, now);
-    this.#indirect(peer, now);
-  }
-
-  /** A direct bubble and an indirect one. */
-  #pair(peer: number, now: Millis): void {
-    if (this.#isPortPreserving && this.peers.randomSocket[peer] === 0) this.#ports.take(this.peers, peer, now);
-    this.#direct(peer);
-    this.#indirect(peer, now);
-  }
-
-  /** An indirect bubble; behind a NAT that gives ports in sequence once it is known which port the peer is to send to. */
-  #indirect(peer: number, now: Millis): void {
-    const isKnown = !this.#isSymmetric || this.#isPortPreserving || this.#qualifier.usesGateway;
-    if (isKnown || !this.#ports.test(this.peers, peer, now)) this.#bubbles.indirect(this.peers, peer);
-  }
-
-  /** Sends direct bubbles: to where the peer is, if that is known, else to where it may be. */
-  #direct(peer: number): void {
-    const { peers } = this;
-    if (peers.has(peer, PeerFlag.heard)) this.#bubbles.toPeer(peers, peer, NO_DISCOVERY);
-    else this.#directToEmbedded(peer);
-  }
-
-  #directToEmbedded(peer: number): void {
-    const { peers } = this;
-    this.#addresses.read(peers.table.octets, peers.table.address(peer));
-    const { bits, port } = this.#addresses.embedded;
-    const socket = peers.randomSocket[peer];
-    const randomPort = peers.randomPort[peer] === 0 ? port : peers.randomPort[peer];
-    const isTwofold = socket === 0 ? peers.has(peer, PeerFlag.tells) && randomPort !== port : this.#ports.isOpen(peers, peer);
-    // The peer keeps to what it hears first, and where there is a random port it hears that.
-    if (isTwofold) this.#bubbles.direct(peers, peer, socket, bits, randomPort, NO_DISCOVERY);
-    this.#bubbles.direct(peers, peer, 0, bits, port, NO_DISCOVERY);
+    this.#punch.indirect(peers, peer, now);
   }
 
   #answer(peer: number, now: Millis): void {
@@ -405,14 +363,14 @@ export class TeredoConnectivity {
     const isRepeated = ++peers.answers[peer] > 1;
     const isReached = peers.table.isUsable(peer, now);
     if (peers.has(peer, PeerFlag.heard) && !peers.has(peer, PeerFlag.trusted)) this.#open(peer, true, now);
-    else if (peers.has(peer, PeerFlag.asked) || (isReached && !isRepeated)) this.#direct(peer);
+    else if (peers.has(peer, PeerFlag.asked) || (isReached && !isRepeated)) this.#punch.direct(peers, peer);
     else {
       // Where it was it is no more, nor is a port that led there of any use.
       if (peers.has(peer, PeerFlag.heard)) {
         peers.clear(peer, PeerFlag.trusted | PeerFlag.heard);
         this.#ports.give(peers, peer, now);
       }
-      this.#pair(peer, now);
+      this.#punch.pair(peers, peer, now);
     }
   }
 
@@ -436,7 +394,7 @@ export class TeredoConnectivity {
   /** The peer is heard: once it hears this client, too, what waits is sent. */
   #open(peer: number, isBubble: boolean, now: Millis): void {
     const { peers } = this;
-    const isProofDue = this.#isProofDue(peer, now);
+    const isProofDue = this.#isTeredoPeer(peer) && this.#punch.isProofDue(peers, peer, now);
     // Its nonce is on its way, in an indirect bubble.
     if (isProofDue && !peers.has(peer, PeerFlag.tells)) {
       peers.clear(peer, PeerFlag.trusted);
@@ -451,36 +409,5 @@ export class TeredoConnectivity {
     peers.set(peer, PeerFlag.trusted);
     if (isProofDue || (isBubble && !peers.has(peer, PeerFlag.asked))) this.#bubbles.toPeer(this.peers, peer, NO_DISCOVERY);
     this.#settle(peer, TransmitTo.released);
-  }
-
-  /** True when the peer does not see what it gets from here come from where this client's address says, nor from where it was told nearby. */
-  #isProofDue(peer: number, now: Millis): boolean {
-    const { peers } = this;
-    const { table } = peers;
-    if (!this.#isTeredoPeer(peer) || peers.isNearbyAt(peer, table.remoteBits[peer], table.remotePort[peer], now)) return false;
-    this.#addresses.read(table.octets, table.address(peer));
-    return this.#isSymmetric || table.socket[peer] !== 0 || table.remoteBits[peer] !== this.#addresses.embedded.bits;
-  }
-
-  /**
-   * RFC 6081 section 5.3.4: the peer, which sends from `remote`, and this client are both behind symmetric NATs that lead what
-   * comes to the embedded port to them. By any other port neither lets the other in.
-   */
-  #isBehindGateways(peer: number, remote: Endpoint): boolean {
-    if (!this.#qualifier.usesGateway || !this.#isTeredoPeer(peer)) return false;
-    const { table } = this.peers;
-    this.#addresses.read(table.octets, table.address(peer));
-    const { bits, port } = this.#addresses.embedded;
-    return bits === remote.bits && port !== remote.port;
-  }
-
-  get #isSymmetric(): boolean {
-    return this.#qualifier.state.nat === 'symmetric';
-  }
-
-  /** RFC 6081 section 5.4.3. */
-  get #isPortPreserving(): boolean {
-    const { nat, mapped, localPort } = this.#qualifier.state;
-    return nat === 'symmetric' && mapped?.port === localPort;
   }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
-import { ALTERNATES } from '../../src/role/teredo-connectivity.js';
+import { ALTERNATES } from '../../src/role/teredo-hole-punch.js';
 import { address, echoReply, echoRequest, hex, icmp6, ipv6, toHex, udp6, unreachable6 } from '../vectors/compose.js';
 import { CLIENT, PEER, payloadOf } from '../wire/teredo-frames.js';
 import { PRIMARY, SECONDARY } from './teredo-bench.js';
