@@ -162,8 +162,8 @@ export interface TeredoConfig extends TunnelCommonConfig {
   readonly prefix: Prefix6;
   /** UDP port of the service; 0: any that is free. */
   readonly port: number;
-  /** Client: at least one, the most wanted first. */
-  readonly servers: readonly TeredoServerConfig[];
+  /** Client: at least one, the most wanted first; or the name of some. */
+  readonly servers: readonly (TeredoServerConfig | string)[];
   /** Server: its other IPv4 address; null in other roles. */
   readonly secondary: number | null;
   /** Server: clients that it knows, none: it takes everybody. Client: its own key, or none. */

@@ -22,7 +22,7 @@ export const isatap = describe({
         about: '`host`: this machine only. `router`: between the site and the rest of IPv6.',
       }),
       'potential-routers': value
-        .list(value.router(), 1, MOST_ROUTERS)
+        .list(value.addressOrName('isatap.example.org'), 1, MOST_ROUTERS)
         .prefault(['isatap'])
         .register(keyDocs, {
           about: `The potential router list (RFC 5214 section 8.3.2): addresses, and names that are asked of DNS. Of all addresses the lowest ${MOST_ROUTERS} are used.`,

@@ -1,10 +1,13 @@
 /** The names and the addresses of its own that a configuration holds. */
 import type { Config, TunnelConfig } from './config.js';
 
-/** Names whose IPv4 addresses have to be asked for. */
+/** Names whose IPv4 addresses have to be asked for: of potential routers, and of Teredo servers. */
 export function namesIn({ tunnels }: Config): ReadonlySet<string> {
-  const routers = tunnels.flatMap((tunnel) => (tunnel.type === 'isatap' ? tunnel.potentialRouters : []));
-  return new Set(routers.filter((router) => typeof router === 'string'));
+  const named = tunnels.flatMap((tunnel): readonly unknown[] => {
+    if (tunnel.type === 'isatap') return tunnel.potentialRouters;
+    return tunnel.type === 'teredo' ? tunnel.servers : [];
+  });
+  return new Set(named.filter((one) => typeof one === 'string'));
 }
 
 /** IPv4 addresses of this host that `tunnel` names. */

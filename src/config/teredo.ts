@@ -8,8 +8,8 @@ import type { Read } from './read.js';
 import { checkOnce, describe, type Surroundings, tunnelKeys, type UdpAddress } from './tunnel-keys.js';
 import * as value from './values.js';
 
-/** Servers that a client knows. */
-const MOST_SERVERS = 8;
+/** Servers that a client knows: each that is silent is asked for twelve seconds. */
+export const MOST_SERVERS = 8;
 /** Octets of a client identifier: its length has one octet, RFC 4380 section 5.1.1. */
 const MOST_IDENTIFIER = 255;
 /** Octets of a secret: one that is shorter is guessed from a single packet. */
@@ -56,13 +56,13 @@ const table = z
     }),
     secondary: optional(value.oneOrList(value.ipv4(), MOST_SERVERS)).register(keyDocs, {
       about:
-        'Server: its other IPv4 address, by which clients tell whether their NAT is symmetric. Client: those of its servers, as many as in `server`.',
+        'Server: its other IPv4 address, by which clients tell whether their NAT is symmetric. Client: those of its servers, as many as in `server`, which then has no names.',
       absent: 'client: the address after that of each server',
       roles: ['client', 'server'],
       neededBy: ['server'],
     }),
-    server: optional(value.oneOrList(value.ipv4(), MOST_SERVERS)).register(keyDocs, {
-      about: 'Servers by their IPv4 addresses, the most wanted first.',
+    server: optional(value.oneOrList(value.addressOrName('teredo.example.org'), MOST_SERVERS)).register(keyDocs, {
+      about: `Servers, the most wanted first: IPv4 addresses, and names that are asked of DNS. Of all addresses the first ${MOST_SERVERS} are used.`,
       absent: NOT_HERE,
       roles: ['client'],
       neededBy: ['client'],
@@ -208,16 +208,25 @@ function portOf(role: TeredoConfig['role'], port: number | null): number {
   return port ?? (role === 'relay' ? RELAY_PORT : 0);
 }
 
-/** Each server with its other address: what is written, or the one after it, which most servers have. */
-function serversOf(servers: readonly number[], secondary: readonly number[] | null): TeredoServerConfig[] {
-  return servers.map((primary, i) => ({ primary, secondary: secondary?.[i] ?? (primary + 1) >>> 0 }));
+/** Each server with its other address: what is written, or the one after it, which most servers have. Names stay what they are. */
+function serversOf(servers: readonly (number | string)[], secondary: readonly number[] | null): TeredoConfig['servers'] {
+  return servers.map((server, i) => (typeof server === 'string' ? server : serverAt(server, secondary?.[i])));
+}
+
+/** The server at `primary`. */
+export function serverAt(primary: number, secondary = (primary + 1) >>> 0): TeredoServerConfig {
+  return { primary, secondary };
 }
 
 function checkClient({ server, secondary, identifier, secret }: ReadTeredo, { path, findings }: Surroundings): void {
-  checkOnce(server ?? [], formatIpv4, [...path, 'server'], findings);
+  checkOnce(server ?? [], (one) => (typeof one === 'number' ? formatIpv4(one) : `"${one}"`), [...path, 'server'], findings);
   if (server != null && secondary != null) {
     if (secondary.length !== server.length)
       findings.error([...path, 'secondary'], `has ${secondary.length} for ${server.length} in "server"`, 'one for each');
+    server.forEach((one, i) => {
+      if (typeof one === 'string')
+        findings.error([...path, 'server', i], `"${one}" is a name, whose addresses cannot be told beside "secondary"`, 'an IPv4 address');
+    });
     secondary.forEach((addr, i) => {
       if (addr === server[i])
         findings.error([...path, 'secondary', i], `${formatIpv4(addr)} is the server itself`, 'another address of the same server');

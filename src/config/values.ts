@@ -234,9 +234,9 @@ function readOctets(input: string): Uint8Array | null {
 }
 
 /** A router by its IPv4 address, or by a DNS name, which becomes lower case: RFC 1123 section 2.1, RFC 1035 section 2.3.4. */
-export function router() {
+export function addressOrName(example: string) {
   return text(
-    'an IPv4 address or a DNS name such as "isatap.example.org"',
+    `an IPv4 address or a DNS name such as "${example}"`,
     (input) => parseIpv4(input) ?? readDnsName(input),
     () => 'is neither an IPv4 address nor a DNS name',
   );

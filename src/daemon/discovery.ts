@@ -6,17 +6,17 @@ import { type Findings, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import type { PortMapping } from '../role/teredo-node.js';
 import { tell } from './changes.js';
 import { monotonicNow } from './clock.js';
-import { losesLastRouter, nameEvent, newsEvents, portMappingEvents, relevantTo, withName, withNews, withPortMapping } from './findings.js';
+import { isForsaken, nameEvent, newsEvents, portMappingEvents, relevantTo, withName, withNews, withPortMapping } from './findings.js';
 import type { Log } from './log.js';
 import { PortMappings, type Wanted } from './port-mapping.js';
 import { PortMappingRecord } from './port-mapping-record.js';
-import { RouterNames } from './router-names.js';
+import { WatchedNames } from './watched-names.js';
 
 /** Leases, routers, names and mapped ports, from the owner thread, from DNS and from gateways. */
 export class Discovery {
   readonly #log: Log;
   readonly #changed: () => void;
-  readonly #names: RouterNames;
+  readonly #names: WatchedNames;
   readonly #mappings: PortMappings;
   #found: Findings = NO_FINDINGS;
 
@@ -24,7 +24,7 @@ export class Discovery {
   constructor(log: Log, stateDir: string, changed: () => void) {
     this.#log = log;
     this.#changed = changed;
-    this.#names = new RouterNames({
+    this.#names = new WatchedNames({
       changed: (name, addresses) => this.#hearName(name, addresses),
       failed: (name, reason) => log.warn('name has no answer, its last addresses stay', { name, reason }),
     });
@@ -60,7 +60,7 @@ export class Discovery {
   /** Takes what the owner thread has found out. */
   hear(news: News): void {
     tell(this.#log, newsEvents(this.#found, news, monotonicNow()));
-    if (losesLastRouter(this.#found, news)) this.#names.refresh();
+    if (isForsaken(this.#found, news)) this.#names.refresh();
     this.#found = withNews(this.#found, news);
     this.#changed();
   }

@@ -3,7 +3,7 @@ import type { Millis } from '../core/clock.js';
 import type { Discovery } from '../engine/news.js';
 import { type Findings, type NodeSpec, sameSpec } from '../engine/spec.js';
 import type { Lease } from '../role/dhcp-lease.js';
-import type { EndpointText, LearnedRouter, Qualification } from '../role/role.js';
+import type { EndpointText, Learned, LearnedRouter, Qualification } from '../role/role.js';
 import type { PortMapping } from '../role/teredo-node.js';
 import { formatIpv4, formatIpv6, formatPrefix4, formatPrefix6 } from '../wire/address.js';
 import type { NodeEvent } from './changes.js';
@@ -45,10 +45,17 @@ export function relevantTo(found: Findings, node: NodeSpec, names: ReadonlySet<s
   };
 }
 
-/** True when the news is that a tunnel has lost the last of its routers. */
-export function losesLastRouter(found: Findings, news: Discovery): boolean {
-  if (news.kind !== 'learned' || news.learned.routers.some(({ reachable }) => reachable)) return false;
-  return found.learned.get(news.tunnel)?.routers.some(({ reachable }) => reachable) === true;
+/** True when the news is that a tunnel has lost the last of its routers, or that all servers of a Teredo client have failed. */
+export function isForsaken(found: Findings, news: Discovery): boolean {
+  if (news.kind !== 'learned') return false;
+  const before = found.learned.get(news.tunnel);
+  return (
+    (hasRouter(before) && !hasRouter(news.learned)) || (news.learned.teredo?.state === 'off-line' && before?.teredo?.state !== 'off-line')
+  );
+}
+
+function hasRouter(learned: Learned | undefined): boolean {
+  return learned?.routers.some(({ reachable }) => reachable) === true;
 }
 
 function withEntry<T>(all: ReadonlyMap<string, T>, key: string, value: T | null): ReadonlyMap<string, T> {

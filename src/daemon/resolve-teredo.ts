@@ -1,9 +1,11 @@
 /** Teredo on a host: where its sockets are, and whether the host has any use for it. */
 import type { TeredoConfig } from '../config/config.js';
+import { MOST_SERVERS, serverAt } from '../config/teredo.js';
 import type { TeredoSpec } from '../engine/spec.js';
+import type { TeredoServers } from '../role/teredo-node.js';
 import { formatIpv4, in6, mask4, type Prefix4 } from '../wire/address.js';
 import { i32 } from '../wire/octets.js';
-import type { Judge } from './judge.js';
+import type { Host, Judge } from './judge.js';
 import { isNative } from './native.js';
 import { commonOf } from './tunnel-common.js';
 
@@ -19,7 +21,7 @@ export function resolveTeredo(config: TeredoConfig, slot: number, judge: Judge):
     role: config.role,
     prefix: i32(config.prefix.addr, 0),
     port: config.port,
-    servers: config.servers,
+    servers: serversOf(config, judge.host),
     secondary: config.secondary,
     keys: config.keys,
     refreshInterval: config.refreshInterval * 1000,
@@ -37,10 +39,13 @@ const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
   client(config, source, judge) {
     const { unicast, teredo } = judge.host;
     judge.refuseOwn(config, source, unicast);
-    config.servers.forEach(({ primary, secondary }, i) => {
-      judge.refuse(primary, teredo, ['server', i]);
-      judge.refuse(secondary, teredo, ['secondary', i]);
+    config.servers.forEach((server, i) => {
+      if (typeof server === 'string') return;
+      judge.refuse(server.primary, teredo, ['server', i]);
+      judge.refuse(server.secondary, teredo, ['secondary', i]);
     });
+    const name = config.servers.find((server) => typeof server === 'string');
+    if (name !== undefined && serversOf(config, judge.host).length === 0) judge.takeDown(`the name ${name} has no address yet`);
     // RFC 4380 section 5.5.
     if (hasNative(config, judge)) judge.takeDown('the host has native IPv6');
   },
@@ -61,6 +66,26 @@ const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
       judge.warn(['role'], 'this host has no IPv6 address of its own', 'one that native hosts can answer to, or node.identity');
   },
 };
+
+/**
+ * The servers, and what names have been found to be among them: each address but those that are the other one of the server
+ * before, and those at which nobody can be.
+ */
+function serversOf({ servers }: TeredoConfig, { facts, teredo }: Host): TeredoServers[] {
+  const known: TeredoServers[] = [];
+  const isOther = ({ primary }: TeredoServers): boolean => known.some((one) => one.primary === primary || one.secondary === primary);
+  const isPossible = ({ primary, secondary }: TeredoServers): boolean =>
+    !teredo.policy.special(primary) && !teredo.policy.special(secondary);
+  for (const server of servers) {
+    if (typeof server !== 'string') known.push(server);
+    else
+      for (const addr of facts.found.names.get(server) ?? []) {
+        const found = serverAt(addr);
+        if (isPossible(found) && !isOther(found)) known.push(found);
+      }
+  }
+  return known.slice(0, MOST_SERVERS);
+}
 
 /** What the gateway has said of the tunnel; of another address of the host than it has now that says nothing. */
 function portMappingOf(tunnel: string, source: number | null, { host }: Judge): TeredoSpec['portMapping'] {

@@ -32,7 +32,7 @@ const WRONG_SECRETS: KeyCase['wrong'] = [
   ['"0x00010203040506"', `has 7 octets; expected 8 to 255 ${OCTETS}`],
 ];
 
-const SERVER = 'an IPv4 address such as "192.88.99.1", or a list of 1 to 8';
+const SERVER = 'an IPv4 address or a DNS name such as "teredo.example.org"';
 
 export const TEREDO_KEYS: readonly KeyCase[] = [
   {
@@ -48,6 +48,8 @@ export const TEREDO_KEYS: readonly KeyCase[] = [
     get: (config) => only(config, 'teredo').servers,
     right: [
       ['"192.0.2.1"', [{ primary: 0xc0000201, secondary: 0xc0000202 }]],
+      ['"Teredo.example.org"', ['teredo.example.org']],
+      ['["192.0.2.1", "teredo"]', [{ primary: 0xc0000201, secondary: 0xc0000202 }, 'teredo']],
       [
         '["192.0.2.255", "10.0.0.1"]',
         [
@@ -57,9 +59,9 @@ export const TEREDO_KEYS: readonly KeyCase[] = [
       ],
     ],
     wrong: [
-      ['[]', `has 0 elements; expected ${SERVER}`],
-      ['"teredo.example"', '"teredo.example" is no IPv4 address; expected an IPv4 address such as "192.88.99.1"'],
-      ['7', '7 is a number; expected an IPv4 address such as "192.88.99.1"'],
+      ['[]', `has 0 elements; expected ${SERVER}, or a list of 1 to 8`],
+      ['"192.0.2"', `"192.0.2" is neither an IPv4 address nor a DNS name; expected ${SERVER}`],
+      ['7', `7 is a number; expected ${SERVER}`],
     ],
   },
   {

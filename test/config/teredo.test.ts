@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { namesIn } from '../../src/config/names.js';
 import { only, problems, tunnel, valid } from './documents.js';
 
 const client = (...lines: string[]) => tunnel('teredo', 'client', ...lines);
@@ -111,6 +112,17 @@ test('servers are there once, and have another address each', () => {
   expect(problems(server('local = "192.0.2.1"', 'secondary = ["192.0.2.1", "192.0.2.2"]'))).toEqual([
     '5:1: tunnel[0].secondary: has 2 elements; expected one address in a server',
     '5:1: tunnel[0].secondary: 192.0.2.1 is "local" already; expected another address of this host',
+  ]);
+});
+
+test('a name is asked for once, and nobody can tell the other addresses of those it stands for', () => {
+  const config = valid(client('server = ["a.example", "192.0.2.1", "b.example"]') + client('name = "two"', 'server = "b.example"'));
+  expect([...namesIn(config)]).toEqual(['a.example', 'b.example']);
+  expect(problems(client('server = ["a.example", "A.example"]'))).toEqual([
+    '4:24: tunnel[0].server[1]: "a.example" is in the list already; expected each once',
+  ]);
+  expect(problems(client('server = ["192.0.2.1", "a.example"]', 'secondary = ["192.0.2.2", "192.0.2.3"]'))).toEqual([
+    '4:24: tunnel[0].server[1]: "a.example" is a name, whose addresses cannot be told beside "secondary"; expected an IPv4 address',
   ]);
 });
 

@@ -1,12 +1,21 @@
-import { expect, test } from 'vitest';
-import { losesLastRouter, nameEvent, newsEvents, relevantTo, withName, withNews, withPortMapping } from '../../src/daemon/findings.js';
+import { describe, expect, test } from 'vitest';
+import {
+  isForsaken,
+  nameEvent,
+  newsEvents,
+  portMappingEvents,
+  relevantTo,
+  withName,
+  withNews,
+  withPortMapping,
+} from '../../src/daemon/findings.js';
 import type { Discovery } from '../../src/engine/news.js';
 import { type Findings, NO_FINDINGS } from '../../src/engine/spec.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
-import type { Learned, Qualification } from '../../src/role/role.js';
+import type { Learned, Qualification, QualificationState } from '../../src/role/role.js';
 import type { PortMapping } from '../../src/role/teredo-node.js';
 import { parseIpv6 } from '../../src/wire/address.js';
-import { node } from './view.js';
+import { mapped, node, roamer } from './view.js';
 
 const NOW = 1_000_000;
 const LEASE: Lease = {
@@ -81,11 +90,7 @@ test('routers are told as they come and go; the loss of the last one is known fo
     ['warn', 'router lost', { tunnel: 'campus', router: 'fe80::5efe:c000:201' }],
   ]);
   expect(told(one, routersNews('fe80::5efe:c000:201'))).toEqual([]);
-  expect([losesLastRouter(one, other), losesLastRouter(one, routersNews()), losesLastRouter(NO_FINDINGS, routersNews())]).toEqual([
-    false,
-    true,
-    false,
-  ]);
+  expect([isForsaken(one, other), isForsaken(one, routersNews()), isForsaken(NO_FINDINGS, routersNews())]).toEqual([false, true, false]);
 });
 
 test('a router that does not answer any more is lost, and learned again when it does', () => {
@@ -94,7 +99,7 @@ test('a router that does not answer any more is lost, and learned again when it 
   const silent = { ...there, learned: { ...there.learned, routers } };
   const known = withNews(NO_FINDINGS, there);
   expect(told(known, silent)).toEqual([['warn', 'router lost', { tunnel: 'campus', router: 'fe80::5efe:c000:201' }]]);
-  expect(losesLastRouter(known, silent)).toBe(true);
+  expect(isForsaken(known, silent)).toBe(true);
   expect(told(withNews(known, silent), silent)).toEqual([]);
   expect(told(withNews(known, silent), there).map(([, message]) => message)).toEqual(['router learned']);
 });
@@ -204,4 +209,35 @@ test('what is about interfaces, tunnels and names that are gone is forgotten, so
   const [relay] = node.tunnels;
   const kept = { ...node, dhcp, tunnels: [{ ...relay, name: 'campus' }] };
   expect(relevantTo(found, kept, new Set(['isatap']))).toEqual(found);
+});
+
+describe('a port that a gateway is asked for', () => {
+  const none = { ...mapped, external: null, failure: 'it refuses' };
+  const moved = { ...mapped, external: { addr: 0xc000022e, port: 40001 } };
+  const fields = { tunnel: 'roamer', gateway: '192.168.1.1', by: 'upnp', external: '192.0.2.45:40001' };
+
+  test.each([
+    ['is mapped', null, mapped, [['info', 'port mapped', fields]]],
+    ['is mapped elsewhere', mapped, moved, [['info', 'port mapped', { ...fields, external: '192.0.2.46:40001' }]]],
+    ['is renewed', mapped, { ...mapped }, []],
+    ['is lost', mapped, none, [['warn', 'port mapping lost', { tunnel: 'roamer', reason: 'it refuses' }]]],
+    ['is refused', null, none, [['warn', 'no port mapping, the client goes on without', { tunnel: 'roamer', reason: 'it refuses' }]]],
+    ['is refused once more, for another reason', none, { ...none, failure: 'it is silent' }, []],
+    ['is mapped after all', none, mapped, [['info', 'port mapped', fields]]],
+    ['is asked for anew', mapped, null, []],
+  ] as const)('%s', (_, was, is, told) => {
+    expect(portMappingEvents('roamer', was, is).map(({ level, message, fields: said }) => [level, message, said])).toEqual(told);
+  });
+});
+
+test('names are asked for anew when all servers of a client have failed, each time', () => {
+  const state = (is: QualificationState): Discovery & { kind: 'learned' } => {
+    const teredo = { ...(roamer.learned?.teredo ?? expect.fail('nothing')), state: is };
+    return { kind: 'learned', tunnel: 'roamer', learned: { routers: [], prefixes: [], routes: [], mtu: 0, teredo } };
+  };
+  const after = (is: QualificationState) => withNews(NO_FINDINGS, state(is));
+  expect(isForsaken(after('qualifying'), state('off-line'))).toBe(true);
+  expect(isForsaken(NO_FINDINGS, state('off-line'))).toBe(true);
+  expect(isForsaken(after('off-line'), state('off-line'))).toBe(false);
+  expect(isForsaken(after('qualified'), state('qualifying'))).toBe(false);
 });

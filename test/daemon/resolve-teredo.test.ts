@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HostFacts, TeredoSpec } from '../../src/engine/spec.js';
 import type { Learned } from '../../src/role/role.js';
-import { formatPrefix4, parseIpv6 } from '../../src/wire/address.js';
+import { formatIpv4, formatPrefix4, parseIpv6 } from '../../src/wire/address.js';
 import { tunnel } from '../config/documents.js';
 import { address, HOST, ip, on } from './host.js';
 
@@ -145,4 +145,52 @@ test('both addresses of a server are those of the node', () => {
   const isatap = tunnel('isatap', 'host', 'potential-routers = ["8.8.8.9", "8.8.8.10"]');
   const { node } = on({}, server() + isatap);
   expect(node.tunnels[1]).toMatchObject({ potentialRouters: [ip('8.8.8.10')] });
+});
+
+describe('servers by their names', () => {
+  const named = (...servers: readonly string[]) => tunnel('teredo', 'client', `server = ${JSON.stringify(servers)}`);
+  const knowing = (names: Readonly<Record<string, readonly string[]>>): Partial<HostFacts> => ({
+    ...HOME,
+    found: { ...HOST.found, names: new Map(Object.entries(names).map(([name, addresses]) => [name, addresses.map(ip)])) },
+  });
+  const resolved = (facts: Partial<HostFacts>, ...servers: readonly string[]) => {
+    const { node, said } = on(facts, named(...servers));
+    const [one] = node.tunnels as TeredoSpec[];
+    return [one.servers.map(({ primary, secondary }) => `${formatIpv4(primary)} ${formatIpv4(secondary)}`), one.down, said];
+  };
+
+  test('stand where the name does, each with the address after it', () => {
+    const facts = knowing({ a: ['8.8.8.8', '9.9.9.9'], b: ['1.1.1.1'] });
+    expect(resolved(facts, 'a', '8.8.4.4', 'b')).toEqual([
+      ['8.8.8.8 8.8.8.9', '9.9.9.9 9.9.9.10', '8.8.4.4 8.8.4.5', '1.1.1.1 1.1.1.2'],
+      null,
+      [],
+    ]);
+  });
+
+  test('are there once, and the other address of one is no other server', () => {
+    expect(resolved(knowing({ a: ['8.8.8.8', '8.8.8.9'], b: ['8.8.8.8'] }), 'a', 'b')[0]).toEqual(['8.8.8.8 8.8.8.9']);
+  });
+
+  test('are where anybody can be, or left out without a word', () => {
+    expect(resolved(knowing({ a: ['10.0.0.1', '127.0.0.1', '192.0.0.7', '9.255.255.255', '8.8.8.8'] }), 'a')).toEqual([
+      ['8.8.8.8 8.8.8.9'],
+      null,
+      [],
+    ]);
+  });
+
+  test('are eight at most', () => {
+    const many = Array.from({ length: 20 }, (_, i) => `8.8.${i}.8`);
+    expect(resolved(knowing({ a: many }), 'a')[0]).toHaveLength(8);
+  });
+
+  test.each([
+    ['has not been answered', {}],
+    ['has no address', { a: [] }],
+    ['has only addresses at which nobody is', { a: ['10.0.0.1'] }],
+  ])('without any, for the name %s, the client is down', (_, names) => {
+    expect(resolved(knowing(names), 'a').slice(0, 2)).toEqual([[], 'the name a has no address yet']);
+    expect(resolved(knowing(names), 'a', '8.8.4.4').slice(0, 2)).toEqual([['8.8.4.4 8.8.4.5'], null]);
+  });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { NameAnswer, NameQuestion } from '../../src/daemon/dns.js';
-import { MAX_REFRESH, MIN_REFRESH, RETRY, RouterNames, SPREAD } from '../../src/daemon/router-names.js';
+import { MAX_REFRESH, MIN_REFRESH, RETRY, SPREAD, WatchedNames } from '../../src/daemon/watched-names.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -19,14 +19,14 @@ class NameService {
   readonly heard: unknown[] = [];
   always: NameAnswer | Error | null = null;
   readonly #waiting: { readonly resolve: (answer: NameAnswer) => void; readonly reject: (error: Error) => void }[] = [];
-  readonly names: RouterNames;
+  readonly names: WatchedNames;
 
   constructor(random = () => 0) {
     const listener = {
       changed: (name: string, addresses: readonly number[]) => void this.heard.push([name, addresses]),
       failed: (name: string, reason: string) => void this.heard.push([name, reason]),
     };
-    this.names = new RouterNames(listener, (name) => this.#question(name), random);
+    this.names = new WatchedNames(listener, (name) => this.#question(name), random);
   }
 
   #question(name: string): NameQuestion {

@@ -1,7 +1,8 @@
 /**
- * Addresses of potential routers that the configuration names, RFC 5214 section 8.3.2, kept current.
+ * Addresses of those whom the configuration names, kept current: potential routers of ISATAP (RFC 5214 section 8.3.2),
+ * servers of Teredo.
  *
- *   answered       again after the time to live, at most PrlRefreshInterval (section 8.3.1)
+ *   answered       again after the time to live, at most an hour
  *   no such name   asked once more soon; what is said twice is believed, and asked again ever more rarely
  *   no answer      asked again ever more rarely; the last addresses stay
  *
@@ -11,7 +12,7 @@
 import { askAddresses, type NameAnswer, type NameQuestion } from './dns.js';
 import { reasonOf } from './failure.js';
 
-/** PrlRefreshInterval, milliseconds. */
+/** PrlRefreshInterval of RFC 5214 section 8.3.1, milliseconds. */
 export const MAX_REFRESH = 3_600_000;
 /** Milliseconds between a question that was answered and the next for the same name, at least. */
 export const MIN_REFRESH = 10_000;
@@ -21,7 +22,7 @@ export const RETRY = { first: 5_000, longest: 300_000 } as const;
 export const SPREAD = 0.1;
 
 /** Who is told. */
-export interface RouterNamesListener {
+export interface WatchedNamesListener {
   /** A name has these addresses now, and had others, or none that were known. */
   changed(name: string, addresses: readonly number[]): void;
   /** A name cannot be asked for; said once, until it can. */
@@ -29,14 +30,14 @@ export interface RouterNamesListener {
 }
 
 /** The names that are watched. */
-export class RouterNames {
-  readonly #listener: RouterNamesListener;
+export class WatchedNames {
+  readonly #listener: WatchedNamesListener;
   readonly #ask: (name: string) => NameQuestion;
   readonly #random: () => number;
   readonly #watches = new Map<string, Watch>();
 
   /** `random`: 0 to 1. */
-  constructor(listener: RouterNamesListener, ask: (name: string) => NameQuestion = askAddresses, random: () => number = Math.random) {
+  constructor(listener: WatchedNamesListener, ask: (name: string) => NameQuestion = askAddresses, random: () => number = Math.random) {
     this.#listener = listener;
     this.#ask = ask;
     this.#random = random;
@@ -67,7 +68,7 @@ export class RouterNames {
 
 class Watch {
   readonly #name: string;
-  readonly #listener: RouterNamesListener;
+  readonly #listener: WatchedNamesListener;
   readonly #ask: (name: string) => NameQuestion;
   readonly #random: () => number;
   /** null: never answered. */
@@ -79,7 +80,7 @@ class Watch {
   #timer: NodeJS.Timeout | null = null;
   #askedAt = 0;
 
-  constructor(name: string, listener: RouterNamesListener, ask: (name: string) => NameQuestion, random: () => number) {
+  constructor(name: string, listener: WatchedNamesListener, ask: (name: string) => NameQuestion, random: () => number) {
     this.#name = name;
     this.#listener = listener;
     this.#ask = ask;
