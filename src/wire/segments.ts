@@ -178,7 +178,7 @@ export class SegmentJoiner {
     if (!this.#isRight || !this.#isSumRight(off, end)) return false;
     this.#octets += octets;
     this.#next = (this.#next + octets) | 0;
-    this.#isOpen = octets === this.#size && flags === this.#flags;
+    this.#isOpen = octets === this.#size; // PSH and FIN keep others out by themselves: flags have to be the same
     this.#flags = flags;
     return true;
   }
