@@ -78,12 +78,11 @@ export const teredo: Technology<TeredoSpec> = {
   role(spec, context) {
     const node = nodeOf(spec, context);
     const { servers, keys, refreshInterval, maxPeers } = spec;
-    const searchSocket = searchSocketOf(spec);
-    const discovery = discoveryOf(spec);
     if (spec.role === 'server') return new TeredoServer({ ...node, keys });
-    if (spec.role === 'relay') return new TeredoRelay({ ...node, maxPeers });
+    if (spec.role === 'relay') return new TeredoRelay({ ...node, maxPeers, flows: context.flows });
     const gateway = spec.portMapping === 'awaited' ? spec.portMapping : (spec.portMapping?.external ?? null);
     const before = context.before.learned?.teredo ?? null;
+    const [searchSocket, discovery] = [searchSocketOf(spec), discoveryOf(spec)];
     return new TeredoClient({ node, servers, keys, refreshInterval, searchSocket, maxPeers, discovery, gateway, before }, context.now);
   },
 
