@@ -7,7 +7,7 @@
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 
-#include "maps.h"
+#include "upper.h"
 
 #define NANOSECONDS 1000000000ULL
 
@@ -18,13 +18,6 @@ static __always_inline struct flow *flow_of(const struct tunnel *tunnel, const s
 	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 
 	return flow && flow->heard + FLOW_SILENCE * NANOSECONDS > bpf_ktime_get_ns() ? flow : NULL;
-}
-
-/** The sum of 16 bits and a carry, in ones' complement: never 0 where one term is not. */
-static __always_inline __u32 folded(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
 }
 
 /**
@@ -44,14 +37,6 @@ static __always_inline __u32 datagram_sum(const struct iphdr *ip4, const struct 
 	sum += udp->source + udp->dest + udp->len + udp->check;
 	/* Version, traffic class and flow label, then next header and hop limit, without the next header. */
 	return folded(sum + head[0] + head[1] + head[3] + (0xffff ^ bpf_htons(ip6->nexthdr)));
-}
-
-/** True when the upper layer has a checksum: over IPv6 UDP may do without, RFC 6935. */
-static __always_inline bool has_checksum(const struct ipv6hdr *ip6)
-{
-	const struct udphdr *upper = (const void *)(ip6 + 1);
-
-	return ip6->nexthdr != IPPROTO_UDP || upper->check != 0;
 }
 
 #endif

@@ -12,11 +12,6 @@
 #include "address.h"
 #include "teredo.h"
 
-/* linux/icmpv6.h: neighbor discovery. */
-#define DISCOVERY_FIRST 133
-#define DISCOVERY_LAST 137
-/** Octets of the upper layer that have to be there: ports, and the type of ICMPv6. */
-#define UPPER_LEN 8
 /** MF, and where a fragment belongs. */
 #define FRAGMENT_MASK 0x3fff
 
@@ -77,7 +72,7 @@ static __always_inline int merged_mark(__u8 inner, __u8 outer)
 }
 
 /** What is wrong with the IPv6 packet of which header and upper layer are in reach, and `octets` there; PASSED_COUNT: nothing. */
-static __always_inline __u32 inner_fault(const struct ipv6hdr *ip6, __u32 octets)
+static __always_inline __u32 inner_fault(const struct ipv6hdr *ip6, __u32 octets, const void *end)
 {
 	const __u8 *upper = (const void *)(ip6 + 1);
 	__u32 payload = bpf_ntohs(ip6->payload_len);
@@ -90,7 +85,7 @@ static __always_inline __u32 inner_fault(const struct ipv6hdr *ip6, __u32 octets
 		return PASSED_INNER_HEADER;
 	if (ip6->nexthdr == IPPROTO_ICMPV6 && upper[0] >= DISCOVERY_FIRST && upper[0] <= DISCOVERY_LAST)
 		return PASSED_DISCOVERY;
-	return ip6->hop_limit <= 1 ? PASSED_HOP_LIMIT : PASSED_COUNT;
+	return ip6->hop_limit <= 1 ? PASSED_HOP_LIMIT : checksum_fault(ip6, end);
 }
 
 /** Where packets for an address of a tunnel go. */
@@ -144,7 +139,7 @@ static __always_inline int encapsulate(struct xdp_md *ctx, const struct node *no
 	ifindex = arrived_on(ctx, link);
 	if (ifindex == 0)
 		return pass_up(PASSED_OTHER_LINK);
-	fault = inner_fault(ip6, end - (void *)ip6);
+	fault = inner_fault(ip6, end - (void *)ip6, end);
 	if (fault != PASSED_COUNT)
 		return pass_up(fault);
 	source = address_of(&ip6->saddr);
@@ -240,7 +235,7 @@ static __always_inline int decapsulate(struct xdp_md *ctx, const struct node *no
 	total = bpf_ntohs(ip4->tot_len);
 	if (total < carrier_len + sizeof(*ip6) || total > end - (void *)ip4)
 		return pass_up(PASSED_TRUNCATED);
-	fault = inner_fault(ip6, total - carrier_len);
+	fault = inner_fault(ip6, total - carrier_len, end);
 	if (fault != PASSED_COUNT)
 		return pass_up(fault);
 	len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);

@@ -58,6 +58,7 @@ export const PASSED = [
   'inner_header', // a version that is not 6, or a next header that is not TCP, UDP or ICMPv6
   'discovery', // neighbor discovery
   'hop_limit', // used up
+  'checksum', // of the upper layer, left to a driver to be completed
   'no_flow', // a client of Teredo that is not trusted, or was not heard for too long
   'not_native', // an end beyond the tunnel that is of some tunnel itself, or special
   'endpoint', // refused, own, or not the one that the inner address carries
