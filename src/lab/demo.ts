@@ -54,13 +54,13 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
     const contacts: Contact[] = [];
     if (!options.json) screen.print(...paragraph(screen.say(REAL)), ...paragraph(screen.say(LEGEND)));
     for (const lab of labs) {
-      const { name, matrix } = lab.topology;
+      const { matrix } = lab.topology;
       if (!options.json) introduce(lab.topology, screen);
       const made = await contactAll(lab, screen); // before anything else: a contact is first once
       const found = await checkAll(lab, screen);
       contacts.push(...made);
       reports.set(lab, found);
-      if (options.json) screen.print(JSON.stringify(reportData(name, lab.id, found, made)));
+      if (options.json) screen.print(JSON.stringify(reportData(lab.topology, lab.id, found, made)));
       else screen.print(...reportLines(found, screen), '', ...(matrix === undefined ? [] : [...matrixLines(matrix, made, screen), '']));
     }
     if (options.keep || !options.once) screen.note(...hints(labs, options, screen), '');
@@ -150,7 +150,7 @@ async function stay(
         const found: PathReport[] = [];
         for await (const report of checkPaths(lab)) found.push(report);
         if (end.signal.aborted) return;
-        if (json) screen.print(JSON.stringify(reportData(lab.topology.name, lab.id, found)));
+        if (json) screen.print(JSON.stringify(reportData(lab.topology, lab.id, found)));
         else screen.print(...changes(reports.get(lab) ?? [], found, screen));
         reports.set(lab, found);
       }

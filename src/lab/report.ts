@@ -1,5 +1,5 @@
 /** What a check found, as a table for people and as data for programs. */
-import type { Words } from '../topology/topology.js';
+import type { Topology, Words } from '../topology/topology.js';
 import { ECHOES, LARGE_ECHO, type PathReport, works } from './check.js';
 import type { Language } from './language.js';
 import { type Contact, contactData, isRight } from './matrix.js';
@@ -64,10 +64,20 @@ function rate({ octets, seconds, isWhole }: Transfer): string {
   return isWhole ? (octets / 1e6 / seconds).toFixed(1) : '✗';
 }
 
-/** Data of a check; keys are stable. Times in milliseconds, or seconds where they say so. */
-export function reportData(network: string, lab: string, reports: readonly PathReport[], contacts: readonly Contact[] = []): object {
+/** Data of a check; keys are stable. Times in milliseconds, or seconds where they say so. NATs are as they were found to be before the lab was up. */
+export function reportData(
+  { name, nodes }: Topology,
+  lab: string,
+  reports: readonly PathReport[],
+  contacts: readonly Contact[] = [],
+): object {
+  const nats = nodes.flatMap(({ name: node, nat }) => {
+    if (nat === undefined) return [];
+    const { mapping, filtering, ports, hairpin = false } = nat;
+    return [{ node, mapping, filtering, ports, hairpin }];
+  });
   return {
-    network,
+    network: name,
     lab,
     works: reports.every(works) && contacts.every(isRight),
     paths: reports.map((report) => ({
@@ -90,6 +100,7 @@ export function reportData(network: string, lab: string, reports: readonly PathR
       problems: report.problems.map(({ en }) => en),
       works: works(report),
     })),
+    ...(nats.length === 0 ? {} : { nats }),
     ...(contacts.length === 0 ? {} : { contacts: contactData(contacts) }),
   };
 }

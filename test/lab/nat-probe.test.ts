@@ -9,11 +9,13 @@ import { Lab } from '../../src/lab/lab.js';
 import { verifyNats } from '../../src/lab/nat-probe.js';
 import { natVantages } from '../../src/lab/nat-vantage.js';
 import { labDefects } from '../../src/lab/plan.js';
+import { reportData } from '../../src/lab/report.js';
 import { teredoInternet } from '../../src/topology/teredo.js';
 import type { Topology } from '../../src/topology/topology.js';
 import { inNamed } from '../linux/namespace.js';
 import { withoutLabs } from './command-line.js';
 import { KernelNat, natTopology } from './nat-network.js';
+import { THREE_NETWORKS } from './plain-topology.js';
 
 const reason = withoutLabs() ?? (spawnSync('nft', ['--version']).status === 0 ? null : 'nft not installed');
 const NAMES = Object.keys(NAT_KINDS) as ConeName[];
@@ -100,6 +102,13 @@ describe('from where', () => {
       inside: { node: 'kanda', address: '192.168.1.2' },
       outside: { node: 'tokyo', addresses: ['192.0.2.1', '198.51.100.254'] },
     });
+  });
+
+  test('what they are is told to programs too', () => {
+    const { nats } = reportData(teredoInternet, 'aaaa', []) as { nats: { node: string }[] };
+    expect(nats).toHaveLength(8);
+    expect(nats.at(-1)).toEqual({ node: 'nat-nippori', ...NAT_KINDS.symmetric, hairpin: false });
+    expect(reportData(THREE_NETWORKS, 'aaaa', [])).not.toHaveProperty('nats');
   });
 
   test.each([

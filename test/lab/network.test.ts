@@ -62,7 +62,7 @@ test('a network is up in no time, every path works, and nothing of it is left', 
     upload: { octets: 1 << 20, isWhole: true },
   });
   expect(reportLines(reports, { language: 'en', colours: false })[1]).toMatch(/^✓ {2}near to web +[\d.]+ ms +- +native +/);
-  expect(reportData('three-networks', lab.id, reports)).toMatchObject({
+  expect(reportData(THREE_NETWORKS, lab.id, reports)).toMatchObject({
     works: true,
     paths: [{ from: 'near', to: 'web', works: true }, {}, {}],
   });
@@ -136,7 +136,7 @@ test('a path that does not work is reported with the reason, and makes the repor
   const reports = await reportsOf(lab);
   expect(reports.map(({ problems }) => problems.length)).toEqual([0, 1, 1]);
   expect(reports[2].problems[0].en).toMatch(/^0 of 3 echoes answered \(2001:db8:1::1: Destination unreachable: No route\)$/);
-  expect(reportData('three-networks', lab.id, reports)).toMatchObject({ works: false });
+  expect(reportData(THREE_NETWORKS, lab.id, reports)).toMatchObject({ works: false });
   expect(reportLines(reports, { language: 'ja', colours: false }).at(-1)).toMatch(/^✗ near to far: 3 回中 0 回応答/);
 });
 
@@ -164,7 +164,7 @@ test('who comes by 6rd is native for all that a server can see, and that is what
   const lab = await up({ ...THREE_NETWORKS, paths: [{ ...first, tunnel: '6rd' }] });
   const [report] = await reportsOf(lab);
   expect(report.problems).toEqual([]);
-  expect(reportData('three-networks', lab.id, [report])).toMatchObject({ paths: [{ tunnel: '6rd', web: { tunnel: 'native' } }] });
+  expect(reportData(THREE_NETWORKS, lab.id, [report])).toMatchObject({ paths: [{ tunnel: '6rd', web: { tunnel: 'native' } }] });
 });
 
 test('a program that dies is told of, with the last that it said', async () => {
