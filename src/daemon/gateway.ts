@@ -30,21 +30,21 @@ export interface MappingGrant {
   readonly lifetime: number;
 }
 
-/** How a mapping is got, and given back. */
+/** How a mapping is got, and given back. Both take some seconds at most, and end at once when `signal` is aborted. */
 export interface Gateway {
-  /** Asks for it, or for more of it. Rejects with the reason why there is none, within some seconds. */
-  map(wish: MappingWish): Promise<MappingGrant>;
+  /** Asks for it, or for more of it. Rejects with the reason why there is none. */
+  map(wish: MappingWish, signal: AbortSignal): Promise<MappingGrant>;
   /** Gives it back. Rejects when the gateway does not say that it has it. */
-  unmap(wish: MappingWish, grant: MappingGrant): Promise<void>;
+  unmap(wish: MappingWish, grant: MappingGrant, signal: AbortSignal): Promise<void>;
 }
 
 /** The gateways that there are. */
 export const gateway: Gateway = {
-  async map(wish) {
+  async map(wish, signal) {
     const refusals: string[] = [];
     for (const ask of [mapByPcp, mapByUpnp]) {
       try {
-        return await ask(wish);
+        return await ask(wish, signal);
       } catch (thrown) {
         refusals.push(reasonOf(thrown));
       }
@@ -52,7 +52,7 @@ export const gateway: Gateway = {
     throw new Error(`gateway ${formatIpv4(wish.gateway)} ${refusals.join(', and ')}`);
   },
 
-  unmap(wish, grant) {
-    return grant.by === 'upnp' ? unmapByUpnp(wish, grant) : unmapByPcp(wish, grant);
+  unmap(wish, grant, signal) {
+    return grant.by === 'upnp' ? unmapByUpnp(wish, grant, signal) : unmapByPcp(wish, grant, signal);
   },
 };

@@ -1,6 +1,5 @@
 /** Asks a gateway for an outside port by PCP, RFC 6887, or by NAT-PMP, RFC 6886, where it does not know that. */
 import { createSocket, type Socket } from 'node:dgram';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpv4, isUnicast4 } from '../wire/address.js';
 import {
   describeResult,
@@ -20,6 +19,7 @@ import {
   writePmpMap,
 } from '../wire/pcp.js';
 import type { MappingGrant, MappingWish } from './gateway.js';
+import { askRepeatedly } from './repeated-question.js';
 
 /** Seconds that a mapping is asked for, RFC 6886 section 3.3. */
 const LIFETIME = 7200;
@@ -27,8 +27,8 @@ const LIFETIME = 7200;
 const WAITS = [250, 500, 1000] as const;
 
 /** See {@link Gateway.map}. */
-export async function mapByPcp(wish: MappingWish): Promise<MappingGrant> {
-  return conversation(wish, async (ask) => {
+export async function mapByPcp(wish: MappingWish, signal: AbortSignal): Promise<MappingGrant> {
+  return conversation(wish, signal, async (ask) => {
     const question = questionOf(wish, LIFETIME);
     const pcp = await ask(
       PCP_MAP_LEN,
@@ -51,11 +51,11 @@ export async function mapByPcp(wish: MappingWish): Promise<MappingGrant> {
 }
 
 /** See {@link Gateway.unmap}. */
-export async function unmapByPcp(wish: MappingWish, { by, external }: MappingGrant): Promise<void> {
+export async function unmapByPcp(wish: MappingWish, { by, external }: MappingGrant, signal: AbortSignal): Promise<void> {
   const question = { ...questionOf(wish, 0), external: external.addr, externalPort: external.port };
   const [write, read, len] =
     by === 'pcp' ? ([writePcpMap, readPcpMap, PCP_MAP_LEN] as const) : ([writePmpMap, readPmpMap, PMP_MAP_LEN] as const);
-  const { result } = await conversation(wish, (ask) =>
+  const { result } = await conversation(wish, signal, (ask) =>
     ask(
       len,
       (b) => write(b, question),
@@ -85,7 +85,7 @@ function refusal(by: keyof typeof NAMES, result: number): Error {
 type Ask = (len: number, write: (b: Uint8Array) => void, read: (b: Uint8Array) => MappingAnswer | null) => Promise<MappingAnswer>;
 
 /** Speaks to the gateway alone: the kernel lets nobody else in to a connected socket, and says when nobody is there. */
-async function conversation<T>({ gateway, local }: MappingWish, hold: (ask: Ask) => Promise<T>): Promise<T> {
+async function conversation<T>({ gateway, local }: MappingWish, signal: AbortSignal, hold: (ask: Ask) => Promise<T>): Promise<T> {
   const socket = createSocket('udp4');
   const failed = new Promise<never>((_, reject) => {
     socket.on('error', (error) => reject(isRefused(error) ? new Error('does not speak PCP') : error));
@@ -93,7 +93,7 @@ async function conversation<T>({ gateway, local }: MappingWish, hold: (ask: Ask)
   failed.catch(() => {}); // it may fail when nobody waits any more
   try {
     await Promise.race([connected(socket, formatIpv4(local.addr), formatIpv4(gateway)), failed]);
-    return await Promise.race([hold((len, write, read) => exchange(socket, len, write, read)), failed]);
+    return await Promise.race([hold((...question) => exchange(socket, signal, ...question)), failed]);
   } finally {
     socket.close();
   }
@@ -105,27 +105,23 @@ function connected(socket: Socket, local: string, gateway: string): Promise<void
   });
 }
 
-async function exchange(socket: Socket, len: number, write: (b: Uint8Array) => void, read: (b: Uint8Array) => MappingAnswer | null) {
+async function exchange(socket: Socket, signal: AbortSignal, ...[len, write, read]: Parameters<Ask>): Promise<MappingAnswer> {
   const question = new Uint8Array(len);
   write(question);
-  const over = new AbortController();
+  let hear: (b: Uint8Array) => void = () => {};
   const answered = new Promise<MappingAnswer>((resolve) => {
-    const hear = (b: Uint8Array): void => {
+    hear = (b) => {
       const answer = read(b);
       if (answer !== null) resolve(answer);
     };
-    socket.on('message', hear);
-    over.signal.addEventListener('abort', () => socket.off('message', hear));
   });
+  socket.on('message', hear);
   try {
-    for (const wait of WAITS) {
-      socket.send(question);
-      const answer = await Promise.race([answered, sleep(wait, null, { signal: over.signal }).catch(() => null)]);
-      if (answer !== null) return answer;
-    }
-    throw new Error('does not answer by PCP');
+    const answer = await askRepeatedly(() => socket.send(question), answered, WAITS, signal);
+    if (answer === null) throw new Error('does not answer by PCP');
+    return answer;
   } finally {
-    over.abort();
+    socket.off('message', hear);
   }
 }
 

@@ -54,6 +54,8 @@ export class PortMappings {
   readonly #listener: PortMappingListener;
   readonly #gateway: Gateway;
   readonly #watches = new Map<string, Watch>();
+  /** Ends what is still under way. */
+  readonly #end = new AbortController();
   /** Until what a process before this one has left is taken back; never rejects. */
   #leftover: Promise<unknown> = Promise.resolve();
   /** Farewells that are under way. */
@@ -75,7 +77,8 @@ export class PortMappings {
       this.#remember(watch.stop());
     }
     for (const one of wanted) {
-      if (!this.#watches.has(one.tunnel)) this.#watches.set(one.tunnel, new Watch(one, this.#listener, this.#gateway, this.#leftover));
+      if (!this.#watches.has(one.tunnel))
+        this.#watches.set(one.tunnel, new Watch(one, this.#listener, this.#gateway, this.#leftover, this.#end.signal));
     }
   }
 
@@ -83,7 +86,7 @@ export class PortMappings {
   takeBack(left: ReadonlyMap<string, Lasting>): void {
     const farewells = [...left].map(async ([tunnel, { wish, grant }]) => {
       // One that is not there any more has nothing to be given back.
-      await this.#gateway.unmap(wish, grant).catch(() => {});
+      await this.#gateway.unmap(wish, grant, this.#end.signal).catch(() => {});
       this.#listener.released(tunnel);
     });
     this.#leftover = Promise.all(farewells);
@@ -99,6 +102,7 @@ export class PortMappings {
     });
     await Promise.race([Promise.all(this.#farewells), late]);
     clearTimeout(timer);
+    this.#end.abort();
   }
 
   #remember(farewell: Promise<void>): void {
@@ -112,6 +116,7 @@ class Watch {
   readonly wanted: Wanted;
   readonly #listener: PortMappingListener;
   readonly #gateway: Gateway;
+  readonly #end: AbortSignal;
   readonly #nonce = randomBytes(MAPPING_NONCE_LEN);
   #grant: MappingGrant | null = null;
   /** How often in a row it was refused. */
@@ -121,8 +126,9 @@ class Watch {
   #question: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  /** Nothing is asked before `leftover` has resolved. */
-  constructor(wanted: Wanted, listener: PortMappingListener, gateway: Gateway, leftover: Promise<unknown>) {
+  /** Nothing is asked before `leftover` has resolved, or after `end` is aborted. */
+  constructor(wanted: Wanted, listener: PortMappingListener, gateway: Gateway, leftover: Promise<unknown>, end: AbortSignal) {
+    this.#end = end;
     this.wanted = wanted;
     this.#listener = listener;
     this.#gateway = gateway;
@@ -137,7 +143,7 @@ class Watch {
     const wish = this.#wish;
     if (this.#grant === null || wish === null) return;
     try {
-      await this.#gateway.unmap(wish, this.#grant);
+      await this.#gateway.unmap(wish, this.#grant, this.#end);
       this.#listener.released(this.wanted.tunnel);
     } catch {
       // It ends with its lifetime, or the next service takes it back.
@@ -160,7 +166,7 @@ class Watch {
     const wish = this.#wish;
     try {
       if (wish === null) throw new Error('there is no gateway');
-      const grant = await this.#gateway.map(wish);
+      const grant = await this.#gateway.map(wish, this.#end);
       this.#granted(wish, grant);
     } catch (thrown) {
       this.#refused(reasonOf(thrown));

@@ -5,9 +5,9 @@
  * what it names has to be its own. By the libraries that there are nothing of that can be said.
  */
 import { createSocket } from 'node:dgram';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpv4 } from '../wire/address.js';
 import type { MappingWish } from './gateway.js';
+import { askRepeatedly } from './repeated-question.js';
 
 const GROUP = '239.255.255.250';
 const PORT = 1900;
@@ -22,11 +22,10 @@ const HOPS = 2;
 
 const SEARCH = ['M-SEARCH * HTTP/1.1', `HOST: ${GROUP}:${PORT}`, 'MAN: "ssdp:discover"', 'MX: 1', `ST: ${TARGET}`, '', ''].join('\r\n');
 
-/** The address of its description. Rejects, within two seconds, when the gateway has none. */
-export async function findDescription({ gateway, local }: Pick<MappingWish, 'gateway' | 'local'>): Promise<string> {
-  const own = formatIpv4(gateway);
+/** The address of its description. Rejects, within two seconds, when the gateway has none, and when `signal` is aborted. */
+export async function findDescription({ gateway, local }: Pick<MappingWish, 'gateway' | 'local'>, signal: AbortSignal): Promise<string> {
+  const [own, from] = [formatIpv4(gateway), formatIpv4(local.addr)];
   const socket = createSocket('udp4');
-  const over = new AbortController();
   const found = new Promise<string>((resolve, reject) => {
     socket.on('error', reject);
     socket.on('message', (octets, { address }) => {
@@ -34,19 +33,17 @@ export async function findDescription({ gateway, local }: Pick<MappingWish, 'gat
       if (location !== null) resolve(location);
     });
   });
-  found.catch(() => {}); // it may fail when nobody waits any more
+  const search = (): void => {
+    for (const to of [own, GROUP]) socket.send(SEARCH, PORT, to, () => {});
+  };
   try {
-    await new Promise<void>((resolve) => socket.bind({ address: formatIpv4(local.addr), exclusive: true }, resolve));
-    socket.setMulticastInterface(formatIpv4(local.addr));
+    await Promise.race([found, new Promise<void>((resolve) => socket.bind({ address: from, exclusive: true }, resolve))]);
+    socket.setMulticastInterface(from);
     socket.setMulticastTTL(HOPS);
-    for (const wait of WAITS) {
-      for (const to of [own, GROUP]) socket.send(SEARCH, PORT, to, () => {});
-      const location = await Promise.race([found, sleep(wait, null, { signal: over.signal }).catch(() => null)]);
-      if (location !== null) return location;
-    }
-    throw new Error('does not answer by UPnP');
+    const location = await askRepeatedly(search, found, WAITS, signal);
+    if (location === null) throw new Error('does not answer by UPnP');
+    return location;
   } finally {
-    over.abort();
     socket.close();
   }
 }

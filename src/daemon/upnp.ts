@@ -28,7 +28,7 @@ function startThread(errand: UpnpErrand): Worker {
 }
 
 /** See {@link Gateway.map}. The outside port is that of the tunnel, and no other. */
-export async function mapByUpnp(wish: MappingWish, start: StartThread = startThread): Promise<MappingGrant> {
+export async function mapByUpnp(wish: MappingWish, signal: AbortSignal, start: StartThread = startThread): Promise<MappingGrant> {
   const { addr, port } = wish.local;
   const map: UpnpAction = {
     name: 'AddPortMapping',
@@ -43,7 +43,7 @@ export async function mapByUpnp(wish: MappingWish, start: StartThread = startThr
       ['NewLeaseDuration', 0],
     ],
   };
-  const [, answer] = await run(wish, [map, { name: 'GetExternalIPAddress', arguments: [] }], start);
+  const [, answer] = await run(wish, [map, { name: 'GetExternalIPAddress', arguments: [] }], signal, start);
   const external = parseIpv4(answer.NewExternalIPAddress ?? '');
   if (external === null || !isUnicast4(external)) throw new Error('named no outside address by UPnP');
   return { by: 'upnp', external: { addr: external, port }, lifetime: Number.POSITIVE_INFINITY };
@@ -53,6 +53,7 @@ export async function mapByUpnp(wish: MappingWish, start: StartThread = startThr
 export async function unmapByUpnp(
   wish: MappingWish,
   { external }: Pick<MappingGrant, 'external'>,
+  signal: AbortSignal,
   start: StartThread = startThread,
 ): Promise<void> {
   const unmap: UpnpAction = {
@@ -63,14 +64,21 @@ export async function unmapByUpnp(
       ['NewProtocol', 'UDP'],
     ],
   };
-  await run(wish, [unmap], start);
+  await run(wish, [unmap], signal, start);
 }
 
 /** Asks for `actions` one after the other. Rejects with what the gateway said to the first that failed. */
-async function run(wish: MappingWish, actions: readonly UpnpAction[], start: StartThread): Promise<UpnpAnswer['values']> {
-  const location = await findDescription(wish);
+async function run(
+  wish: MappingWish,
+  actions: readonly UpnpAction[],
+  signal: AbortSignal,
+  start: StartThread,
+): Promise<UpnpAnswer['values']> {
+  const location = await findDescription(wish, signal);
   const thread = start({ location, gateway: formatIpv4(wish.gateway), local: formatIpv4(wish.local.addr), actions });
-  const late = setTimeout(() => void thread.terminate(), PATIENCE);
+  const end = (): void => void thread.terminate();
+  const late = setTimeout(end, PATIENCE);
+  signal.addEventListener('abort', end);
   try {
     const { values, failure } = await new Promise<UpnpAnswer>((resolve, reject) => {
       thread.once('message', resolve);
@@ -81,6 +89,7 @@ async function run(wish: MappingWish, actions: readonly UpnpAction[], start: Sta
     return values;
   } finally {
     clearTimeout(late);
+    signal.removeEventListener('abort', end);
     await thread.terminate();
   }
 }

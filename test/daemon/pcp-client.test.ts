@@ -32,6 +32,8 @@ const pcp =
     return Buffer.concat([head, question.subarray(24, 42), hex('c351 00000000000000000000ffff c000020b')]);
   };
 
+const FOREVER = new AbortController().signal;
+
 const open: Socket[] = [];
 afterEach(() => {
   for (const one of open.splice(0)) one.close();
@@ -62,7 +64,7 @@ const reason = (mapping: Promise<MappingGrant>): Promise<string> =>
 
 test('PCP: one question, one answer', async () => {
   const heard = await gatewayThat(pcp(0));
-  expect(await mapByPcp(WISH)).toEqual({ by: 'pcp', external: EXTERNAL, lifetime: 3600 });
+  expect(await mapByPcp(WISH, FOREVER)).toEqual({ by: 'pcp', external: EXTERNAL, lifetime: 3600 });
   expect(heard.map((question) => question.toString('hex'))).toEqual([
     `02010000 00001c20 00000000000000000000ffff7f000001 000102030405060708090a0b 11000000 9c409c40 00000000000000000000ffff00000000`.replaceAll(
       ' ',
@@ -73,13 +75,13 @@ test('PCP: one question, one answer', async () => {
 
 test('NAT-PMP, where the gateway knows nothing else: its address outside, and then the port', async () => {
   const heard = await gatewayThat(natPmp('00000e10'));
-  expect(await mapByPcp(WISH)).toEqual({ by: 'nat-pmp', external: EXTERNAL, lifetime: 3600 });
+  expect(await mapByPcp(WISH, FOREVER)).toEqual({ by: 'nat-pmp', external: EXTERNAL, lifetime: 3600 });
   expect(heard.slice(1).map((question) => question.toString('hex'))).toEqual(['0000', '000100009c409c4000001c20']);
 });
 
 test('a question that is lost is asked again', async () => {
   const heard = await gatewayThat((question, count) => (count === 3 ? pcp(0)(question) : null));
-  expect((await mapByPcp(WISH)).external).toEqual(EXTERNAL);
+  expect((await mapByPcp(WISH, FOREVER)).external).toEqual(EXTERNAL);
   expect(new Set(heard.map((question) => question.toString('hex'))).size).toBe(1);
 });
 
@@ -94,18 +96,18 @@ test.each([
   ['has port 0 outside', (question: Buffer) => pcp(0)(question)?.fill(0, 42, 44) ?? null, 'named no outside address and port by PCP'],
 ])('a gateway that %s', async (_, answer, expected) => {
   await gatewayThat(answer);
-  expect(await reason(mapByPcp(WISH))).toBe(expected);
+  expect(await reason(mapByPcp(WISH, FOREVER))).toBe(expected);
 });
 
 test('nobody there is known at once', async () => {
   const began = performance.now();
-  expect(await reason(mapByPcp(WISH))).toBe('does not speak PCP');
+  expect(await reason(mapByPcp(WISH, FOREVER))).toBe('does not speak PCP');
   expect(performance.now() - began).toBeLessThan(1_000);
 });
 
 test('a stranger who answers is not heard', async () => {
   const heard = await gatewayThat(pcp(0), STRANGER);
-  expect(await reason(mapByPcp(WISH))).toBe('does not answer by PCP');
+  expect(await reason(mapByPcp(WISH, FOREVER))).toBe('does not answer by PCP');
   expect(heard).toHaveLength(3);
 });
 
@@ -114,6 +116,15 @@ test.each([
   ['nat-pmp', natPmp('00000000'), '00010000 9c400000 00000000', 'NAT-PMP'],
 ] as const)('a mapping by %s is given back by a lifetime of 0', async (by, answer, question) => {
   const heard = await gatewayThat(answer);
-  await unmapByPcp(WISH, { by, external: EXTERNAL, lifetime: 3600 });
+  await unmapByPcp(WISH, { by, external: EXTERNAL, lifetime: 3600 }, FOREVER);
   expect(heard.map((each) => each.toString('hex'))).toEqual([expect.stringMatching(`^${question.replaceAll(' ', '')}`)]);
+});
+
+test('a question ends when the service does, and one that cannot be asked at once', async () => {
+  await gatewayThat(() => null);
+  const end = new AbortController();
+  const asked = reason(mapByPcp(WISH, end.signal));
+  end.abort();
+  expect(await asked).toContain('aborted');
+  expect(await reason(mapByPcp({ ...WISH, local: { addr: 0xc6336401, port: 40_000 } }, FOREVER))).toContain('EADDRNOTAVAIL');
 });

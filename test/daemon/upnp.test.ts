@@ -42,6 +42,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** The thread of the service, bundled as it is there. */
 const start = (errand: UpnpErrand): Worker => new Worker(script, { workerData: errand });
 
+const FOREVER = new AbortController().signal;
+
 const answerTo = (location: string, target = TARGET): string => `HTTP/1.1 200 OK\r\nST: ${target}\r\nLocation: ${location}\r\n\r\n`;
 const description = (control: string): string =>
   `<?xml version="1.0"?><root xmlns="urn:schemas-upnp-org:device-1-0"><device><deviceType>${TARGET}</deviceType><deviceList><device>
@@ -115,7 +117,7 @@ async function gatewayThat(say: Say) {
 
 test('TRDO-EX-08: AddPortMapping is asked for with the same port on both sides, for ever, and then the address', async () => {
   const { asked, searches } = await gatewayThat(GOOD);
-  expect(await mapByUpnp(WISH, start)).toEqual({
+  expect(await mapByUpnp(WISH, FOREVER, start)).toEqual({
     by: 'upnp',
     external: { addr: parseIpv4('192.0.2.11'), port: 40_000 },
     lifetime: Number.POSITIVE_INFINITY,
@@ -140,7 +142,7 @@ test('TRDO-EX-08: AddPortMapping is asked for with the same port on both sides, 
 
 test('TRDO-EX-09: DeletePortMapping names it', async () => {
   const { asked } = await gatewayThat(GOOD);
-  await unmapByUpnp(WISH, { external: { addr: 0, port: 40_000 } }, start);
+  await unmapByUpnp(WISH, { external: { addr: 0, port: 40_000 } }, FOREVER, start);
   const [remove] = asked.filter(({ action }) => action !== '');
   expect([remove.action, remove.body]).toEqual([
     expect.stringContaining('#DeletePortMapping'),
@@ -179,7 +181,7 @@ describe('a gateway that', () => {
     ],
   ])('%s', async (_, say, reason) => {
     await gatewayThat(say);
-    const failure = await mapByUpnp(WISH, start).then(() => expect.fail('mapped'), String);
+    const failure = await mapByUpnp(WISH, FOREVER, start).then(() => expect.fail('mapped'), String);
     expect(failure).toContain(reason);
     expect(failure.length).toBeLessThan(200);
     expect(failure).not.toContain('\n');
@@ -188,23 +190,39 @@ describe('a gateway that', () => {
   test('does not answer is left after some seconds', async () => {
     await gatewayThat(() => null);
     const began = performance.now();
-    await expect(mapByUpnp(WISH, start)).rejects.toThrow('does not answer by UPnP');
+    await expect(mapByUpnp(WISH, FOREVER, start)).rejects.toThrow('does not answer by UPnP');
     expect(performance.now() - began).toBeLessThan(9_000);
+  });
+
+  test('does not answer is left at once when the service ends', async () => {
+    const { asked } = await gatewayThat(() => null);
+    const end = new AbortController();
+    const mapping = mapByUpnp(WISH, end.signal, start);
+    await expect.poll(() => asked.length, { timeout: 5_000 }).toBe(1);
+    const began = performance.now();
+    end.abort();
+    await expect(mapping).rejects.toThrow('does not answer by UPnP');
+    expect(performance.now() - began).toBeLessThan(1_000);
   });
 
   test('names a stranger for its control is not followed, and the stranger hears nothing', async () => {
     const stranger = await serve(STRANGER, GOOD);
     await gatewayThat((asked) => (asked.action === '' ? { body: description(`${stranger.url}/control`) } : GOOD(asked)));
-    await expect(mapByUpnp(WISH, start)).rejects.toThrow('it names a place that is not its own');
+    await expect(mapByUpnp(WISH, FOREVER, start)).rejects.toThrow('it names a place that is not its own');
     expect(stranger.asked).toEqual([]);
   });
 
   test('describes itself at a stranger’s is no gateway', async () => {
     const stranger = await serve(STRANGER, GOOD);
     await announce(answerTo(`${stranger.url}/root.xml`));
-    await expect(mapByUpnp(WISH, start)).rejects.toThrow('does not answer by UPnP');
+    await expect(mapByUpnp(WISH, FOREVER, start)).rejects.toThrow('does not answer by UPnP');
     expect(stranger.asked).toEqual([]);
   });
+});
+
+test('an address that this host does not have cannot ask', async () => {
+  const wish = { ...WISH, local: { addr: 0xc6336401, port: 40_000 } };
+  await expect(mapByUpnp(wish, FOREVER, start)).rejects.toThrow('EADDRNOTAVAIL');
 });
 
 test.each([
