@@ -4,7 +4,7 @@ import { EndpointPolicy } from '../policy/special-addresses.js';
 import { type NodeSpec, sameSpec } from './spec.js';
 import { addressesOf, domainsOf } from './technologies.js';
 
-/** The node as its tunnels see it. Its addresses may become others under them; all else is for life. */
+/** The node as its tunnels see it. Its addresses and subnets may become others under them; all else is for life. */
 export class NodeContext {
   /** Endpoints of 6to4: globally reachable ones. */
   readonly endpoints: EndpointPolicy;
@@ -20,9 +20,9 @@ export class NodeContext {
   #own6 = new OwnAddresses6([]);
 
   constructor(spec: NodeSpec) {
-    this.endpoints = new EndpointPolicy(spec.allowIpv4, spec.broadcasts);
-    this.teredo = EndpointPolicy.teredo(spec.allowIpv4, spec.broadcasts);
-    this.unicast = EndpointPolicy.unicast(spec.allowIpv4, spec.broadcasts);
+    this.endpoints = new EndpointPolicy(spec.allowIpv4);
+    this.teredo = EndpointPolicy.teredo(spec.allowIpv4);
+    this.unicast = EndpointPolicy.unicast(spec.allowIpv4);
     this.identity = spec.identity;
     this.native = spec.ownIpv6[0] ?? null;
     this.#fixed = fixedOf(spec);
@@ -39,8 +39,9 @@ export class NodeContext {
     return sameSpec(this.#fixed, fixedOf(spec));
   }
 
-  /** Takes the addresses of `spec`, which it suits. */
+  /** Takes the addresses and subnets of `spec`, which it suits. */
   become(spec: NodeSpec): void {
+    for (const policy of [this.endpoints, this.teredo, this.unicast]) policy.become(spec.broadcasts);
     const native = spec.identity === null ? spec.ownIpv6 : [spec.identity, ...spec.ownIpv6];
     this.#own6 = new OwnAddresses6(native);
     const all6 = new OwnAddresses6([...native, ...spec.tunnels.flatMap(addressesOf)]);
@@ -49,6 +50,6 @@ export class NodeContext {
 }
 
 /** What roles are built with: another one makes them anew. */
-function fixedOf({ identity, allowIpv4, broadcasts, ownIpv6 }: NodeSpec): unknown {
-  return { identity, allowIpv4, broadcasts, native: ownIpv6[0] ?? null };
+function fixedOf({ identity, allowIpv4, ownIpv6 }: NodeSpec): unknown {
+  return { identity, allowIpv4, native: ownIpv6[0] ?? null };
 }

@@ -128,12 +128,12 @@ export interface EndpointRule {
   readonly refused: boolean;
 }
 
-/** Which IPv4 addresses may be tunnel endpoints. */
+/** Which IPv4 addresses may be tunnel endpoints. The node's subnets may become others under those who ask. */
 export class EndpointPolicy {
   readonly #allow: readonly Prefix4[];
   readonly #registry: readonly SpecialRange<Prefix4>[];
   /** For each first octet the rules that concern it; the first that fits decides: broadcasts, exceptions, the registry. */
-  readonly #rules: Int32Array;
+  #rules = new Int32Array();
   /** Where in `#rules` those of each first octet begin, and of the last one end. */
   readonly #starts = new Int32Array(257);
   readonly #asked = new Endpoint();
@@ -155,12 +155,17 @@ export class EndpointPolicy {
   constructor(allow: readonly Prefix4[], broadcasts: readonly number[] = [], ranges: readonly SpecialRange<Prefix4>[] = SPECIAL_IPV4) {
     this.#allow = allow;
     this.#registry = ranges;
+    this.become(broadcasts);
+  }
+
+  /** The node has other subnets, with these directed broadcasts. */
+  become(broadcasts: readonly number[]): void {
     const ordered: number[] = [];
     for (const addr of broadcasts) ordered.push(addr, mask4(32), 1);
-    for (const { addr, len } of allow) ordered.push(addr, mask4(len), 0);
-    for (const { prefix, refused } of ranges) ordered.push(prefix.addr, mask4(prefix.len), Number(refused));
+    for (const { addr, len } of this.#allow) ordered.push(addr, mask4(len), 0);
+    for (const { prefix, refused } of this.#registry) ordered.push(prefix.addr, mask4(prefix.len), Number(refused));
 
-    const starts = this.#starts;
+    const starts = this.#starts.fill(0);
     for (let i = 0; i < ordered.length; i += RULE)
       for (let octet = firstOctet(ordered, i); octet <= lastOctet(ordered, i); octet++) starts[octet + 1] += RULE;
     for (let octet = 0; octet < 256; octet++) starts[octet + 1] += starts[octet];

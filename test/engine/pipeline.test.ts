@@ -519,6 +519,19 @@ describe('another configuration', () => {
     expect(bench.dropped('decapsulate', 'loop')).toBe(1);
   });
 
+  test('another subnet of the host makes no tunnel anew: what was learned stays, and its broadcast address is refused at once', () => {
+    const bench = new Bench(host);
+    bench.ports.icmp4.inbound.push(learn);
+    bench.run();
+    const { node } = bench;
+    bench.pipeline.configure({ ...node, broadcasts: [...node.broadcasts, 0xc000022a] }, bench.ports, 0);
+    expect(bench.fromV6(large)).toEqual([]);
+    expect(bench.dropped('encapsulate', 'special_ipv4')).toBe(1);
+    bench.pipeline.configure(node, bench.ports, 0);
+    expect(bench.fromV6(large)).toEqual([]);
+    expect([bench.dropped('encapsulate', 'special_ipv4'), bench.dropped('encapsulate', 'too_big')]).toEqual([1, 1]);
+  });
+
   test('a slot that is given to another tunnel starts at nought, and no other cell is touched', () => {
     const bench = new Bench(toml(tunnel('host', ME, 'name = "a"'), tunnel('host', '203.0.113.7', 'name = "b"')));
     bench.fromV4(arriving(toMe));

@@ -81,7 +81,9 @@ describe('IPv4 endpoints', () => {
         const addr = near[pick % near.length];
         const allowed = allow.some((p) => inBlock(BigInt(addr), BigInt(p.addr), p.len, 32));
         const expected = broadcasts.includes(addr) || (!allowed && refusedByContract(addr));
-        expect(new EndpointPolicy(allow, broadcasts).special(addr)).toBe(expected);
+        const policy = new EndpointPolicy(allow, [addr, random]);
+        policy.become(broadcasts);
+        expect([new EndpointPolicy(allow, broadcasts).special(addr), policy.special(addr)]).toEqual([expected, expected]);
       }),
       { numRuns: 2000 },
     );
