@@ -87,6 +87,20 @@ describe('a relay', () => {
     },
   );
 
+  test('leaves packets whose checksum the sender leaves to its driver to the packet threads, and TCP arrives', async ({ net }) => {
+    for (const [namespace, device] of [
+      [net.host, 'tdmh'],
+      [net.far, 'xdlf'],
+    ] as const) {
+      net.exec(namespace, `ethtool -K ${device} tx on`);
+    }
+    const { relayConfig } = await net.start(AUTO);
+    expect(net.reaches()).toBe(true);
+    expect(await net.transfer(net.far, FAR, net.host)).toBe(CONTENT);
+    expect(await net.transfer(net.host, HOST6, net.far)).toBe(CONTENT);
+    expect(statusOf(net, relayConfig).fastpath.passed?.checksum).toBeGreaterThan(100);
+  });
+
   test.for(OTHERS)('of %s carries echoes and TCP both ways in the drivers', async ([, tunnels], { net }) => {
     const { relay, hostConfig, relayConfig } = await net.start(AUTO, [], tunnels);
     expect(await relay.line('fast path')).toMatchObject({ mode: 'native', offloaded: ['relay'] });
