@@ -3,7 +3,8 @@
  * service does around the engine, and nothing more: makes ports, sets up the host, steps, reloads when
  * the host has changed or the engine has found something out, stops.
  *
- * Worlds have no DHCP and no DNS: leases are never found, and names of routers never answered.
+ * Worlds have no DHCP, no DNS and no gateways that are asked for ports: leases are never found, names never answered, and a
+ * Teredo client with `port-mapping` goes on without after twenty seconds.
  */
 import type { Millis } from '../core/clock.js';
 import { Counters } from '../core/counters.js';
