@@ -52,8 +52,9 @@ export interface NatTableOptions extends NatKind {
 /** Ports below stay below, RFC 4787 REQ-3a. */
 const FIRST_HIGH_PORT = 1024;
 const PORTS = 0x10000;
-/** Least time between two searches of a full table for what has expired. */
+/** Least time between two searches of a full table for what has expired, and of one that has room. */
 const SWEEP_INTERVAL: Millis = 1000;
+const ROOMY_SWEEP_INTERVAL: Millis = 3_600_000;
 
 /** One table. */
 export class NatTable {
@@ -185,10 +186,11 @@ export class NatTable {
   }
 
   #hasRoom(now: Millis): boolean {
-    if (this.#sessions < this.#options.limit) return true;
-    if (now < this.#sweptAt + SWEEP_INTERVAL) return false;
-    this.#sweptAt = now;
-    for (const mapping of this.#byOutside.values()) this.#sweep(mapping, now);
+    const isFull = this.#sessions >= this.#options.limit;
+    if (now >= this.#sweptAt + (isFull ? SWEEP_INTERVAL : ROOMY_SWEEP_INTERVAL)) {
+      this.#sweptAt = now;
+      for (const mapping of this.#byOutside.values()) this.#sweep(mapping, now);
+    }
     return this.#sessions < this.#options.limit;
   }
 

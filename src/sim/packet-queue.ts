@@ -29,7 +29,11 @@ export class PacketQueue {
   shift(): Uint8Array | null {
     if (this.length === 0) return null;
     const packet = this.#packets[this.#first++];
-    if (this.#first > this.#limit) {
+    // What has been taken is not kept: as a rule that was all.
+    if (this.#first === this.#packets.length) {
+      this.#packets.length = 0;
+      this.#first = 0;
+    } else if (this.#first > this.#limit) {
       this.#packets = this.#packets.slice(this.#first);
       this.#first = 0;
     }

@@ -9,11 +9,11 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const isLong = process.env.TSUNAGI_LONG !== undefined;
 const CLIENTS = isLong ? 10_000 : 1_000;
-/** Wall clock, on a machine that has nothing else to do. */
-const MOST_TIME = isLong ? 60 * SECOND : 10 * SECOND;
+/** Of processor time: what the clock on the wall shows depends on who else is there. */
+const MOST_TIME = isLong ? 60 * SECOND : 20 * SECOND;
 
-test(`${CLIENTS} clients qualify, and keep their addresses for an hour, in ${MOST_TIME / SECOND} s`, { timeout: 5 * MOST_TIME }, () => {
-  const began = performance.now();
+test(`${CLIENTS} clients qualify, and keep their addresses for an hour, in ${MOST_TIME / SECOND} s`, { timeout: 1_800_000 }, () => {
+  const began = process.cpuUsage();
   const world = new World(crowd(CLIENTS), { resolve, captureLimit: 0, eventBudget: Number.POSITIVE_INFINITY });
   const names = [...world.daemons.keys()];
   const clients = names.filter((name) => name.startsWith('home'));
@@ -25,11 +25,11 @@ test(`${CLIENTS} clients qualify, and keep their addresses for an hour, in ${MOS
   const answered = answers();
   expect(answered).toBe(2 * CLIENTS);
   world.advance(HOUR);
-  const took = performance.now() - began;
+  const { user, system } = process.cpuUsage(began);
   expect(clients.map((name) => found(world, name))).toEqual(before);
   // Every 22.5 to 30 s each of them says a word, RFC 4380 section 5.2.5.
   const refreshes = (answers() - answered) / CLIENTS;
   expect(refreshes).toBeGreaterThan(HOUR / (30 * SECOND));
   expect(refreshes).toBeLessThan(HOUR / (22 * SECOND));
-  expect(took).toBeLessThan(MOST_TIME);
+  expect((user + system) / 1_000).toBeLessThan(MOST_TIME);
 });
