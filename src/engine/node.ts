@@ -14,7 +14,7 @@ export class NodeContext {
   readonly unicast: EndpointPolicy;
   readonly own = new OwnAddresses([]);
   readonly identity: Uint8Array | null;
-  /** An IPv6 address of the host outside its tunnels; null when it has none. */
+  /** An IPv6 address of the host outside its tunnels, the same for as long as the host has it; null when it has none. */
   readonly native: Uint8Array | null;
   readonly #fixed: unknown;
   #own6 = new OwnAddresses6([]);
@@ -36,7 +36,7 @@ export class NodeContext {
 
   /** True when this context can become that of `spec`. */
   suits(spec: NodeSpec): boolean {
-    return sameSpec(this.#fixed, fixedOf(spec));
+    return sameSpec(this.#fixed, fixedOf(spec)) && (this.identity !== null || this.#hasNative(spec));
   }
 
   /** Takes the addresses and subnets of `spec`, which it suits. */
@@ -47,9 +47,14 @@ export class NodeContext {
     const all6 = new OwnAddresses6([...native, ...spec.tunnels.flatMap(addressesOf)]);
     this.own.become(spec.ownIpv4, spec.tunnels.flatMap(domainsOf), all6);
   }
+
+  /** Whether `native` is still one of the host's addresses, or it still has none. */
+  #hasNative({ ownIpv6 }: NodeSpec): boolean {
+    return this.native === null ? ownIpv6.length === 0 : ownIpv6.some((address) => sameSpec(address, this.native));
+  }
 }
 
 /** What roles are built with: another one makes them anew. */
-function fixedOf({ identity, allowIpv4, ownIpv6 }: NodeSpec): unknown {
-  return { identity, allowIpv4, native: ownIpv6[0] ?? null };
+function fixedOf({ identity, allowIpv4 }: NodeSpec): unknown {
+  return { identity, allowIpv4 };
 }

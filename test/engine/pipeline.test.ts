@@ -16,7 +16,7 @@ import { DROPS, Drop, type DropName } from '../../src/core/drop.js';
 import type { Frame } from '../../src/core/frame.js';
 import { Pipeline } from '../../src/engine/pipeline.js';
 import type { HostFacts, NodeSpec } from '../../src/engine/spec.js';
-import { formatPrefix6 } from '../../src/wire/address.js';
+import { formatPrefix6, parseIpv6 } from '../../src/wire/address.js';
 import { readRouterAdvertisement } from '../../src/wire/ndisc.js';
 import { echoRequest, icmp4Error, icmp6, ipv4, timeExceeded6, toHex, tooBig6, udp6 } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
@@ -530,6 +530,20 @@ describe('another configuration', () => {
     bench.pipeline.configure(node, bench.ports, 0);
     expect(bench.fromV6(large)).toEqual([]);
     expect([bench.dropped('encapsulate', 'special_ipv4'), bench.dropped('encapsulate', 'too_big')]).toEqual([1, 1]);
+  });
+
+  test('nor does another IPv6 address of the host, as long as it keeps the one that its errors come from', () => {
+    const [one, other] = ['2001:db8::1', '2001:db8::2'].map((text) => parseIpv6(text) ?? expect.fail(text));
+    const bench = new Bench(host);
+    const { node } = bench;
+    const forgets = (...ownIpv6: Uint8Array[]): boolean => {
+      bench.pipeline.configure({ ...node, ownIpv6 }, bench.ports, 0);
+      const forgotten = bench.fromV6(large).length === 1;
+      bench.ports.icmp4.inbound.push(learn);
+      bench.run();
+      return forgotten;
+    };
+    expect([forgets(one), forgets(other, one), forgets(one), forgets(other), forgets()]).toEqual([true, false, false, true, true]);
   });
 
   test('a slot that is given to another tunnel starts at nought, and no other cell is touched', () => {
