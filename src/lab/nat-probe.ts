@@ -18,7 +18,10 @@ import type { NatBehaviour } from '../core/nat.js';
 import { Exit, Failure } from '../daemon/failure.js';
 import { inNetworkNamespace } from '../linux/netns.js';
 import type { Topology } from '../topology/topology.js';
+import { must } from './command.js';
+import { EMPTY_BOOK } from './nat.js';
 import { type NatVantage, natVantages } from './nat-vantage.js';
+import { inNamespace } from './network.js';
 
 /** How a NAT turned out to be. */
 interface Seen {
@@ -43,10 +46,12 @@ const PATIENCE = 5_000;
 const NAME_LEN = 8;
 const MOST_HEARD = 16;
 
-/** Looks at every NAT of a topology that is built. A Failure names those that are not what they claim to be, and how they differ. */
+/** Looks at every NAT of a topology that is built, and has them forget it. A Failure names those that are not what they claim to be, and how they differ. */
 export async function verifyNats(topology: Topology, namespaceOf: (node: string) => string): Promise<void> {
-  const details = (await Promise.all(natVantages(topology).map((vantage) => defectsSeen(vantage, namespaceOf)))).flat();
+  const vantages = natVantages(topology);
+  const details = (await Promise.all(vantages.map((vantage) => defectsSeen(vantage, namespaceOf)))).flat();
   if (details.length > 0) throw new Failure(Exit.failed, 'the kernel’s NATs are not what they should be', { details });
+  await Promise.all(vantages.map(({ node }) => must(inNamespace(namespaceOf(node), ['nft', '-f', '-']), { input: EMPTY_BOOK })));
 }
 
 /** How a NAT differs from what it claims to be, a sentence each; none: it is just that. */

@@ -32,6 +32,9 @@ const REMOTE: Readonly<
   },
 };
 
+/** Makes the book of {@link natRuleset} empty, for `nft -f -`: connections that there are stay. */
+export const EMPTY_BOOK = 'flush map ip nat mapped\nflush set ip nat contacted\n';
+
 /** What of a NAT the kernel cannot do, a sentence each; none: it can all of it. */
 export function kernelNatDefects({ mapping, ports, hairpin = false }: TopologyNat): string[] {
   const possible =

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ConeName, NAT_BEHAVIOURS, NAT_KINDS } from '../../src/core/nat.js';
+import { must } from '../../src/lab/command.js';
 import { Lab } from '../../src/lab/lab.js';
 import { verifyNats } from '../../src/lab/nat-probe.js';
 import { natVantages } from '../../src/lab/nat-vantage.js';
+import { inNamespace } from '../../src/lab/network.js';
 import { labDefects } from '../../src/lab/plan.js';
 import { reportData } from '../../src/lab/report.js';
 import { teredoInternet } from '../../src/topology/teredo.js';
@@ -46,6 +48,8 @@ describe('in the kernel', () => {
     const began = performance.now();
     expect(await saidOf(NAT_KINDS[name])).toBeNull();
     expect(performance.now() - began).toBeLessThan(AT_MOST);
+    const book = await must(inNamespace(network.namespaceOf('nat'), ['nft', 'list', 'table', 'ip', 'nat']));
+    expect(book, 'has forgotten it').not.toMatch(/elements =/);
     for (const other of NAMES.filter((each) => each !== name)) {
       const { mapping, filtering, ports } = NAT_KINDS[other];
       const is = NAT_KINDS[name];
