@@ -1,5 +1,6 @@
 /** The fast path in the service: a relay with the program on both of its interfaces, between real stacks. */
 import { copyFileSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import type { Diagnosis } from '../../src/daemon/diagnosis.js';
 import { Exit } from '../../src/daemon/failure.js';
@@ -11,6 +12,7 @@ import { compileTiny } from './tiny.js';
 
 const HOST6 = '2002:c000:20a::1';
 const AUTO = `interfaces = ${JSON.stringify(CABLES)}`;
+const OBJECT = fileURLToPath(new URL('../../dist/bpf/tsunagi.bpf.o', import.meta.url));
 const LIBBPF = '/usr/lib/x86_64-linux-gnu/libbpf.so.1';
 
 /** Fails when a problem is found; here there is none. */
@@ -57,6 +59,16 @@ function withoutLibbpf(net: FastNetwork): readonly string[] {
   copyFileSync(library, net.file('libbpf.so.1'));
   writeFileSync(net.file('ip'), `#!/bin/sh\nLD_LIBRARY_PATH=${net.folder} exec /bin/ip "$@"\n`, { mode: 0o755 });
   return ['unshare', '-m', 'sh', '-c', `mount --bind /dev/null ${library} && PATH=${net.folder}:$PATH exec "$@"`, 'sh'];
+}
+
+function withoutCapability(): readonly string[] {
+  return ['capsh', '--drop=cap_bpf,cap_sys_admin', '--', '-c', 'exec "$@"', 'sh'];
+}
+
+/** In place of the program stands one that no verifier lets through. */
+function withUnsafeProgram(net: FastNetwork): readonly string[] {
+  writeFileSync(net.file('unsafe.o'), compileTiny().unsafe);
+  return ['unshare', '-m', 'sh', '-c', `mount --bind ${net.file('unsafe.o')} ${OBJECT} && exec "$@"`, 'sh'];
 }
 
 describe('a relay', () => {
@@ -262,18 +274,18 @@ describe('an interface', () => {
 
 describe('a machine that can do none of it', () => {
   const machines = [
-    ['without libbpf', withoutLibbpf, 'libbpf.so.1 cannot be loaded; apt-get install libbpf1'],
-    [
-      'without CAP_BPF',
-      () => ['capsh', '--drop=cap_bpf,cap_sys_admin', '--', '-c', 'exec "$@"', 'sh'],
-      'the kernel lets this process load no program: CAP_BPF and CAP_NET_ADMIN are needed',
-    ],
+    ['without libbpf', withoutLibbpf, /^libbpf\.so\.1 cannot be loaded; apt-get install libbpf1$/],
+    ['without CAP_BPF', withoutCapability, /^the kernel lets this process load no program: CAP_BPF and CAP_NET_ADMIN are needed$/],
+    ['with a kernel that refuses the program', withUnsafeProgram, /^the kernel refused the program: .*: EACCES; /],
   ] as const;
   test.for(machines)('%s says so, and has packet threads', async ([, machine, reason], { net }) => {
     const wrapper = machine(net);
     const { host, relay, relayConfig } = await net.start(AUTO, wrapper);
-    expect(await relay.line('no fast path')).toMatchObject({ level: 'warn', reason });
-    expect(statusOf(net, relayConfig).fastpath).toEqual({ mode: 'off', interfaces: [], reason });
+    const said = await relay.line('no fast path');
+    expect(said).toMatchObject({ level: 'warn', reason: expect.stringMatching(reason) });
+    if (machine === withUnsafeProgram) expect(said.verifier).toContainEqual(expect.stringContaining('invalid access to packet'));
+    else expect(said).not.toHaveProperty('verifier');
+    expect(statusOf(net, relayConfig).fastpath).toEqual({ mode: 'off', interfaces: [], reason: said.reason });
     expect(net.reaches()).toBe(true);
     expect(relay.log.filter(({ msg }) => msg === 'no fast path')).toHaveLength(1);
     expect(await host.stop()).toBe(Exit.done);
@@ -281,6 +293,6 @@ describe('a machine that can do none of it', () => {
 
     const strict = net.run(net.relay, ['run', '--config', net.relayConfig(`${AUTO}\nmode = "native"`)], wrapper);
     expect(await strict.ended).toBe(Exit.privilege);
-    expect(strict.complaints.join('\n')).toBe(`tsunagi: fastpath.mode = "native" cannot be had: ${reason}`);
+    expect(strict.complaints.join('\n')).toBe(`tsunagi: fastpath.mode = "native" cannot be had: ${said.reason}`);
   });
 });
