@@ -29,7 +29,7 @@ export class Frame {
   readonly remote = new Endpoint();
   /** By which of the tunnel's sockets it goes, or came; 0 where there is but one. */
   socket = 0;
-  /** What `Port.send` made of it: `Drop.none`, or why it was refused. */
+  /** What `Port.send` made of it: `Drop.none`, or why it was refused. Of one that was received, and is not sent on: `Verdict.hold` or `consumed`. */
   fate = 0;
 
   /** A frame over `b[slot..limit)`, empty, with its headroom. */

@@ -10,6 +10,7 @@ import type { Millis } from '../core/clock.js';
 import { Counters, clearSlot, Direction, drops, ICMP_KINDS, IcmpKind, icmpEvents, NODE_SLOT, packets } from '../core/counters.js';
 import { DROPS, Drop, type DropName } from '../core/drop.js';
 import { type Frame, HEADROOM, makeBatch } from '../core/frame.js';
+import { Verdict } from '../core/verdict.js';
 import { dst4, isIpv4, Protocol, protocol4, src4 } from '../wire/ipv4.js';
 import { IPV6_LEN } from '../wire/ipv6.js';
 import { datagram4, isUdp4, UDP_LEN, udpDestination, udpLen, udpOffset4, udpSource } from '../wire/udp.js';
@@ -90,7 +91,7 @@ export class Explainer {
     this.pass(now);
     port.offer(octets);
     this.#pipeline.step(now);
-    const { slot, verdict, reason } = this.#outcome(from);
+    const { slot, verdict, reason } = this.#outcome(from, port.fate);
     this.#forget();
     const answers = this.#sent.splice(0);
     const out = verdict === 'forward' ? answers.shift() : undefined;
@@ -142,9 +143,9 @@ export class Explainer {
 
   /**
    * What was counted of a packet from `from`: one that is forwarded or dropped is in one cell, one that is held or consumed
-   * in none. What is counted the other way was released by it, and goes with its answers.
+   * in none, and its `fate` says which. What is counted the other way was released by it, and goes with its answers.
    */
-  #outcome(from: Side) {
+  #outcome(from: Side, fate: number) {
     const rows = [this.#counters.row];
     const direction = from === 'v4' ? Direction.decapsulate : Direction.encapsulate;
     for (const slot of this.#names.keys()) {
@@ -154,7 +155,7 @@ export class Explainer {
     }
     const concerned = (slot: number) => ICMP_KINDS.some((kind) => icmpEvents(rows, slot, IcmpKind[kind]) > 0);
     const slot = [...this.#names.keys()].find(concerned) ?? NODE_SLOT;
-    return { slot, verdict: from === 'v4' ? ('consumed' as const) : ('hold' as const) };
+    return { slot, verdict: fate === Verdict.hold ? ('hold' as const) : ('consumed' as const) };
   }
 }
 
@@ -177,10 +178,16 @@ class MemoryPort implements Port {
     this.#sent = sent;
   }
 
+  /** What became of the packet that was handed over last, if it was not sent on. */
+  get fate(): number {
+    return this.batch[0].fate;
+  }
+
   /** Hands over a packet; octets that no length field can reach are left out. */
   offer(octets: Uint8Array): void {
     const [frame] = this.batch;
     frame.fill(octets, 0, Math.min(octets.length, MAX_PACKET));
+    frame.fate = Drop.none;
     if (isIpv4(octets, 0, octets.length)) frame.remote.addr = src4(octets, 0);
     this.#waiting = 1;
   }

@@ -329,6 +329,7 @@ export class Pipeline {
       const verdict = tunnel.fromV6(frame, now);
       if (verdict === Verdict.forward) outbound[kept++] = frame;
       else if (verdict < Verdict.forward) counters.dropped(slot, Direction.encapsulate, verdict);
+      else frame.fate = verdict;
     }
     if (kept > 0) this.#sendOn(lane, ports, kept, now);
     return n;
@@ -427,9 +428,10 @@ function carrierOf({ sockets }: Lane, ports: Ports, { socket }: Frame): Port {
   return sockets.length === 0 ? ports.protocol41 : sockets[socket];
 }
 
-/** Keeps a packet that a tunnel has taken for its TUN, unless it was for the tunnel itself. */
+/** Keeps a packet that a tunnel has taken for its TUN; of one that it holds or that was for itself, the frame says so. */
 function settle(lane: Lane, frame: Frame, verdict: number): void {
   if (verdict === Verdict.forward) lane.inbound[lane.inboundCount++] = frame;
+  else frame.fate = verdict;
 }
 
 /** True when a drop says that the packet is not between ends of this tunnel: it may well be between those of another. */

@@ -4,7 +4,8 @@ import { Explainer } from '../../src/engine/explain.js';
 import { formatIpv4 } from '../../src/wire/address.js';
 import { dst4, IPV4_LEN, src4 } from '../../src/wire/ipv4.js';
 import { UDP_LEN, udpDestination, udpOffset4, udpSource } from '../../src/wire/udp.js';
-import { be16, echoRequest, ipv4 } from '../vectors/compose.js';
+import { answerTo, readQuestion, writeAnswer } from '../role/teredo-fake-server.js';
+import { be16, echoRequest, ipv4, toHex } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
 
 const WEB = '3fff:0:1::80';
@@ -19,6 +20,29 @@ identity = "3fff:0:ffff::1"
 type  = "teredo"
 role  = "relay"
 local = "203.0.113.200"
+
+[policy]
+allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
+`;
+
+const HOST = `
+[[tunnel]]
+type   = "teredo"
+role   = "client"
+server = ["65.54.227.120"]
+local  = "192.168.7.2"
+port   = 40000
+
+[policy]
+allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
+`;
+
+const SERVER = `
+[[tunnel]]
+type      = "teredo"
+role      = "server"
+local     = "65.54.227.120"
+secondary = "65.54.227.121"
 
 [policy]
 allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
@@ -52,4 +76,44 @@ test('an ICMPv6 error goes to the endpoint of the client that it is for, whoever
   ]);
   // Time exceeded, in IPv6 without any header of Teredo.
   expect([answers[0].octets[IPV4_LEN + UDP_LEN] >>> 4, answers[0].octets[IPV4_LEN + UDP_LEN + 40]]).toEqual([6, 3]);
+});
+
+test('what a native host may have sent unasked is held by a client until the host has answered it', () => {
+  const host = new Explainer(nodeOf(HOST));
+  const answered = (question: Uint8Array): Uint8Array => {
+    const payload = question.slice(IPV4_LEN + UDP_LEN);
+    const answer = answerTo(readQuestion(toHex(payload), null), '65.54.227.120', '192.0.2.45:40000');
+    return datagram(formatIpv4(dst4(question, 0)), '192.168.7.2', 3544, 40_000, writeAnswer(answer).payload);
+  };
+  const [toPrimary] = host.pass(0);
+  const { verdict, answers } = host.explain('v4', answered(toPrimary.octets), 1);
+  expect([verdict, answers.map(({ octets }) => ends(octets))]).toEqual(['consumed', ['192.168.7.2:40000 > 65.54.227.121:3544']]);
+  expect(host.explain('v4', answered(answers[0].octets), 2).verdict).toBe('consumed');
+
+  const stranger = datagram('203.0.113.200', '192.168.7.2', 3545, 40_000, echoRequest({ src: WEB, dst: CLIENT }));
+  const unasked = host.explain('v4', stranger, 3);
+  expect([unasked.verdict, unasked.reason, unasked.out, unasked.answers.map(({ octets }) => ends(octets))]).toEqual([
+    'hold',
+    null,
+    null,
+    ['192.168.7.2:40000 > 65.54.227.120:3544'],
+  ]);
+});
+
+test('a server is one hop for what it hands to the IPv6 stack of its host, and the last one for what has no more', () => {
+  const server = new Explainer(nodeOf(SERVER));
+  const passed = [64, 2, 1, 0].map((hopLimit) => {
+    const { out, reason, answers } = server.explain(
+      'v4',
+      datagram('192.0.2.45', '65.54.227.120', 40_000, 3544, echoRequest({ src: CLIENT, dst: WEB, hopLimit })),
+      0,
+    );
+    return [out?.[7] ?? reason, answers.length];
+  });
+  expect(passed).toEqual([
+    [63, 0],
+    [1, 0],
+    ['hop_limit', 0],
+    ['hop_limit', 0],
+  ]);
 });
