@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ifNameToIndex, SystemError } from '../../src/linux/libc.js';
 import { attachedProgram, LoadError, XdpObject } from '../../src/xdp/libbpf.js';
@@ -119,6 +122,31 @@ describeInNamespaces('a BPF object', () => {
       link.close();
       expect(attachedProgram(ifindex)).toBeNull();
     });
+  });
+
+  test('a program that is pinned stays when its link is closed, until the file is removed', (ctx) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsunagi-pins-'));
+    try {
+      execFileSync('mount', ['-t', 'bpf', 'bpf', folder], { stdio: 'pipe' });
+    } catch (error) {
+      rmSync(folder, { recursive: true });
+      ctx.skip(`no BPF file system: ${String(error)}`);
+    }
+    try {
+      cable.a.run(() => {
+        const ifindex = ifNameToIndex('tlxa');
+        const link = object.program('tiny_pass').attach(ifindex, 'native');
+        link.pin(join(folder, 'link'));
+        expect(() => link.pin(join(folder, 'link'))).toThrow('EEXIST');
+        link.close();
+        expect(attachedProgram(ifindex)).toMatchObject({ name: 'tiny_pass' });
+        rmSync(join(folder, 'link'));
+        expect(attachedProgram(ifindex)).toBeNull();
+      });
+    } finally {
+      execFileSync('umount', [folder]);
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('an interface without a driver of its own for it takes the generic mode alone', () => {
