@@ -18,6 +18,8 @@ class ScriptedGateway implements Gateway {
   answer: MappingGrant | Error = PCP;
   /** Milliseconds for each answer. */
   delay = 0;
+  /** Milliseconds until it has given back what it is to give back. */
+  farewell = 0;
 
   async map(wish: MappingWish): Promise<MappingGrant> {
     this.#note('map', wish);
@@ -27,6 +29,7 @@ class ScriptedGateway implements Gateway {
   }
 
   async unmap(wish: MappingWish): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.farewell));
     this.#note('unmap', wish);
   }
 
@@ -67,7 +70,9 @@ test('a mapping is asked for, renewed by the same nonce while it lasts, told onc
   expect([gateway.asked.length, gateway.nonces.size]).toEqual([4, 1]);
   mappings.want([WANTED]);
   expect(gateway.asked).toHaveLength(4);
-  await mappings.stop();
+  const stopped = mappings.stop();
+  await vi.advanceTimersByTimeAsync(10);
+  await stopped;
   expect([gateway.asked.at(-1), told.at(-1)]).toEqual(['unmap 40000', 'pc: released']);
   await vi.advanceTimersByTimeAsync(10 * RENEWAL.most);
   expect(gateway.asked).toHaveLength(5);
@@ -106,9 +111,9 @@ test('TRDO-EX-10: a refusal is told, and asked about again ever more rarely', as
 test('a gateway that refuses what it had granted is asked a second time before it is believed', async () => {
   const { gateway, told, mappings } = bench();
   mappings.want([WANTED]);
-  await vi.advanceTimersByTimeAsync(RENEWAL.most - 1);
+  await vi.advanceTimersByTimeAsync(RENEWAL.most - 10);
   gateway.answer = new Error('busy');
-  await vi.advanceTimersByTimeAsync(1);
+  await vi.advanceTimersByTimeAsync(20);
   expect([gateway.asked.length, told]).toEqual([2, ['pc: pcp 40000']]);
   gateway.answer = PCP;
   await vi.advanceTimersByTimeAsync(SECOND_THOUGHT);
@@ -162,9 +167,12 @@ test('a farewell has an end, though the gateway has none', async () => {
 test('TRDO-EX-09: what was left behind is taken back before anything is asked for', async () => {
   const { gateway, told, mappings } = bench();
   const left = { wish: { gateway: 0xc0a80101, local: { addr: 0xc0a80102, port: 39_999 }, nonce: new Uint8Array(12) }, grant: UPNP };
+  gateway.farewell = 500;
   mappings.takeBack(new Map([['pc', left]]));
   mappings.want([WANTED]);
-  await vi.advanceTimersByTimeAsync(0);
+  await vi.advanceTimersByTimeAsync(499);
+  expect(gateway.asked).toEqual([]);
+  await vi.advanceTimersByTimeAsync(10);
   expect(gateway.asked).toEqual(['unmap 39999', 'map 40000']);
   expect(told).toEqual(['pc: released', 'pc: pcp 40000']);
 });

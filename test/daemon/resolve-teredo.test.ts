@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { HostFacts, TeredoSpec } from '../../src/engine/spec.js';
+import { socketsOf } from '../../src/engine/technologies.js';
 import type { Learned } from '../../src/role/role.js';
+import type { PortMapping } from '../../src/role/teredo-node.js';
 import { formatIpv4, formatPrefix4, parseIpv6 } from '../../src/wire/address.js';
 import { tunnel } from '../config/documents.js';
 import { address, HOST, ip, on } from './host.js';
+import { mapped, unmapped } from './view.js';
 
 const client = (...lines: string[]) => tunnel('teredo', 'client', 'server = "8.8.4.4"', ...lines);
 const server = (...lines: string[]) => tunnel('teredo', 'server', 'local = "8.8.8.8"', 'secondary = "8.8.8.9"', ...lines);
@@ -192,5 +195,39 @@ describe('servers by their names', () => {
   ])('without any, for the name %s, the client is down', (_, names) => {
     expect(resolved(knowing(names), 'a').slice(0, 2)).toEqual([[], 'the name a has no address yet']);
     expect(resolved(knowing(names), 'a', '8.8.4.4').slice(0, 2)).toEqual([['8.8.4.4 8.8.4.5'], null]);
+  });
+});
+
+describe('port-mapping', () => {
+  const of = (mapping: PortMapping | null, ...lines: string[]) => {
+    const portMappings = new Map(mapping === null ? [] : [['teredo-client', mapping]]);
+    const { node } = on({ ...HOME, found: { ...HOST.found, portMappings } }, client(...lines));
+    return (node.tunnels[0] as TeredoSpec).portMapping;
+  };
+  const here = { ...mapped, local: { addr: ip('192.168.1.2'), port: 40_000 } };
+
+  test('is nothing unless it is asked for', () => {
+    expect(of(here)).toBeNull();
+  });
+
+  test('is awaited until the gateway has said anything, and then what it said', () => {
+    expect(of(null, 'port-mapping = true')).toBe('awaited');
+    expect(of(here, 'port-mapping = true')).toBe(here);
+    expect(of({ ...unmapped, local: here.local }, 'port-mapping = true')).toMatchObject({ external: null });
+  });
+
+  test('of another address of the host says nothing', () => {
+    expect(of({ ...here, local: { ...here.local, addr: ip('192.168.1.3') } }, 'port-mapping = true')).toBe('awaited');
+  });
+
+  test('is nothing while the client is down', () => {
+    const native = { ...HOME, ipv6: [ip6('2001:db8::1')] };
+    expect((on(native, client('port-mapping = true')).node.tunnels[0] as TeredoSpec).portMapping).toBeNull();
+  });
+
+  test('is of the socket of the service alone', () => {
+    const sockets = (...lines: string[]) => socketsOf(on(HOME, client(...lines)).node.tunnels[0]).map(({ led = false }) => led);
+    expect(sockets('port-mapping = true')).toEqual([true, ...Array(8).fill(false)]);
+    expect(sockets()).toEqual(Array(9).fill(false));
   });
 });

@@ -393,6 +393,13 @@ describe('a gateway that leads a port to the client, RFC 6081 section 5.3', () =
     expect([bench.sent[0].at, bench.qualifier.state.state]).toEqual([MAX_GATEWAY_WAIT, 'qualified']);
   });
 
+  test('which it waits for once: then silence is silence', () => {
+    const bench = new Bench({ gateway: 'awaited' }).run(MAX_GATEWAY_WAIT + 12_000, SILENCE);
+    expect(bench.qualifier.state).toMatchObject({ state: 'off-line', failure: `server ${PRIMARY} did not answer` });
+    bench.qualifier.restart(bench.now);
+    expect(bench.drain()).toHaveLength(1);
+  });
+
   test('TRDO-EX-11: where the server sees that too, it is one NAT, and counts as none', () => {
     const bench = new Bench({ gateway: { addr: addr('192.0.2.45'), port: 40_000 } });
     expect(bench.qualifier.state.gateway).toEqual({ addr: addr('192.0.2.45'), port: 40_000 });
