@@ -6,7 +6,7 @@
  *   protocol 41 from an end of a tunnel, to outside -> decapsulate -> IPv6
  *
  * It forwards what a packet thread and the kernel would forward together, octet for octet, and passes up everything
- * else unchanged: it answers nobody, drops nothing and never guesses. See docs/adr/0008-the-fast-path-passes-up.md.
+ * else unchanged: it answers nobody, drops nothing and never guesses. See docs/adr/0009-the-fast-path-passes-up.md.
  */
 #include "route.h"
 #include "address.h"
