@@ -99,6 +99,7 @@ function planNode(topology: Topology, node: TopologyNode, id: string): Namespace
     ],
     settings: [
       ...natSettings(node),
+      ...node.interfaces.flatMap(arpSettings),
       ...node.interfaces.flatMap((on) => familySettings(topology, on)),
       ...(node.autoconfigures ?? []).flatMap((name): Setting[] => [
         [`ipv6/conf/${name}/accept_ra`, 2], // also where it forwards
@@ -120,6 +121,14 @@ function natSettings({ nat }: TopologyNode): Setting[] {
   const timeout = nat?.timeout ?? DEFAULT_TIMEOUT;
   const keys = nat === undefined ? [] : ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'];
   return keys.map((key) => [`netfilter/${key}`, timeout]);
+}
+
+/** For as long as the kernel would ask by itself, but ten times as often: a bridge that is new does not hear the first question. */
+function arpSettings({ name }: TopologyInterface): Setting[] {
+  return [
+    [`ipv4/neigh/${name}/retrans_time_ms`, 100],
+    [`ipv4/neigh/${name}/mcast_solicit`, 30],
+  ];
 }
 
 function interfaceLines({ name, addresses = [] }: TopologyInterface): string[] {
