@@ -1,5 +1,5 @@
 /** Two PCs on one LAN behind a NAT that does not hairpin, with a Teredo server outside: as data, for memory and for namespaces. */
-import { NAT_KINDS } from '../src/core/nat.js';
+import { type ConeName, NAT_KINDS } from '../src/core/nat.js';
 import type { Topology, TopologyNode } from '../src/topology/topology.js';
 
 const NOBODY = { en: '', ja: '' };
@@ -28,7 +28,7 @@ ${POLICY}`,
 }
 
 /** The network; `keys`: TOML of each client. */
-export function teredoLan(keys: string): Topology {
+export function teredoLan(keys: string, nat: ConeName = 'port-restricted-cone'): Topology {
   return {
     name: 'teredo-lan',
     title: NOBODY,
@@ -44,7 +44,7 @@ export function teredoLan(keys: string): Topology {
           { name: 'eth1', link: 'access', addresses: ['192.0.2.11/24'] },
         ],
         routes: [{ to: 'default4', via: '192.0.2.1' }],
-        nat: { inside: 'eth0', outside: 'eth1', ...NAT_KINDS['port-restricted-cone'] },
+        nat: { inside: 'eth0', outside: 'eth1', ...NAT_KINDS[nat] },
       },
       {
         name: 'mita',

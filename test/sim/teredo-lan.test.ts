@@ -1,5 +1,6 @@
 /** Teredo clients that find each other on a LAN, RFC 4380 section 5.2.8, lived through in memory. */
 import { expect, test } from 'vitest';
+import { type ConeName, NAT_KINDS } from '../../src/core/nat.js';
 import { World } from '../../src/sim/world.js';
 import { PCS, teredoLan } from '../teredo-lan.js';
 import { resolve } from './resolve.js';
@@ -18,8 +19,8 @@ function announcements(world: World): string[] {
 }
 
 /** The same network; the second PC comes later than the first. */
-function settled(keys = 'local-discovery = true'): World {
-  const world = new World(teredoLan(keys), { resolve });
+function settled(keys = 'local-discovery = true', nat?: ConeName): World {
+  const world = new World(teredoLan(keys, nat), { resolve });
   world.run(QUALIFIED);
   world.daemon(SECOND).stop();
   world.daemon(SECOND).start();
@@ -33,6 +34,12 @@ test('TRDO-CL-40, 34: who has heard another reaches it without a word to the ser
   expect(kinds(world, FIRST, SECOND, { count: 3 })).toBe('reply reply reply');
   expect(sentOver(world, 'access')).toBe(before);
   expect(dropped(world, FIRST, 'encapsulate')).toEqual({});
+});
+
+test.each(Object.keys(NAT_KINDS) as ConeName[])('behind a %s NAT, too', (nat) => {
+  const world = settled('local-discovery = true', nat);
+  const before = sentOver(world, 'access');
+  expect([kinds(world, FIRST, SECOND), sentOver(world, 'access')]).toEqual(['reply', before]);
 });
 
 test('TRDO-CL-33: who was not there when the other spoke is reached all the same, and answers', () => {
