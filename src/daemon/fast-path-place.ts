@@ -97,6 +97,11 @@ export class FastPathPlace {
     this.#had = config;
   }
 
+  /** The map in which packet threads keep flows; null: there is none. */
+  get flows(): number | null {
+    return this.#fastPath?.flows ?? null;
+  }
+
   /** Ends it, at once. */
   close(): void {
     clearInterval(this.#watch ?? undefined);

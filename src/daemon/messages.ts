@@ -39,6 +39,8 @@ export type ToWorker =
     }
   /** Take this snapshot and these descriptors. Answered with `configured`; until then the old descriptors stay open. */
   | { readonly kind: 'configure'; readonly node: NodeSpec; readonly descriptors: Descriptors }
+  /** To the owner: peers of tunnels are made known to the fast path in this map, which is the thread's to close; null: there is none. */
+  | { readonly kind: 'flows'; readonly fd: number | null }
   /** Tell LANs that their prefix is gone, give leases back, and end. */
   | { readonly kind: 'stop' };
 

@@ -3,7 +3,7 @@ import type { ToldLans } from '../engine/lan-memory.js';
 import type { News } from '../engine/news.js';
 import type { NodeSpec, TunnelSpec } from '../engine/spec.js';
 import { openEvent, signal } from '../linux/eventfd.js';
-import { close } from '../linux/libc.js';
+import { close, duplicate, must } from '../linux/libc.js';
 import type { Descriptors, FromWorker, ToWorker } from './messages.js';
 import { PacketThread } from './packet-thread.js';
 
@@ -31,6 +31,7 @@ export class PacketThreads {
   #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null;
   #failure: Error | null = null;
   #stopping = false;
+  #flows: number | null = null;
 
   /**
    * Begins with one thread for each row of `counters`, `first` being the first of them; they wait for `configure`.
@@ -56,6 +57,13 @@ export class PacketThreads {
     for (const [worker, thread] of this.#threads.entries())
       post(thread, { kind: 'configure', node: shareOf(node, all, worker), descriptors: all[worker] });
     await settled;
+  }
+
+  /** Has the owner make peers known to a fast path by the map `fd`, which stays the caller's; null: there is none. */
+  makeFlows(fd: number | null): void {
+    if (fd === this.#flows) return;
+    this.#flows = fd;
+    post(this.#threads[0], { kind: 'flows', fd: fd === null ? null : must(duplicate(fd), 'fcntl', `map ${fd}`) });
   }
 
   /** Has every thread tell its LANs and end. One that has not after `patience` milliseconds is cut off: then the error thrown says so. */

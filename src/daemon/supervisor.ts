@@ -264,6 +264,7 @@ export class Supervisor {
     await this.#threads.configure(node, (worker) => this.#devices.descriptors(worker, node));
     this.#node = node;
     await this.#fastPath.become(fastpath, node);
+    this.#threads.makeFlows(this.#fastPath.flows);
     this.#devices.close(node);
     this.#discovery.askGateways(this.#devices.led.map((led) => ({ ...led, gateway: gatewayOf(led.local.addr) })));
   }

@@ -20,6 +20,7 @@ import { Poller } from '../linux/poll.js';
 import { Protocol41Port } from '../linux/protocol41.js';
 import { TunPort } from '../linux/tun.js';
 import { UdpSocketPort } from '../linux/udp.js';
+import { FlowTable } from '../xdp/flow-table.js';
 import { monotonicNow } from './clock.js';
 import { writerOf } from './counters.js';
 import type { Descriptors, FromWorker, ToWorker } from './messages.js';
@@ -100,6 +101,7 @@ class PacketLoop {
   #bell = -1;
   #pipeline: Pipeline | null = null;
   #ports: PortSet | null = null;
+  readonly #flows = new FlowTable();
   readonly #reportDeleted = (name: string, fd: number): void => this.#post({ kind: 'gone', interface: name, fd });
 
   constructor(mail: Int32Array, port: MessagePort) {
@@ -131,6 +133,7 @@ class PacketLoop {
       const message = letter.message as ToWorker;
       if (message.kind === 'stop') return false;
       if (message.kind === 'begin') this.#begin(message);
+      else if (message.kind === 'flows') this.#flows.become(message.fd);
       else this.#configure(message);
     }
     return true;
@@ -144,6 +147,7 @@ class PacketLoop {
       owner: worker === 0,
       news: (news) => this.#post({ kind: 'news', news }),
       told,
+      flowsOf: (slot) => this.#flows.of(slot),
     });
   }
 

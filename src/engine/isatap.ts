@@ -48,7 +48,6 @@ export const isatap: Technology<IsatapSpec> = {
   fastPath: (spec) => ({
     patterns: prefixesOf(spec).map(({ octets }) => new Isatap(octets, isUnique).pattern),
     endpoints: 'unicast',
-    byFlows: false,
     obstacle: spec.role === 'router' ? null : 'a host chooses among routers, and watches its neighbors',
   }),
 

@@ -14,6 +14,7 @@
 import type { Millis } from '../core/clock.js';
 import { type Counters, clearSlot, Direction, NODE_SLOT } from '../core/counters.js';
 import { Drop } from '../core/drop.js';
+import { type Flows, NO_FLOWS } from '../core/flows.js';
 import { type Frame, HEADROOM } from '../core/frame.js';
 import type { Random } from '../core/random.js';
 import { Verdict } from '../core/verdict.js';
@@ -57,6 +58,8 @@ export interface PipelineOptions {
   readonly news: (news: News) => void;
   /** What LANs were told by the process before this one; the owner's only. */
   readonly told?: ToldLans;
+  /** The fast path for peers of the tunnel at a place of the counter rows; absent: there is none. */
+  readonly flowsOf?: (slot: number) => Flows;
 }
 
 /** Packets that one port may contribute to a step; more wait for the next, so that every port has its turn. */
@@ -94,6 +97,7 @@ export class Pipeline {
   readonly #random: Random;
   readonly #owner: boolean;
   readonly #news: (news: News) => void;
+  readonly #flowsOf: (slot: number) => Flows;
   readonly #leases: Leases;
   readonly #lanMemory: LanMemory;
   #ports: Ports | null = null;
@@ -112,6 +116,7 @@ export class Pipeline {
     this.#random = options.random;
     this.#owner = options.owner;
     this.#news = options.news;
+    this.#flowsOf = options.flowsOf ?? (() => NO_FLOWS);
     this.#leases = new Leases(options.counters, options.random, options.news);
     this.#lanMemory = new LanMemory(options.told ?? new Map());
   }
@@ -209,7 +214,8 @@ export class Pipeline {
     const learned = old !== null && sameSpec(spec.local, old.spec.local) ? inherited.learned : null;
     const before = { ...inherited, learned, lans: [...inherited.lans, ...this.#lanMemory.takeFor(spec)] };
     const sockets = ports.udp.get(spec.name) ?? [];
-    return new Tunnel(spec, this.#counters, { node, random: this.#random, speaks: this.#owner, sockets, before, now });
+    const flows = this.#flowsOf(spec.slot);
+    return new Tunnel(spec, this.#counters, { node, random: this.#random, speaks: this.#owner, sockets, flows, before, now });
   }
 
   #lane(tunnel: Tunnel, ports: Ports, old: Lane | undefined): Lane {

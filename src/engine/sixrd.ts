@@ -61,7 +61,6 @@ export const sixRd: Technology<SixRdSpec> = {
   fastPath: (spec) => ({
     patterns: spec.domain === null ? [] : [domainOf(spec).pattern],
     endpoints: 'unicast',
-    byFlows: false,
     obstacle: spec.role === 'border-relay' ? null : `a ${spec.role} is an end of its traffic, and no relay`,
   }),
 

@@ -29,7 +29,6 @@ export const sixToFour: Technology<SixToFourSpec> = {
   fastPath: ({ role }) => ({
     patterns: [domain.pattern],
     endpoints: 'registry',
-    byFlows: false,
     obstacle: role === 'relay' ? null : `a ${role} is an end of its traffic, and no relay`,
   }),
 

@@ -1,5 +1,6 @@
 /** What the engine has to know of a technology to put a tunnel together: one object each, in the table of `technologies.ts`. */
 import type { Millis } from '../core/clock.js';
+import type { Flows } from '../core/flows.js';
 import type { Random } from '../core/random.js';
 import type { Mapping } from '../mapping/mapping.js';
 import type { Pattern } from '../mapping/pattern.js';
@@ -18,6 +19,8 @@ export interface RoleContext {
   readonly speaks: boolean;
   /** The sockets that `Technology.sockets` asks for, open; none while the tunnel is down. */
   readonly sockets: readonly UdpPort[];
+  /** Who forwards what of its peers the role lets pass. */
+  readonly flows: Flows;
   /** What the role before this one leaves. */
   readonly before: Heritage;
   readonly now: Millis;
@@ -31,8 +34,6 @@ export interface FastPathFacts {
   /** Addresses that belong to the tunnel, or may. */
   readonly patterns: readonly Pattern[];
   readonly endpoints: EndpointKind;
-  /** Whether peers are to be trusted first: only packets of those can be forwarded that the role has made known. */
-  readonly byFlows: boolean;
   /** Why the role has to see every packet itself, for people; null: between a native end and one in the pattern any relay decides alike. */
   readonly obstacle: string | null;
 }

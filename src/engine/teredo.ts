@@ -101,7 +101,6 @@ export const teredo: Technology<TeredoSpec> = {
   fastPath: (spec) => ({
     patterns: [new Teredo(0, 0, spec.prefix).pattern],
     endpoints: 'global',
-    byFlows: true,
     obstacle: spec.role === 'relay' ? null : `a ${spec.role} has a say in every packet`,
   }),
 

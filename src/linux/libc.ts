@@ -17,6 +17,7 @@ const lib = koffi.load('libc.so.6');
 /** The C library has no functions for these; the numbers are the same on every architecture. */
 const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
+const F_DUPFD_CLOEXEC = 1030;
 const syscall: (number: number, a: number, b: number, c: number, d: number, e: number, f: number) => number = lib.func(
   'long syscall(long number, long a, long b, long c, long d, long e, long f)',
 );
@@ -54,6 +55,7 @@ export function ioUringEnter(fd: number, submit: number, wait: number, flags: nu
 /** Functions of the cold path: they take typed arrays. */
 export const open: (path: string, flags: number) => number = lib.func('int open(const char *path, int flags)');
 export const close: (fd: number) => number = lib.func('int close(int fd)');
+const fcntl: (fd: number, command: number, argument: number) => number = lib.func('int fcntl(int fd, int command, int argument)');
 export const ioctl: (fd: number, request: number, argument: Uint8Array) => number = lib.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
@@ -88,6 +90,11 @@ export const ifNameToIndex: (name: string) => number = lib.func('unsigned int if
 /** A new ring of `entries` submissions; `params` is a struct io_uring_params, which the kernel fills in. */
 export function ioUringSetup(entries: number, params: Uint32Array): number {
   return syscallWith(SYS_IO_URING_SETUP, entries, params);
+}
+
+/** Another descriptor of the same thing, which children of this process do not inherit. */
+export function duplicate(fd: number): number {
+  return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /** The number of the error that the last call met. */

@@ -30,6 +30,7 @@
 import type { Millis } from '../core/clock.js';
 import { Drop } from '../core/drop.js';
 import { Endpoint } from '../core/endpoint.js';
+import type { Flows } from '../core/flows.js';
 import type { Frame } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
 import { addressOf } from '../mapping/mapping.js';
@@ -63,7 +64,11 @@ export const MAX_TRIES = 4;
 export interface TeredoRelayOptions extends TeredoNode {
   /** Most peers that it keeps state of. */
   readonly maxPeers: number;
+  readonly flows: Flows;
 }
+
+/** A flow is told anew when its peer comes by the role after so long: whoever keeps it may have begun since, or have lost it. */
+const FLOW_REFRESH: Millis = 5_000;
 
 /** Packets that are held at a time. */
 const MAX_HELD = 2 * MAX_ASKED;
@@ -80,6 +85,7 @@ export class TeredoRelay implements Role, Speaker {
   readonly #node: TeredoNode;
   readonly #teredo: Teredo;
   readonly #peers: TeredoPeers;
+  readonly #flows: Flows;
   /** Peers that get a bubble now, ... */
   readonly #due = new BubbleQueue(MAX_ASKED);
   /** ... and those that got one and have not answered, or did so since. */
@@ -105,6 +111,8 @@ export class TeredoRelay implements Role, Speaker {
     this.#node = options;
     this.#teredo = new Teredo(0, 0, options.prefix);
     this.#peers = new TeredoPeers(options.maxPeers, options.random);
+    this.#flows = options.flows;
+    this.#flows.clear();
     this.#held = new HeldPackets(options.mtu, MAX_HELD);
     this.#nonces = new Uint8Array(options.maxPeers * TRAILER_NONCE_LEN);
     this.#guesses = new Uint8Array(options.maxPeers);
@@ -157,10 +165,18 @@ export class TeredoRelay implements Role, Speaker {
   /** Whether packets may go straight to `peer`, which may be nobody; `outer` then says where it is. */
   #leads(peer: number, outer: Outer, now: Millis): boolean {
     const peers = this.#peers;
-    if (peer === NOBODY || !peers.isUsable(peer, now)) return false;
+    if (peer === NOBODY || !this.#isUsable(peer, now)) return false;
     outer.remote.bits = peers.remoteBits[peer];
     outer.remote.port = peers.remotePort[peer];
     return true;
+  }
+
+  /** Whether data may go straight to the peer, which may have been heard without this role. */
+  #isUsable(peer: number, now: Millis): boolean {
+    const peers = this.#peers;
+    if (peers.isUsable(peer, now) || (peers.flags[peer] & PEER_TRUSTED) === 0) return peers.isUsable(peer, now);
+    peers.lastReceived[peer] = Math.max(peers.lastReceived[peer], this.#flows.heard(peers.octets, peers.address(peer)));
+    return peers.isUsable(peer, now);
   }
 
   /** See {@link Role}; RFC 4380 section 5.4.2. Headers of servers are not for relays: nobody looks at them. */
@@ -266,7 +282,7 @@ export class TeredoRelay implements Role, Speaker {
     const peer = peers.find(b, off + IPV6_SRC);
     if (peer === NOBODY) return Drop.source_mismatch;
     const isThere = peers.remoteBits[peer] === remote.bits && peers.remotePort[peer] === remote.port;
-    if (isThere && peers.isUsable(peer, now)) return Drop.none;
+    if (isThere && this.#isUsable(peer, now)) return Drop.none;
     if (!isBubble(b, off) || (peers.flags[peer] & PEER_ASKED) === 0) return Drop.source_mismatch;
     const to = off + IPV6_DST;
     if (same(b, to, this.#asker, 0, NONCE_OFF)) return this.#takesNonce(peer, b, to + NONCE_OFF);
@@ -292,6 +308,8 @@ export class TeredoRelay implements Role, Speaker {
       peer = peers.take(b, off, now, PEER_STRANGER);
       if (peer === NOBODY) return;
     }
+    const isThere = peers.remoteBits[peer] === from.bits && peers.remotePort[peer] === from.port;
+    if (from.port !== 0 && (!isThere || now - peers.lastReceived[peer] >= FLOW_REFRESH)) this.#flows.open(b, off, from, now);
     peers.remoteBits[peer] = from.bits;
     peers.remotePort[peer] = from.port;
     peers.lastReceived[peer] = now;
@@ -306,6 +324,7 @@ export class TeredoRelay implements Role, Speaker {
   }
 
   #giveUp(peer: number): void {
+    this.#flows.close(this.#peers.octets, this.#peers.address(peer));
     this.#peers.remove(peer);
     this.#held.settle(peer, TransmitTo.undeliverable);
   }

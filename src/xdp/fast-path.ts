@@ -94,6 +94,11 @@ export class FastPath {
     }
   }
 
+  /** Descriptor of the map in which packet threads keep flows: see `FlowTable`. */
+  get flows(): number {
+    return this.#tables.flowsFd;
+  }
+
   /** Frames that were left to the stack of the host, by reason. */
   passed(): ReadonlyMap<PassedName, number> {
     return this.#tables.passed();

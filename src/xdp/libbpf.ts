@@ -92,7 +92,7 @@ export class LibbpfMissing extends Error {
 }
 
 /** The library, loaded when it is first asked for. Throws `LibbpfMissing`. */
-function libbpf(): ReturnType<typeof declare> {
+export function libbpf(): ReturnType<typeof declare> {
   try {
     functions ??= declare();
     return functions;

@@ -36,16 +36,13 @@ export interface Offload {
   readonly rules: Uint8Array;
 }
 
-/**
- * What `node` is to the program. `ifindexOf`: the number of an interface, 0 when there is none of that name. `makesFlows`:
- * whether somebody tells the program which peers are trusted.
- */
-export function offloadOf(node: NodeSpec, ifindexOf: (name: string) => number, makesFlows = false): Offload {
+/** What `node` is to the program. `ifindexOf`: the number of an interface, 0 when there is none of that name. */
+export function offloadOf(node: NodeSpec, ifindexOf: (name: string) => number): Offload {
   const { endpoints: registry, unicast, teredo: global } = new NodeContext(node);
   const policies = { registry, unicast, global };
   const domains = node.tunnels.flatMap((spec) => fastPathOf(spec).patterns.map((pattern) => ({ spec, pattern })));
   const whole = nodeObstacle(node, domains.length);
-  const obstacles = new Map(node.tunnels.map((spec) => [spec, whole ?? obstacleOf(spec, node, ifindexOf, makesFlows)]));
+  const obstacles = new Map(node.tunnels.map((spec) => [spec, whole ?? obstacleOf(spec, node, ifindexOf)]));
   const settings = {
     own_count: Math.min(node.ownIpv4.length, LIMITS.MAX_OWN),
     tunnel_count: whole === null ? domains.length : 0,
@@ -65,10 +62,9 @@ function nodeObstacle({ ownIpv4 }: NodeSpec, domains: number): string | null {
   return domains > LIMITS.MAX_TUNNELS ? `the tunnels have ${domains} prefixes, at most ${LIMITS.MAX_TUNNELS} fit` : null;
 }
 
-function obstacleOf(spec: TunnelSpec, node: NodeSpec, ifindexOf: (name: string) => number, makesFlows: boolean): string | null {
-  const { patterns, byFlows, obstacle } = fastPathOf(spec);
+function obstacleOf(spec: TunnelSpec, node: NodeSpec, ifindexOf: (name: string) => number): string | null {
+  const { patterns, obstacle } = fastPathOf(spec);
   if (obstacle !== null) return obstacle;
-  if (byFlows && !makesFlows) return 'which peers are trusted only the packet thread knows';
   if (spec.down !== null || spec.local.length === 0) return 'the tunnel is down';
   if (spec.local.length > LIMITS.MAX_LOCAL) return `it has ${spec.local.length} local addresses, at most ${LIMITS.MAX_LOCAL} fit`;
   if (spec.pathMtuDiscovery) return 'path MTUs are known to the packet threads only';

@@ -95,6 +95,11 @@ export class Tables {
     for (const direction of DIRECTIONS.keys()) map.update(key(slot * DIRECTIONS.length + direction), new Uint8Array(map.recordLen));
   }
 
+  /** Descriptor of the map of flows, in which packet threads keep them: see `FlowTable`. */
+  get flowsFd(): number {
+    return this.#object.map('flows').fd;
+  }
+
   /** Has the program forward to and from a client of Teredo, until that is silent for too long. */
   setFlow({ slot, address, ...flow }: ClientFlow): void {
     this.#object.map('flows').update(clientKey(slot, address), FLOW.encode({ ...flow, reserved: 0 }));

@@ -9,6 +9,7 @@
 import { describe, expect, test } from 'vitest';
 import { Counters, Direction, drops } from '../../src/core/counters.js';
 import { DROPS } from '../../src/core/drop.js';
+import { NO_FLOWS } from '../../src/core/flows.js';
 import { type Frame, HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { NodeContext } from '../../src/engine/node.js';
@@ -144,7 +145,14 @@ class Besieged {
       send: () => 0,
     }));
     this.#limits = { answers: spec.type === 'teredo' && spec.role === 'client' ? MOST_ANSWERS : 2 };
-    const context = { node: new NodeContext(this.spec), random: new Chance(seed).fill, speaks: true, before: NO_HERITAGE, now: 0 };
+    const context = {
+      node: new NodeContext(this.spec),
+      random: new Chance(seed).fill,
+      speaks: true,
+      flows: NO_FLOWS,
+      before: NO_HERITAGE,
+      now: 0,
+    };
     this.tunnel = new Tunnel(spec, this.counters, { ...context, sockets: this.sockets });
     this.drain(0);
   }

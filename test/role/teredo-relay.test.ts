@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
+import type { Endpoint } from '../../src/core/endpoint.js';
+import { type Flows, NO_FLOWS } from '../../src/core/flows.js';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { TEREDO_PREFIX } from '../../src/mapping/teredo.js';
@@ -76,6 +78,7 @@ class RelaySide {
       hmac,
       random: seeded(1),
       maxPeers: 1024,
+      flows: NO_FLOWS,
       ...more,
     });
   }
@@ -622,4 +625,70 @@ test('whatever is sent, answered or forged: four bubbles two seconds apart, noth
     }),
     { numRuns: 300 },
   );
+});
+
+describe('beside a fast path', () => {
+  /** One that notes what it is told, and has heard every peer at `heardAt`. */
+  class NotedFlows implements Flows {
+    readonly told: string[] = [];
+    heardAt = Number.NEGATIVE_INFINITY;
+
+    open(b: Uint8Array, off: number, at: Endpoint): void {
+      this.told.push(`${formatIpv6(b, off)} is at ${formatIpv4(at.addr)}:${at.port}`);
+    }
+
+    close(b: Uint8Array, off: number): void {
+      this.told.push(`${formatIpv6(b, off)} is gone`);
+    }
+
+    heard(): number {
+      return this.heardAt;
+    }
+
+    clear(): void {
+      this.told.push('all are gone');
+    }
+  }
+  const THERE = `${CLIENT} is at ${MAPPED}`;
+
+  test('it is told of a client when that is trusted, again no sooner than after 5 s, and when it is given up', () => {
+    const flows = new NotedFlows();
+    const side = new RelaySide({ flows });
+    expect(flows.told.splice(0)).toEqual(['all are gone']);
+    side.send(data(NATIVE, CLIENT));
+    expect(flows.told).toEqual([]);
+    side.receive(MAPPED, payloadOf('teredo_client_opens_relay'));
+    side.receive(MAPPED, data(CLIENT, NATIVE));
+    expect(flows.told.splice(0)).toEqual([THERE]);
+    side.pass(4_999);
+    side.receive(MAPPED, data(CLIENT, NATIVE));
+    expect(flows.told).toEqual([]);
+    side.pass(5_000);
+    side.receive(MAPPED, data(CLIENT, NATIVE));
+    expect(flows.told.splice(0)).toEqual([THERE]);
+    side.pass(30_000);
+    expect(side.send(data(NATIVE, CLIENT))).toBe(Verdict.hold);
+    side.pass(8_000);
+    expect(flows.told).toEqual([`${CLIENT} is gone`]);
+  });
+
+  test('nobody is made known whose packets are refused', () => {
+    const flows = new NotedFlows();
+    const side = new RelaySide({ flows });
+    side.receive('198.51.100.99:9', data(CLIENT, NATIVE));
+    side.receive(MAPPED, data(CLIENT, CLIENT));
+    expect(flows.told).toEqual(['all are gone']);
+  });
+
+  test('a client that it hears is not asked again, and falls silent thirty seconds after that', () => {
+    const flows = new NotedFlows();
+    const side = RelaySide.acquainted({ flows });
+    side.pass(40_000);
+    flows.heardAt = side.now - 10_000;
+    expect([side.send(data(NATIVE, CLIENT)), side.remote]).toEqual([Drop.none, MAPPED]);
+    side.pass(19_999);
+    expect(side.send(data(NATIVE, CLIENT))).toBe(Drop.none);
+    side.pass(1);
+    expect(side.send(data(NATIVE, CLIENT))).toBe(Verdict.hold);
+  });
 });

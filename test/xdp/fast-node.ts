@@ -119,7 +119,7 @@ export class FastNode {
       this.#devices = devices;
       // See route4 in bpf/route.h.
       for (const device of devices) sysctl(`net/ipv4/conf/${device}/forwarding`, 1);
-      const offload = offloadOf(node, ifNameToIndex, true);
+      const offload = offloadOf(node, ifNameToIndex);
       this.tables.install(offload);
       this.offloaded = offload.tunnels;
     });

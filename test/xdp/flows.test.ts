@@ -1,5 +1,9 @@
 /** Clients of Teredo that a relay trusts: where packets go, how long that holds, and what is left to the role. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Endpoint } from '../../src/core/endpoint.js';
+import { monotonicNow } from '../../src/daemon/clock.js';
+import { duplicate, must } from '../../src/linux/libc.js';
+import { FlowTable } from '../../src/xdp/flow-table.js';
 import { FLOW_SILENCE } from '../../src/xdp/layout.js';
 import { address, datagram, filler, join, toHex, udp6 } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
@@ -79,6 +83,62 @@ describeWithPrograms('flows', () => {
     const unsealed = Uint8Array.from(reply);
     unsealed.set([0, 0], 46);
     expect(shown('v6', unsealed)).toEqual([null, ['inner_header']]);
+  });
+
+  test('what a packet thread keeps is what the program reads, and back', () => {
+    const table = new FlowTable();
+    const flows = table.of(0);
+    const others = table.of(1);
+    const octets = Uint8Array.of(0xa5, ...address(CLIENT), 0xa5);
+    const at = new Endpoint();
+    at.addr = 0xcb007105;
+    at.port = 40_001;
+    flows.open(octets, 1, at, monotonicNow()); // there is no map yet
+    expect(flows.heard(octets, 1)).toBe(Number.NEGATIVE_INFINITY);
+    table.become(must(duplicate(node.tables.flowsFd), 'fcntl', 'flows'));
+    const now = monotonicNow() - 10_000;
+    flows.open(octets, 1, at, now);
+    others.open(octets, 1, at, now);
+    const flow = node.tables.flow(0, address(CLIENT));
+    expect([flow?.endpoint, flow?.port, flow?.sent]).toEqual([0xcb007105, 40_001, 0n]);
+    expect(Math.abs(Number(flow?.heard ?? 0n) / 1e6 - now)).toBeLessThan(0.01);
+    expect(shown('v6', reply)[1]).toEqual([]);
+    expect(Math.abs(flows.heard(octets, 1) - now)).toBeLessThan(0.01);
+    expect(shown('v4', datagram(THERE, HERE, said))[1]).toEqual([]);
+    expect(monotonicNow() - flows.heard(octets, 1)).toBeLessThan(1_000);
+    flows.clear();
+    expect([flows.heard(octets, 1), others.heard(octets, 1) - now < 0.01]).toEqual([Number.NEGATIVE_INFINITY, true]);
+    others.close(octets, 1);
+    expect(others.heard(octets, 1)).toBe(Number.NEGATIVE_INFINITY);
+    table.become(null);
+  });
+
+  test('flows that have ended make room, a few with each that is opened', () => {
+    const table = new FlowTable();
+    table.become(must(duplicate(node.tables.flowsFd), 'fcntl', 'flows'));
+    const flows = table.of(0);
+    const octets = address(CLIENT);
+    const at = new Endpoint();
+    at.port = 1;
+    const open = (i: number, now: number) => {
+      octets.set([i >> 8, i], 8);
+      flows.open(octets, 0, at, now);
+    };
+    const now = monotonicNow();
+    for (let i = 0; i < 500; i++) open(i, now - FLOW_SILENCE * 1000);
+    for (let i = 500; i < 1000; i++) open(i, now);
+    const known = (from: number, to: number) => {
+      let n = 0;
+      for (let i = from; i < to; i++) {
+        octets.set([i >> 8, i], 8);
+        if (flows.heard(octets, 0) > Number.NEGATIVE_INFINITY) n++;
+      }
+      return n;
+    };
+    expect([known(0, 500) < 200, known(500, 1000)]).toEqual([true, 500]);
+    flows.clear();
+    expect(known(0, 1000)).toBe(0);
+    table.become(null);
   });
 
   test('each client has its own, and the one that is removed is left to the role again', () => {
