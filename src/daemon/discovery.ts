@@ -6,7 +6,17 @@ import { type Findings, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import type { PortMapping } from '../role/teredo-node.js';
 import { tell } from './changes.js';
 import { monotonicNow } from './clock.js';
-import { isForsaken, nameEvent, newsEvents, portMappingEvents, relevantTo, withName, withNews, withPortMapping } from './findings.js';
+import {
+  isForsaken,
+  isMoved,
+  nameEvent,
+  newsEvents,
+  portMappingEvents,
+  relevantTo,
+  withName,
+  withNews,
+  withPortMapping,
+} from './findings.js';
 import type { Log } from './log.js';
 import { PortMappings, type Wanted } from './port-mapping.js';
 import { PortMappingRecord } from './port-mapping-record.js';
@@ -52,15 +62,17 @@ export class Discovery {
     this.#mappings.want(wanted);
   }
 
-  /** Asks for every name anew. */
+  /** Asks for every name and every port anew. */
   refresh(): void {
     this.#names.refresh();
+    this.#mappings.refreshAll();
   }
 
   /** Takes what the owner thread has found out. */
   hear(news: News): void {
     tell(this.#log, newsEvents(this.#found, news, monotonicNow()));
     if (isForsaken(this.#found, news)) this.#names.refresh();
+    if (news.kind === 'learned' && isMoved(this.#found, news)) this.#mappings.refresh(news.tunnel);
     this.#found = withNews(this.#found, news);
     this.#changed();
   }

@@ -54,6 +54,13 @@ export function isForsaken(found: Findings, news: Discovery): boolean {
   );
 }
 
+/** True when the news is that the server of a Teredo client sees it elsewhere: its NAT has forgotten what it knew. */
+export function isMoved(found: Findings, news: Discovery): boolean {
+  if (news.kind !== 'learned') return false;
+  const [was, is] = [found.learned.get(news.tunnel)?.teredo?.mapped ?? null, news.learned.teredo?.mapped ?? null];
+  return was !== null && is !== null && !sameSpec(was, is);
+}
+
 function hasRouter(learned: Learned | undefined): boolean {
   return learned?.routers.some(({ reachable }) => reachable) === true;
 }

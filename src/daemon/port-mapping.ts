@@ -82,6 +82,16 @@ export class PortMappings {
     }
   }
 
+  /** The gateway may have forgotten what it has granted to `tunnel`: it is asked as soon as may be. */
+  refresh(tunnel: string): void {
+    this.#watches.get(tunnel)?.refresh();
+  }
+
+  /** Asks for everything anew. */
+  refreshAll(): void {
+    for (const watch of this.#watches.values()) watch.refresh();
+  }
+
   /** Gives back what a process before this one has left, before anything is asked for: RFC 6081 section 5.3.3. */
   takeBack(left: ReadonlyMap<string, Lasting>): void {
     const farewells = [...left].map(async ([tunnel, { wish, grant }]) => {
@@ -121,7 +131,9 @@ class Watch {
   #grant: MappingGrant | null = null;
   /** How often in a row it was refused. */
   #failures = 0;
+  /** null while it is asked. */
   #timer: NodeJS.Timeout | null = null;
+  #askedAt = 0;
   /** What is under way; never rejects. */
   #question: Promise<void> = Promise.resolve();
   #isOver = false;
@@ -150,6 +162,12 @@ class Watch {
     }
   }
 
+  refresh(): void {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#askIn(Math.max(0, this.#askedAt + RENEWAL.least - performance.now()));
+  }
+
   get #wish(): MappingWish | null {
     const { gateway, local } = this.wanted;
     return gateway === null ? null : { gateway, local, nonce: this.#nonce };
@@ -157,12 +175,14 @@ class Watch {
 
   #askIn(milliseconds: number): void {
     this.#timer = setTimeout(() => {
+      this.#timer = null;
       this.#question = this.#ask();
     }, milliseconds);
   }
 
   async #ask(): Promise<void> {
     if (this.#isOver) return;
+    this.#askedAt = performance.now();
     const wish = this.#wish;
     try {
       if (wish === null) throw new Error('there is no gateway');

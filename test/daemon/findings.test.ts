@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   isForsaken,
+  isMoved,
   nameEvent,
   newsEvents,
   portMappingEvents,
@@ -12,7 +13,7 @@ import {
 import type { Discovery } from '../../src/engine/news.js';
 import { type Findings, NO_FINDINGS } from '../../src/engine/spec.js';
 import type { Lease } from '../../src/role/dhcp-lease.js';
-import type { Learned, Qualification, QualificationState } from '../../src/role/role.js';
+import type { EndpointText, Learned, Qualification, QualificationState } from '../../src/role/role.js';
 import type { PortMapping } from '../../src/role/teredo-node.js';
 import { parseIpv6 } from '../../src/wire/address.js';
 import { mapped, node, roamer } from './view.js';
@@ -240,4 +241,17 @@ test('names are asked for anew when all servers of a client have failed, each ti
   expect(isForsaken(NO_FINDINGS, state('off-line'))).toBe(true);
   expect(isForsaken(after('off-line'), state('off-line'))).toBe(false);
   expect(isForsaken(after('qualified'), state('qualifying'))).toBe(false);
+});
+
+test('a client that its server sees elsewhere has a NAT that has forgotten', () => {
+  const seen = (at: EndpointText | null): Discovery & { kind: 'learned' } => {
+    const teredo = { ...(roamer.learned?.teredo ?? expect.fail('nothing')), mapped: at };
+    return { kind: 'learned', tunnel: 'roamer', learned: { routers: [], prefixes: [], routes: [], mtu: 0, teredo } };
+  };
+  const [here, there] = [
+    { addr: 0xc000022d, port: 40_000 },
+    { addr: 0xc000022d, port: 40_002 },
+  ];
+  const moved = (was: EndpointText | null, is: EndpointText | null) => isMoved(withNews(NO_FINDINGS, seen(was)), seen(is));
+  expect([moved(here, there), moved(here, { ...here }), moved(null, here), moved(here, null)]).toEqual([true, false, false, false]);
 });

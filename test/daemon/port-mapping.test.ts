@@ -123,6 +123,31 @@ test('a gateway that refuses what it had granted is asked a second time before i
   expect(told.at(-1)).toBe('pc: gone');
 });
 
+test('a gateway that may have forgotten is asked at once, but not as often as that is said', async () => {
+  const { gateway, mappings } = bench();
+  mappings.want([WANTED]);
+  await vi.advanceTimersByTimeAsync(100);
+  gateway.asked.length = 0;
+  for (let i = 0; i < 50; i++) {
+    mappings.refresh('pc');
+    mappings.refresh('nobody');
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect(gateway.asked.length).toBeGreaterThanOrEqual(4);
+  expect(gateway.asked.length).toBeLessThanOrEqual(5);
+});
+
+test('and not while it is asked', async () => {
+  const { gateway, mappings } = bench();
+  gateway.delay = 30_000;
+  mappings.want([WANTED]);
+  for (let i = 0; i < 25; i++) {
+    mappings.refreshAll();
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect(gateway.asked).toHaveLength(1);
+});
+
 test('without a gateway nobody is asked', async () => {
   const { gateway, told, mappings } = bench();
   mappings.want([{ ...WANTED, gateway: null }]);

@@ -34,7 +34,9 @@ export interface GatewayPlace {
   readonly lan: string;
 }
 
-const CHAINS = `table inet upnp {
+const CHAINS = `table inet upnp { }
+delete table inet upnp
+table inet upnp {
   chain miniupnpd { }
   chain prerouting_miniupnpd { }
   chain postrouting_miniupnpd { }

@@ -124,6 +124,10 @@ class Homes {
     return (JSON.parse(text) as Status).tunnels[0].teredo as TeredoClientStatus;
   }
 
+  reload(node: string): void {
+    execFileSync(process.execPath, [EXECUTABLE, 'reload', '--config', nodeFiles(this.folder, node).config]);
+  }
+
   /** Whether one node reaches the other over Teredo. */
   async reaches(from: string, to: string): Promise<boolean> {
     const address = await awaitAddress(this.namespaceOf(to), to);
@@ -202,4 +206,16 @@ test('TRDO-EX-09: what a service that was killed has left behind is deleted befo
   await homes.daemon('mejiro', MAPPING);
   await expect.poll(() => ledBy(homes.place), { timeout: 10_000 }).toContain('40000');
   expect(await ledBy(homes.place)).not.toContain(port);
+});
+
+test('a gateway that was restarted, and has forgotten, has the mapping again after a reload', async ({ homes }) => {
+  const gateway = await homes.gateway({ upnp: 2, pcp: false });
+  await homes.daemon('mejiro', MAPPING);
+  await homes.line('mejiro', 'port mapped');
+  await gateway.stop();
+  await homes.gateway({ upnp: 2, pcp: false });
+  expect(await ledBy(homes.place)).not.toContain('40000');
+  homes.reload('mejiro');
+  await expect.poll(() => ledBy(homes.place), { timeout: 15_000 }).toContain('40000');
+  expect(homes.log('mejiro').filter(({ msg }) => msg === 'port mapped')).toHaveLength(1);
 });
