@@ -57,6 +57,16 @@ describeWithPrograms('flows', () => {
     expect(shown('v4', datagram(THERE, '198.51.100.7:3544', said))).toEqual([null, ['other_addresses']]);
   });
 
+  test('a checksum that comes out as 0 is sent as 0xffff', () => {
+    heard(1);
+    const sumOf = (flowLabel: number) =>
+      toHex(datagram(HERE, THERE, udp6({ src: WEB, dst: CLIENT, hopLimit: 63, flowLabel }))).slice(52, 56);
+    // What the checksum of UDP is without a flow label brings it to 0 as a flow label.
+    const flowLabel = Number.parseInt(sumOf(0), 16);
+    expect(sumOf(flowLabel)).toBe('ffff');
+    expect(shown('v6', udp6({ src: WEB, dst: CLIENT, flowLabel }))[0]?.slice(52, 56)).toBe('ffff');
+  });
+
   test('a flow ends thirty seconds after its client was last heard, whatever is sent to it; what comes from it keeps it', () => {
     heard(FLOW_SILENCE);
     expect(shown('v6', reply)).toEqual([null, ['no_flow']]);

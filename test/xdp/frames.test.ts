@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FastInterface } from '../../src/xdp/tables.js';
 import { ip } from '../linux/namespace.js';
-import { be16, ipv4, join, udp6 } from '../vectors/compose.js';
+import { be16, icmp6, ipv4, join, udp6 } from '../vectors/compose.js';
 import { nodeOf } from '../vectors/node.js';
 import { describeWithPrograms, FastNode, GATEWAY4, GATEWAY6, interfaceOf, MAC4, MAC6 } from './fast-node.js';
 
@@ -136,6 +136,22 @@ describeWithPrograms('frames', () => {
     expect(outward('2002:cb00:7109::1', 556)[1]).toEqual([]);
     node.inside(() => ip('route add 203.0.113.10/32 via 10.255.255.10 dev xdc4 onlink'));
     expect(outward('2002:cb00:710a::1')).toEqual([null, ['neighbor']]);
+  });
+
+  test('what is larger than the tunnel is left to it, whatever its device would take', () => {
+    node.inside(() => ip('link set tun6to4 mtu 9000'));
+    const outward = (octets: number) => shown(v6, frame(MAC6, GATEWAY6, IPV6, udp6(BACK, octets)));
+    expect([outward(1481), outward(1480)[1]]).toEqual([[null, ['too_big']], []]);
+    node.configure(nodeOf(RELAY));
+  });
+
+  test('of ICMPv6 it is neighbor discovery alone that is passed up', () => {
+    const reasons = (type: number) => [
+      shown(v6, frame(MAC6, GATEWAY6, IPV6, icmp6(BACK, type, 0, new Uint8Array(4))))[1],
+      shown(v4, frame(MAC4, GATEWAY4, IPV4, ipv4(OUTER, icmp6(ENDS, type, 0, new Uint8Array(4)))))[1],
+    ];
+    for (const type of [133, 134, 135, 136, 137]) expect([type, reasons(type)]).toEqual([type, [['discovery'], ['discovery']]]);
+    for (const type of [1, 2, 128, 132, 138]) expect([type, reasons(type)]).toEqual([type, [[], []]]);
   });
 
   test('DF clear: each packet has another identification; DF set: it has none', () => {
