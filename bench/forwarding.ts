@@ -7,7 +7,7 @@
  * that a noisy machine is noisy for all of them; what is compared is the ratio within a round. The source
  * sends as fast as it can, so each figure is what gets through under overload.
  *
- *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER|first-reply|tcp]... [--json FILE] [--page FILE]
+ *   npm run bench [-- --rounds N] [--seconds N] [--octets N] [--only FORWARDER|first-reply|tcp|peers]... [--json FILE] [--page FILE]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,6 +21,7 @@ import { type FirstReplies, measureFirstReplies } from './first-reply.js';
 import { FORWARDERS, type Forwarder, type NodeProgram, start, startDaemon } from './forwarder.js';
 import { BenchNetwork } from './network.js';
 import { type PacketKind, packet, TUNNELS, type TunnelType } from './packets.js';
+import { measurePeers } from './peers.js';
 import { type BenchReport, type CaseResult, performancePage, reportTable } from './report.js';
 import { measureTcp, type TcpFigures, withoutIperf3 } from './tcp.js';
 
@@ -217,6 +218,7 @@ async function main(): Promise<void> {
   const starts: number[] = [];
   let firstReplies: FirstReplies | null = null;
   let tcp: TcpFigures | null = null;
+  const peers = isWanted('peers') ? measurePeers() : null;
   try {
     if (isWanted('first-reply')) firstReplies = await measureFirstReplies();
     if (isWanted('tcp')) {
@@ -274,6 +276,7 @@ async function main(): Promise<void> {
     readyMs: starts,
     firstReplies,
     tcp,
+    peers,
   };
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);

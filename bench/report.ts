@@ -20,6 +20,16 @@ export interface CaseResult {
   readonly processor: number[];
 }
 
+/** Of a table of Teredo peers. */
+export interface PeerLookups {
+  /** How many peers are in it. */
+  readonly count: number;
+  /** Nanoseconds a lookup, one figure a round. */
+  readonly nanoseconds: readonly number[];
+  /** Octets that it has reserved, of which those that were never written to take no memory. */
+  readonly octets: number;
+}
+
 /** A whole run. */
 export interface BenchReport {
   readonly node: string;
@@ -41,6 +51,8 @@ export interface BenchReport {
   readonly readyMs: readonly number[];
   /** Of a Teredo client; null: not asked for. */
   readonly firstReplies: FirstReplies | null;
+  /** Of a table of Teredo peers, few and many; null: not asked for. */
+  readonly peers: readonly [few: PeerLookups, many: PeerLookups] | null;
   /** Through a Teredo client, a NAT and a relay; null: not asked for, or no iperf3. */
   readonly tcp: TcpFigures | null;
 }
@@ -50,6 +62,11 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** What a lookup costs among many, in lookups among few: the middle of the ratios round by round. */
+export function lookupRatio([few, many]: readonly [few: PeerLookups, many: PeerLookups]): number {
+  return median(many.nanoseconds.map((time, round) => time / few.nanoseconds[round]));
 }
 
 const kpps = (value: number): string => (value / 1000).toFixed(0);
@@ -97,6 +114,7 @@ function remarks(report: BenchReport): string[] {
     `The daemon is ready ${median(report.readyMs).toFixed(0)} ms after exec (${Math.min(...report.readyMs)}..${Math.max(...report.readyMs)} in ${report.readyMs.length} starts), and then takes ${median(report.idleMiB).toFixed(0)} MiB with one worker.`,
     ...(report.firstReplies === null ? [] : [firstReplyRemark(report.firstReplies)]),
     ...(report.tcp === null ? [] : [tcpRemark(report.tcp)]),
+    ...(report.peers === null ? [] : [peersRemark(report.peers)]),
   ];
 }
 
@@ -116,6 +134,12 @@ function tcpRemark({ seconds, tsunagi, miredo }: TcpFigures): string {
     return `${own}, ${median(ours.map((rate, round) => rate / others[round])).toFixed(1)} times Miredo's ${mbit(median(others))}`;
   };
   return `TCP through a Teredo client, a restricted cone NAT and a relay comes to ${way('up')}, and ${way('down')}; all on these cores, with both ends of iperf3, ${tsunagi.up.length} rounds of ${seconds} s each way by turns.`;
+}
+
+function peersRemark(both: readonly [few: PeerLookups, many: PeerLookups]): string {
+  const [few, many] = both.map(({ count, nanoseconds }) => `${median(nanoseconds).toFixed(0)} ns among ${count}`);
+  const mebibytes = (both[1].octets / 2 ** 20).toFixed(0);
+  return `To find a Teredo peer takes ${few} and ${many}, ${lookupRatio(both).toFixed(1)} times as long; a million of them take ${mebibytes} MiB.`;
 }
 
 /** For a terminal. */
