@@ -22,8 +22,8 @@ export const RETRY = { first: 60_000, longest: 900_000 } as const;
 export const SECOND_THOUGHT = 5_000;
 /** Chance lengthens waits by up to this part. */
 const SPREAD = 0.1;
-/** Milliseconds for all farewells together. */
-const FAREWELL = 2_500;
+/** Milliseconds for all farewells together: a service that is told to stop is gone within two seconds. What has no end is on record. */
+const FAREWELL = 1_500;
 
 /** A tunnel whose port is to be reached from outside. */
 export interface Wanted {

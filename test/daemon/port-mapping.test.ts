@@ -185,7 +185,7 @@ test('a farewell has an end, though the gateway has none', async () => {
   mappings.want([WANTED]);
   await vi.advanceTimersByTimeAsync(0);
   const stopped = mappings.stop();
-  await vi.advanceTimersByTimeAsync(2_500);
+  await vi.advanceTimersByTimeAsync(1_500);
   await stopped;
 });
 
