@@ -77,11 +77,11 @@ function obstacleOf(spec: TunnelSpec, node: NodeSpec, ifindexOf: (name: string) 
 
 /** True when `address` is in `pattern` and carries none of `own`. */
 function isStrange(address: Uint8Array, pattern: Pattern, own: readonly number[]): boolean {
-  const { bits, mask, at, commonLen, common } = pattern;
+  const { bits, mask, at, commonLen, common, inverted } = pattern;
   if (address.some((octet, i) => ((octet ^ bits[i]) & mask[i]) !== 0)) return false;
   const text = Array.from(address, (octet) => octet.toString(2).padStart(8, '0')).join('');
-  const carried = Number.parseInt(`0${text.slice(at, at + 32 - commonLen)}`, 2);
-  return !own.includes(common + carried);
+  const carried = common + Number.parseInt(`0${text.slice(at, at + 32 - commonLen)}`, 2);
+  return !own.includes(inverted ? ~carried >>> 0 : carried);
 }
 
 function entryOf(spec: TunnelSpec, pattern: Pattern, offloaded: boolean, ifindexOf: (name: string) => number): ValueOf<typeof TUNNEL> {

@@ -48,6 +48,10 @@ test.each([
 test('a Teredo relay is, for those whom it trusts; other roles are not', () => {
   const teredo = (role: string, ...more: string[]) => [tunnel('teredo', role, 'local = "192.0.2.1"', ...more), ALLOW].join('\n');
   expect(obstacles(teredo('relay'))).toEqual([null]);
+  const own = address('2001:0:c000:202:1234:63bf:3fff:fdfe');
+  expect(obstacles(teredo('relay'), { ownIpv6: [own] })).toEqual([null]);
+  own[15]--;
+  expect(obstacles(teredo('relay'), { ownIpv6: [own] })[0]).toContain('carries an IPv4 address of another');
   expect(obstacles(teredo('client', 'server = "192.0.2.9"'))).toEqual(['a client has a say in every packet']);
 });
 
