@@ -13,6 +13,7 @@
  * other way round. With nobody to give way in `STEPS` places there is no place.
  */
 import type { Millis } from '../core/clock.js';
+import { type Flows, NO_FLOWS } from '../core/flows.js';
 import type { Random } from '../core/random.js';
 import { ADDRESS_LEN } from '../wire/ipv6.js';
 import { copy } from '../wire/octets.js';
@@ -59,6 +60,7 @@ const PEER_BITS = 0xffffff;
 export class TeredoPeers {
   readonly capacity: number;
   readonly #hash: HalfSipHash;
+  readonly #flows: Flows;
   #count = 0;
   /** Places that were ever taken: all of them are, or are in the chain of free ones. */
   #used = 0;
@@ -92,10 +94,11 @@ export class TeredoPeers {
   /** When the last `MAX_BUBBLES` bubbles went, the oldest first. */
   #bubbles = new Float64Array();
 
-  /** `capacity`: most peers, 1 to 2^24 - 1. */
-  constructor(capacity: number, random: Random) {
+  /** `capacity`: most peers, 1 to 2^24 - 1. `flows`: who hears some of them, too. */
+  constructor(capacity: number, random: Random, flows: Flows = NO_FLOWS) {
     this.capacity = capacity;
     this.#hash = new HalfSipHash(random);
+    this.#flows = flows;
     const buckets = 2 ** Math.max(0, Math.ceil(Math.log2((ROOM * capacity) / RECORDS)));
     this.#mask = buckets - 1;
     this.#wordMask = buckets * BUCKET_WORDS - 1;
@@ -185,7 +188,12 @@ export class TeredoPeers {
 
   /** Whether data may go straight to the endpoint of the peer: it is trusted, and was heard within `SILENCE`. */
   isUsable(peer: number, now: Millis): boolean {
-    return (this.#flags[peer] & PEER_TRUSTED) !== 0 && now - this.#lastReceived[peer] < SILENCE;
+    if ((this.#flags[peer] & PEER_TRUSTED) === 0) return false;
+    const received = this.#lastReceived;
+    if (now - received[peer] < SILENCE) return true;
+    // What is forwarded without its role nobody has told this table of.
+    received[peer] = Math.max(received[peer], this.#flows.heard(this.#octets, this.address(peer)));
+    return now - received[peer] < SILENCE;
   }
 
   /**
@@ -232,7 +240,9 @@ export class TeredoPeers {
       this.#unlink(peer);
       return peer;
     }
-    if (stranger !== NOBODY) this.#unlink(stranger);
+    if (stranger === NOBODY) return NOBODY;
+    this.#flows.close(this.#octets, this.address(stranger));
+    this.#unlink(stranger);
     return stranger;
   }
 

@@ -110,7 +110,7 @@ export class TeredoRelay implements Role, Speaker {
   constructor(options: TeredoRelayOptions) {
     this.#node = options;
     this.#teredo = new Teredo(0, 0, options.prefix);
-    this.#peers = new TeredoPeers(options.maxPeers, options.random);
+    this.#peers = new TeredoPeers(options.maxPeers, options.random, options.flows);
     this.#flows = options.flows;
     this.#flows.clear();
     this.#held = new HeldPackets(options.mtu, MAX_HELD);
@@ -165,18 +165,10 @@ export class TeredoRelay implements Role, Speaker {
   /** Whether packets may go straight to `peer`, which may be nobody; `outer` then says where it is. */
   #leads(peer: number, outer: Outer, now: Millis): boolean {
     const peers = this.#peers;
-    if (peer === NOBODY || !this.#isUsable(peer, now)) return false;
+    if (peer === NOBODY || !peers.isUsable(peer, now)) return false;
     outer.remote.bits = peers.remoteBits[peer];
     outer.remote.port = peers.remotePort[peer];
     return true;
-  }
-
-  /** Whether data may go straight to the peer, which may have been heard without this role. */
-  #isUsable(peer: number, now: Millis): boolean {
-    const peers = this.#peers;
-    if (peers.isUsable(peer, now) || (peers.flags[peer] & PEER_TRUSTED) === 0) return peers.isUsable(peer, now);
-    peers.lastReceived[peer] = Math.max(peers.lastReceived[peer], this.#flows.heard(peers.octets, peers.address(peer)));
-    return peers.isUsable(peer, now);
   }
 
   /** See {@link Role}; RFC 4380 section 5.4.2. Headers of servers are not for relays: nobody looks at them. */
@@ -282,7 +274,7 @@ export class TeredoRelay implements Role, Speaker {
     const peer = peers.find(b, off + IPV6_SRC);
     if (peer === NOBODY) return Drop.source_mismatch;
     const isThere = peers.remoteBits[peer] === remote.bits && peers.remotePort[peer] === remote.port;
-    if (isThere && this.#isUsable(peer, now)) return Drop.none;
+    if (isThere && peers.isUsable(peer, now)) return Drop.none;
     if (!isBubble(b, off) || (peers.flags[peer] & PEER_ASKED) === 0) return Drop.source_mismatch;
     const to = off + IPV6_DST;
     if (same(b, to, this.#asker, 0, NONCE_OFF)) return this.#takesNonce(peer, b, to + NONCE_OFF);

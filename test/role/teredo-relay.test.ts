@@ -672,6 +672,19 @@ describe('beside a fast path', () => {
     expect(flows.told).toEqual([`${CLIENT} is gone`]);
   });
 
+  test('a client that it hears does not give way to another; a stranger that does is gone from it', () => {
+    const flows = new NotedFlows();
+    const side = RelaySide.acquainted({ flows, maxPeers: 2 });
+    side.receive(clientNumber(0)[1], bubble(clientNumber(0)[0]));
+    side.pass(40_000);
+    flows.heardAt = side.now - 1;
+    flows.told.length = 0;
+    expect(side.send(data(NATIVE, PEER))).toBe(Verdict.hold);
+    expect([flows.told, side.role.peers]).toEqual([[`${clientNumber(0)[0]} is gone`], 2]);
+    expect(side.send(data(NATIVE, clientNumber(1)[0]))).toBe(Drop.queue_full);
+    expect(side.send(data(NATIVE, CLIENT))).toBe(Drop.none);
+  });
+
   test('nobody is made known whose packets are refused', () => {
     const flows = new NotedFlows();
     const side = new RelaySide({ flows });
