@@ -9,6 +9,7 @@
 import type { Millis } from '../core/clock.js';
 import { Counters, clearSlot, Direction, drops, ICMP_KINDS, IcmpKind, icmpEvents, NODE_SLOT, packets } from '../core/counters.js';
 import { DROPS, Drop, type DropName } from '../core/drop.js';
+import { type Flows, NO_FLOWS } from '../core/flows.js';
 import { type Frame, HEADROOM, makeBatch } from '../core/frame.js';
 import { Verdict } from '../core/verdict.js';
 import { dst4, isIpv4, Protocol, protocol4, src4 } from '../wire/ipv4.js';
@@ -46,7 +47,7 @@ export interface Explanation {
 /** A node that can be asked. */
 export class Explainer {
   readonly #counters = new Counters();
-  readonly #pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: true, news: () => {} });
+  readonly #pipeline: Pipeline;
   readonly #sent: Answer[] = [];
   readonly #protocol41 = new MemoryPort('protocol-41', 'v4', this.#sent);
   readonly #icmp4 = new MemoryPort('icmp4', 'v4', this.#sent);
@@ -57,9 +58,10 @@ export class Explainer {
   readonly #names: ReadonlyMap<number, string | null>;
   #now: Millis;
 
-  /** `now`: when the node starts. */
-  constructor(node: NodeSpec, now: Millis = 0) {
+  /** `now`: when the node starts. `flowsOf`: see {@link PipelineOptions}. */
+  constructor(node: NodeSpec, now: Millis = 0, flowsOf: (slot: number) => Flows = () => NO_FLOWS) {
     this.#now = now;
+    this.#pipeline = new Pipeline({ counters: this.#counters, random: noChance, owner: true, news: () => {}, flowsOf });
     this.#devices = new Map(node.tunnels.map(({ name }) => [name, new MemoryPort('ipv6', 'v6', this.#sent)]));
     this.#names = new Map<number, string | null>([...node.tunnels.map(({ slot, name }) => [slot, name] as const), [NODE_SLOT, null]]);
     const tunnels = new Map(node.tunnels.map((tunnel, i) => [tunnel.interface ?? '', [...this.#devices.values()][i]]));

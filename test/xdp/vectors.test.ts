@@ -1,17 +1,21 @@
 /**
- * Every vector of protocol 41 through the loaded program: it forwards what the engine forwards, octet for octet, or
- * passes up the frame as it came. See `vectors/README.md` for how packets are compared.
+ * Every vector through the loaded program: it forwards what the engine forwards, octet for octet, or passes up the frame as
+ * it came. What comes before the packet of a vector is the engine's to see: it makes known whom it trusts then. See
+ * `vectors/README.md` for how packets are compared.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Flows } from '../../src/core/flows.js';
 import { Explainer } from '../../src/engine/explain.js';
+import { ADDRESS_LEN } from '../../src/wire/ipv6.js';
 import type { PassedName } from '../../src/xdp/layout.js';
+import type { ClientFlow } from '../../src/xdp/tables.js';
 import { hex, toHex } from '../vectors/compose.js';
-import { comparable, loadVectors } from '../vectors/load.js';
+import { comparable, loadVectors, TECHNOLOGIES } from '../vectors/load.js';
 import { nodeOf } from '../vectors/node.js';
 import type { Vector } from '../vectors/vector.js';
 import { describeWithPrograms, FastNode } from './fast-node.js';
 
-const FOLDERS = ['6to4', '6rd', 'isatap', 'regression'];
+const FOLDERS = [...TECHNOLOGIES, 'regression'];
 const MAX_HOP_LIMIT = 255;
 const HOP_LIMIT = 7;
 
@@ -36,7 +40,26 @@ function leaving(from: Vector['from'], octets: Uint8Array): string {
   return comparable(toHex(from === 'v4' ? counted(octets, 0, 1) : octets));
 }
 
-describeWithPrograms('the vectors of protocol 41', () => {
+/** The flows that the node has open when the packet of a vector comes. */
+function flowsBefore({ config, state = [], now }: Vector): ClientFlow[] {
+  const flows = new Map<string, ClientFlow & { readonly at: number }>();
+  const flowsOf = (slot: number): Flows => ({
+    open(b, off, { addr, port }, at) {
+      const octets = b.slice(off, off + ADDRESS_LEN);
+      flows.set(toHex(octets), { slot, address: octets, endpoint: addr, port, heard: 0n, sent: 0n, at });
+    },
+    close: (b, off) => void flows.delete(toHex(b.slice(off, off + ADDRESS_LEN))),
+    heard: () => Number.NEGATIVE_INFINITY,
+    clear: () => flows.clear(),
+  });
+  const engine = new Explainer(nodeOf(config), 0, flowsOf);
+  for (const step of state) engine.explain(step.from, hex(step.in), step.now);
+  engine.pass(now);
+  const clock = process.hrtime.bigint();
+  return [...flows.values()].map(({ at, ...flow }) => ({ ...flow, heard: clock - BigInt(now - at) * 1_000_000n }));
+}
+
+describeWithPrograms('the vectors', () => {
   let node: FastNode;
   beforeAll(() => {
     node = new FastNode();
@@ -51,8 +74,11 @@ describeWithPrograms('the vectors of protocol 41', () => {
     for (const vector of [...vectors].sort((a, b) => a.config.localeCompare(b.config))) {
       if (vector.config !== config) node.configure(nodeOf(vector.config));
       config = vector.config;
+      const flows = flowsBefore(vector);
+      for (const flow of flows) node.tables.setFlow(flow);
       const packet = arriving(vector);
       const out = packet === null ? null : node.inside(() => node.forward(vector.from, packet));
+      for (const { slot, address } of flows) node.tables.removeFlow(slot, address);
       if (out === null) continue;
       expect([vector.name, leaving(vector.from, out)]).toEqual([
         vector.name,
