@@ -73,9 +73,14 @@ class Homes {
 
   static async up(): Promise<Homes> {
     const homes = new Homes();
-    await buildNetwork(homes.#plan);
-    await homes.daemon('mita', SERVER);
-    return homes;
+    try {
+      await buildNetwork(homes.#plan);
+      await homes.daemon('mita', SERVER);
+      return homes;
+    } catch (error) {
+      await homes.down();
+      throw error;
+    }
   }
 
   namespaceOf(node: string): string {

@@ -263,7 +263,11 @@ export class TeredoWorld {
   }
 
   /** A host with a NAT of its own. */
-  home(name: string, kind: Kind | null, { spares = 8, change = {} as Partial<TeredoClientOptions>, timeout = 300_000 } = {}): Home {
+  home(
+    name: string,
+    kind: Kind | NatKind | null,
+    { spares = 8, change = {} as Partial<TeredoClientOptions>, timeout = 300_000 } = {},
+  ): Home {
     const n = this.homes.length + 1;
     if (kind === null) return this.#add(new Home(this, name, `192.0.2.${n}`, null, spares, change));
     const gateway = this.gateway(`192.0.2.${n}`, kind, { timeout });
@@ -279,8 +283,8 @@ export class TeredoWorld {
     return this.#add(new Home(this, name, `192.168.${n}.2`, gateway, 8, { gateway: outside }));
   }
 
-  gateway(address: string, kind: Kind, options: { hairpins?: boolean; timeout?: number } = {}): Gateway {
-    const gateway = new Gateway(address, KINDS[kind], this.seed + this.gateways.length, options);
+  gateway(address: string, kind: Kind | NatKind, options: { hairpins?: boolean; timeout?: number } = {}): Gateway {
+    const gateway = new Gateway(address, typeof kind === 'string' ? KINDS[kind] : kind, this.seed + this.gateways.length, options);
     this.gateways.push(gateway);
     return gateway;
   }
