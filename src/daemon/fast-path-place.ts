@@ -111,7 +111,9 @@ export class FastPathPlace {
 
   /** Says so once, when interfaces become better or worse than they are now. */
   #watchOver(fastPath: FastPath | null, wanted: Wanted | null): NodeJS.Timeout | null {
-    if (fastPath === null || wanted === null) return null;
+    if (wanted === null || this.#isUnloadable) return null;
+    // It broke off: the host has changed in the middle of it.
+    if (fastPath === null) return setTimeout(() => this.#changed(), WATCH).unref();
     const found = fastPath.survey(wanted);
     const timer = setInterval(() => {
       if (sameSpec(fastPath.survey(wanted), found)) return;
@@ -141,7 +143,6 @@ export class FastPathPlace {
       const { shortcomings, ...state } = this.#fastPath.change(this.#wanted ?? { mode: 'auto', interfaces: [] }, node);
       return { ...state, reason: shortcomings.length === 0 ? null : shortcomings.join('; ') };
     } catch (thrown) {
-      // The host may have changed in the middle of it: then it is told so, and this is tried again.
       this.close();
       return this.#without({ reason: reasonOf(thrown), verifier: [] });
     }
