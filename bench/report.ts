@@ -133,7 +133,7 @@ function tcpRemark({ seconds, tsunagi, miredo }: TcpFigures): string {
     if (others.length === 0) return own;
     return `${own}, ${median(ours.map((rate, round) => rate / others[round])).toFixed(1)} times Miredo's ${mbit(median(others))}`;
   };
-  return `TCP through a Teredo client, a restricted cone NAT and a relay comes to ${way('up')}, and ${way('down')}; all on these cores, with both ends of iperf3, ${tsunagi.up.length} rounds of ${seconds} s each way by turns.`;
+  return `TCP through a Teredo client, a restricted cone NAT and a relay comes to ${way('up')}, and ${way('down')}; all on these cores, with both ends of iperf3, over links that take long packets and cut them, as network cards do, ${tsunagi.up.length} rounds of ${seconds} s each way by turns.`;
 }
 
 function peersRemark(both: readonly [few: PeerLookups, many: PeerLookups]): string {

@@ -78,6 +78,11 @@ export async function measureTcp(rounds: number = ROUNDS): Promise<TcpFigures> {
 
 const mbit = (bits: number): string => (bits / 1e6).toFixed(0);
 
+/** What is read of what iperf3 says of a run that went well. */
+interface Iperf3Report {
+  readonly end: { readonly sum_received: { readonly bits_per_second: number } };
+}
+
 /** What is told apart by its links: that of a home begins so. */
 const isThere = (link: string): boolean => !link.startsWith('lan-') || link === `lan-${PC}`;
 
@@ -93,24 +98,13 @@ class TcpNetwork {
   );
   readonly #programs: Program[] = [];
 
-  /** Builds it, with a Teredo server, and who answers iperf3. */
+  /** Builds it, with a Teredo server. */
   async up(): Promise<void> {
     await buildNetwork(this.#plan);
     for (const { name, interfaces } of this.#plan.namespaces)
       for (const device of interfaces)
         await must(inNamespace(name, ['ethtool', '-K', device, 'tx', 'on', 'sg', 'on', 'tso', 'on', 'gso', 'on', 'gro', 'on']));
     this.#programs.push(await this.#daemon(SERVER.name));
-    const answering = {
-      kind: 'iperf3',
-      place: WEB.name,
-      namespace: this.#namespace(WEB.name),
-      command: ['sh', '-c', `exec iperf3 --server --forceflush --port ${PORT} >&2`],
-      log: join(this.#folder, 'iperf3.log'),
-      isReady: (line: string) => line.includes('listening'),
-    };
-    const { program, ready } = Program.start(answering);
-    this.#programs.push(program);
-    await ready;
   }
 
   /** Ends and removes everything. */
@@ -136,26 +130,24 @@ class TcpNetwork {
     }
   }
 
-  /** Bits a second that arrive. */
+  /** Bits a second that arrive. Who answers is another one each time: one that has lost sight of a client waits for it. */
   async #rate(options: readonly string[]): Promise<number> {
-    const command = [
-      'iperf3',
-      '--client',
-      WEB.address,
-      '--port',
-      String(PORT),
-      '--time',
-      String(SECONDS),
-      '--omit',
-      String(WARM_UP),
-      '--json',
-    ];
-    const { end, error } = JSON.parse(await must(inNamespace(this.#namespace(PC), [...command, ...options]))) as {
-      readonly end: { readonly sum_received?: { readonly bits_per_second: number } };
-      readonly error?: string;
-    };
-    if (end.sum_received === undefined) throw new Error(`iperf3: ${error ?? 'says nothing of what arrived'}`);
-    return end.sum_received.bits_per_second;
+    const { program, ready } = Program.start({
+      kind: 'iperf3',
+      place: WEB.name,
+      namespace: this.#namespace(WEB.name),
+      command: ['sh', '-c', `exec iperf3 --server --one-off --forceflush --port ${PORT} >&2`],
+      log: join(this.#folder, 'iperf3.log'),
+      isReady: (line) => line.includes('listening'),
+    });
+    try {
+      await ready;
+      const asking = ['iperf3', '--client', WEB.address, '--port', `${PORT}`, '--time', `${SECONDS}`, '--omit', `${WARM_UP}`, '--json'];
+      const said = await must(inNamespace(this.#namespace(PC), [...asking, ...options]));
+      return (JSON.parse(said) as Iperf3Report).end.sum_received.bits_per_second;
+    } finally {
+      await program.stop();
+    }
   }
 
   /** Resolves when the web answers the PC. */
