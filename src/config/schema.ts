@@ -54,7 +54,7 @@ const fastpathTable = z
   })
   .register(tableDocs, {
     about:
-      'The fast path, an XDP program: it forwards plain packets of 6to4 relays, 6rd border relays and ISATAP routers in the kernel, and leaves the rest to the packet threads.',
+      'The fast path, an XDP program: it forwards plain packets of 6to4 and Teredo relays, 6rd border relays and ISATAP routers in the kernel, and leaves the rest to the packet threads.',
   });
 
 /** `[http]`. */

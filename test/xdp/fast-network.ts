@@ -14,6 +14,8 @@ import { Namespace, withoutNamespaces } from '../linux/namespace.js';
 
 /** Address of the relay on the far cable. */
 const NEAR = '2001:db8:80::1';
+/** The other IPv4 address of the relay, for a Teredo server. */
+export const SECONDARY = '192.0.2.3';
 /** Octets of a transfer. */
 export const CONTENT = 2_000_000;
 const PORT = 8080;
@@ -48,6 +50,7 @@ export class FastNetwork extends Network {
     super();
     this.layCable();
     this.exec(this.relay, `ip address del ${FAR}/128 dev lo`);
+    this.exec(this.relay, `ip address add ${SECONDARY}/24 dev tdmr`);
     this.receiveRedirected(this.host, 'tdmh');
   }
 

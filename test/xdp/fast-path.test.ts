@@ -7,7 +7,7 @@ import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
 import { XdpObject } from '../../src/xdp/libbpf.js';
 import { Echoes, EXECUTABLE, FAR, type LogLine, RELAY, RELAY_TUNNEL } from '../lab/daemon-network.js';
-import { CABLES, CONTENT, type FastNetwork, NATIVE, NONE, type Tunnels, test } from './fast-network.js';
+import { CABLES, CONTENT, type FastNetwork, NATIVE, NONE, SECONDARY, type Tunnels, test } from './fast-network.js';
 import { compileTiny } from './tiny.js';
 
 const HOST6 = '2002:c000:20a::1';
@@ -34,6 +34,16 @@ const OTHERS: readonly (readonly [technology: string, Tunnels])[] = [
     {
       host: `[[tunnel]]\n${ISATAP}\nname = "home"\nrole = "host"\npotential-routers = ["${RELAY}"]`,
       relay: `[[tunnel]]\n${ISATAP}\nname = "relay"\nrole = "router"\nlocal = "${RELAY}"\nprefix = "2001:db8:15a::/64"`,
+    },
+  ],
+  [
+    'Teredo',
+    {
+      host: `[[tunnel]]\ntype = "teredo"\nname = "home"\nrole = "client"\nserver = "${RELAY}"\nsecondary = "${SECONDARY}"`,
+      relay: [
+        `[[tunnel]]\ntype = "teredo"\nname = "relay"\nrole = "relay"\nlocal = "${RELAY}"`,
+        `[[tunnel]]\ntype = "teredo"\nname = "server"\nrole = "server"\nlocal = "${RELAY}"\nsecondary = "${SECONDARY}"`,
+      ].join('\n'),
     },
   ],
 ];
