@@ -68,8 +68,10 @@ export class TeredoClient implements Role, Speaker {
   readonly #origin = new Endpoint();
   /** The own address, which the qualifier changes in place. */
   readonly #address: Uint8Array;
-  /** The last one that peers were told. */
-  readonly #told = new Uint8Array(ADDRESS_LEN);
+  /** What it was when that was looked at last; zeros: there was none. */
+  readonly #seen = new Uint8Array(ADDRESS_LEN);
+  /** The last one that there was: peers know this client by it. */
+  readonly #known = new Uint8Array(ADDRESS_LEN);
   #learned: Learned;
 
   constructor(options: TeredoClientOptions, now: Millis) {
@@ -280,12 +282,14 @@ export class TeredoClient implements Role, Speaker {
     return verdict === Drop.none ? this.#connectivity.hearNearby(b, off, outer.remote, now) : verdict;
   }
 
-  /** The own address has changed, or there is none any more: what peers know is of no use. */
+  /** There is no own address any more, or another one: then what peers know is of no use. With the one of before, the limits of bubbles go on. */
   #follow(now: Millis): void {
-    if (same(this.#told, 0, this.#address, 0, ADDRESS_LEN)) return;
-    this.#told.set(this.#address);
-    this.#made?.forget(now);
+    if (same(this.#seen, 0, this.#address, 0, ADDRESS_LEN)) return;
+    this.#seen.set(this.#address);
+    this.#made?.pause(now);
     if (this.#qualifier.isQualified) {
+      if (!same(this.#known, 0, this.#address, 0, ADDRESS_LEN)) this.#made?.forget();
+      this.#known.set(this.#address);
       this.#search?.begin(this.#qualifier.server(), now);
       this.#discovery?.begin(now);
     } else {

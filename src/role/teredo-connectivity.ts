@@ -212,10 +212,16 @@ export class TeredoConnectivity {
     return this.#ports.takeEcho(this.peers, b, off, outer, now);
   }
 
-  /** All that was known of peers was about another address of this client, and what waits has it as its source. */
-  forget(now: Millis): void {
+  /** There is no address, or another one: nobody is asked any more, and what waits has the old one as its source. */
+  pause(now: Millis): void {
+    const { peers } = this;
+    while (peers.askedCount > 0) this.#giveUp(peers.asked[peers.askedCount - 1], now);
     this.giveUp();
-    this.#ports.giveAll(this.peers, now);
+    this.#ports.giveAll(peers, now);
+  }
+
+  /** All that was known of peers was about another address of this client. After `pause`. */
+  forget(): void {
     this.peers = new TeredoClientPeers(this.peers.table.capacity, this.#node.random);
   }
 

@@ -1,6 +1,7 @@
 /** Teredo clients in a world of NATs: RFC 4380 and RFC 6081 as they play together. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Drop } from '../../src/core/drop.js';
 import { Verdict } from '../../src/core/verdict.js';
 import { SeededRandom } from '../../src/sim/random.js';
 import { formatIpv6 } from '../../src/wire/address.js';
@@ -10,6 +11,8 @@ import { type Datagram, DELAY, FIGURE_1, type Home, innerAt, KINDS, type Kind, T
 const NAMES = Object.keys(KINDS) as Kind[];
 const CONES: readonly Kind[] = ['cone', 'address-restricted', 'port-restricted'];
 const ECHO_REPLY = 129;
+/** Where nobody is. */
+const ABSENT = '2001:0:4136:e378:0:b1df:3fff:fdf0';
 
 const replies = (home: Home) => home.delivered.filter((packet) => packet[40] === ECHO_REPLY).length;
 /** Bubbles that a host sent, by what they are. */
@@ -164,13 +167,49 @@ describe('bubbles', () => {
     world.settle();
     const start = world.now;
     for (let i = 0; i < 1_200; i++) {
-      a.ping('2001:0:4136:e378:0:b1df:3fff:fdf0');
+      a.ping(ABSENT);
       world.run(start + 1_000 * i);
     }
     const times = bubbles(world.sent).indirect.map(({ at }) => at - start);
     for (let i = 1; i < times.length; i++) expect(times[i] - times[i - 1]).toBeGreaterThanOrEqual(2_000);
     for (let i = 4; i < times.length; i++) expect(times[i] - times[i - 4]).toBeGreaterThanOrEqual(300_000);
     expect(times.length).toBeGreaterThanOrEqual(12);
+  });
+
+  test('are not allowed anew to whoever loses its server, and has its address again', () => {
+    const world = new TeredoWorld();
+    const a = world.home('a', 'port-restricted');
+    world.settle();
+    const { address } = a;
+    const start = world.now;
+    a.ping(ABSENT);
+    world.run(start + 10_000);
+    world.serverIsUp = false;
+    world.run(start + 45_000);
+    expect(a.role.learned.teredo?.state).not.toBe('qualified');
+    world.serverIsUp = true;
+    world.run(start + 60_000);
+    expect([a.address, a.ping(ABSENT)]).toEqual([address, Drop.neighbor_unreachable]);
+    world.run(start + 70_000);
+    expect(bubbles(world.sent).indirect).toHaveLength(4);
+  });
+
+  test('nor is anybody asked while there is no address', () => {
+    const world = new TeredoWorld();
+    const a = world.home('a', 'port-restricted');
+    world.settle();
+    const start = world.now;
+    world.serverIsUp = false;
+    const isQualified = () => a.role.learned.teredo?.state === 'qualified';
+    while (isQualified() && world.now < start + 60_000) {
+      a.ping(`2001:0:4136:e378:0:${(world.now % 0x8000).toString(16)}:3fff:fdf0`);
+      world.run(world.now + 500);
+    }
+    expect([isQualified(), a.role.peers > 0]).toEqual([false, true]);
+    world.sent.length = 0;
+    world.run(world.now + 10_000);
+    const { indirect, direct } = bubbles(world.sent);
+    expect([indirect.length, direct.length]).toEqual([0, 0]);
   });
 });
 

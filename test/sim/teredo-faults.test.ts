@@ -153,8 +153,8 @@ class Life {
   mend(): void {
     const { world } = this;
     for (const link of world.links.keys()) world.impair(link, PERFECT);
-    for (const name of HOMES) world.setInterface(name, 'eth0', true);
-    for (const daemon of world.daemons.values()) daemon.start();
+    for (const name of HOMES) this.#plug(name);
+    for (const name of DAEMONS) this.#start(name);
   }
 
   /** Everybody is qualified after a while, and reaches everybody. */
@@ -220,19 +220,27 @@ class Life {
   #unplug(name: string, ms: number): void {
     const { world } = this;
     world.setInterface(name, 'eth0', false);
-    world.at(world.now + ms, () => {
-      this.#observer.restarted(name);
-      world.setInterface(name, 'eth0', true);
-    });
+    world.at(world.now + ms, () => this.#plug(name));
+  }
+
+  #plug(name: string): void {
+    const { world } = this;
+    if (world.host(name).interface('eth0').isUp) return;
+    this.#observer.restarted(name);
+    world.setInterface(name, 'eth0', true);
   }
 
   #end(node: string, how: 'kill' | 'stop', ms: number): void {
     const { world } = this;
     world.daemon(node)[how]();
-    world.at(world.now + ms, () => {
-      this.#observer.restarted(node);
-      world.daemon(node).start();
-    });
+    world.at(world.now + ms, () => this.#start(node));
+  }
+
+  #start(node: string): void {
+    const daemon = this.world.daemon(node);
+    if (daemon.node !== null) return;
+    this.#observer.restarted(node);
+    daemon.start();
   }
 
   /** A client always waits for something, and nobody for what is past, or for longer than the longest rest. */
