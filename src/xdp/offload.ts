@@ -85,7 +85,10 @@ function isStrange(address: Uint8Array, pattern: Pattern, own: readonly number[]
 }
 
 function entryOf(spec: TunnelSpec, pattern: Pattern, offloaded: boolean, ifindexOf: (name: string) => number): ValueOf<typeof TUNNEL> {
-  const fits = spec.local.length <= LIMITS.MAX_LOCAL;
+  // Who has sockets hears nothing beside them.
+  const [socket] = socketsOf(spec);
+  const local = socket === undefined ? spec.local : [socket.local];
+  const fits = local.length <= LIMITS.MAX_LOCAL;
   return {
     pattern: patternEntry(pattern),
     slot: spec.slot,
@@ -95,12 +98,12 @@ function entryOf(spec: TunnelSpec, pattern: Pattern, offloaded: boolean, ifindex
     ttl: spec.ttl,
     tos: spec.dscp === 'copy' ? 0 : spec.dscp << 2,
     tos_mask: (spec.dscp === 'copy' ? 0xfc : 0) | (spec.ecn === 'normal' ? 3 : 0),
-    local_count: fits ? spec.local.length : 0,
+    local_count: fits ? local.length : 0,
     flags: spec.dontFragment ? DF : 0,
-    port: socketsOf(spec)[0]?.port ?? 0,
+    port: socket?.port ?? 0,
     offloaded: Number(offloaded),
     reserved: [],
-    local: fits ? spec.local : [],
+    local: fits ? local : [],
   };
 }
 

@@ -17,7 +17,7 @@ import { nodeOf } from '../vectors/node.js';
 import { describeWithPrograms, FastNode } from './fast-node.js';
 import { type Client, type NearPacket, nearPackets, upperSum } from './near-packets.js';
 
-const PACKETS = process.env.TSUNAGI_LONG === undefined ? 14_000 : 1_000_000;
+const PACKETS = process.env.TSUNAGI_LONG === undefined ? 9_000 : 1_000_000;
 const SEED = Number(process.env.TSUNAGI_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const HOP_LIMIT = 7;
 const IPV6_DST = 24;

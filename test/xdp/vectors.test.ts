@@ -42,6 +42,7 @@ function leaving(from: Vector['from'], octets: Uint8Array): string {
 
 /** The flows that the node has open when the packet of a vector comes. */
 function flowsBefore({ config, state = [], now }: Vector): ClientFlow[] {
+  if (state.length === 0) return [];
   const flows = new Map<string, ClientFlow & { readonly at: number }>();
   const flowsOf = (slot: number): Flows => ({
     open(b, off, { addr, port }, at) {
