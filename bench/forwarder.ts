@@ -1,4 +1,4 @@
-/** What forwards in the node while a case is measured: nothing but the kernel, a loop without any check, the daemon, or Miredo. */
+/** What forwards in the node while a case is measured: nothing but the kernel, XDP or a loop without any check, the daemon, or Miredo. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +16,23 @@ const CPU = 1;
 const LOOK = 20;
 const PATIENCE = 15_000;
 
-/** In the order in which they take turns. */
-export const FORWARDERS = ['none', 'plain', '6to4', '6rd', 'isatap', 'teredo', 'miredo'] as const;
-/** Nothing, the plainest loop, the daemon with a tunnel of that type, or Miredo's Teredo relay. */
-export type Forwarder = (typeof FORWARDERS)[number];
+/**
+ * Nothing; XDP that throws everything away, or forwards without a tunnel; the daemon with a tunnel of that type, on its fast
+ * path or in its packet thread; the plainest loop; or Miredo's Teredo relay.
+ */
+export type Forwarder = 'none' | 'discard' | 'bare' | `${TunnelType}-xdp` | 'plain' | TunnelType | 'miredo';
+
+const TYPES = Object.keys(TUNNELS) as TunnelType[];
+/** In the order in which they take turns: XDP is near what it is measured against. */
+export const FORWARDERS: readonly Forwarder[] = [
+  'discard',
+  'none',
+  'bare',
+  ...TYPES.map((type) => `${type}-xdp` as const),
+  'plain',
+  ...TYPES,
+  'miredo',
+];
 
 /** The lines of the one `[[tunnel]]`. */
 const TUNNEL: Record<TunnelType, readonly string[]> = {
@@ -35,7 +48,16 @@ const TUNNEL: Record<TunnelType, readonly string[]> = {
   teredo: ['role = "relay"', `port = ${TUNNELS.teredo.port}`],
 };
 
-const CONFIG = (folder: string, type: TunnelType): string => `
+/** What carries packets of the daemon: an XDP program, or its packet thread. */
+export const PATHS = ['xdp', 'worker'] as const;
+export type Path = (typeof PATHS)[number];
+
+const FAST_PATH: Record<Path, string> = {
+  xdp: '[fastpath]\nmode = "native"\ninterfaces = ["v0", "v1"]\n',
+  worker: '[fastpath]\nmode = "off"\n',
+};
+
+const CONFIG = (folder: string, type: TunnelType, path: Path): string => `
 [node]
 name     = "bench"
 identity = "2001:db8:5::6404"
@@ -49,7 +71,8 @@ ${TUNNEL[type].join('\n')}
 
 [policy]
 allow-ipv4 = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"]
-`;
+
+${FAST_PATH[path]}`;
 
 const MIREDO_DEVICE = 'teredo';
 /** A relay as ours is: it believes in no cone, which is what `RelayType relay` says. */
@@ -69,24 +92,38 @@ export function start(forwarder: Forwarder, namespace: string, folder: string): 
   switch (forwarder) {
     case 'none':
       return null;
+    case 'discard':
+      return new NodeProgram(namespace, [...MEASURED_NODE, ...script('bare-forwarding.ts', 'discard', 'v0')]);
+    case 'bare':
+      return new NodeProgram(namespace, [...MEASURED_NODE, ...script('bare-forwarding.ts', 'forward', 'v0')]);
     case 'plain':
-      return new NodeProgram(namespace, [...MEASURED_NODE, '--import', 'tsx', join(root, 'bench', 'plain-loop.ts')]);
+      return new NodeProgram(namespace, [...MEASURED_NODE, ...script('plain-loop.ts')]);
     case 'miredo':
       return new NodeProgram(namespace, [...MEASURED, ...miredo(folder)], { said: 'Starting...', device: MIREDO_DEVICE });
     default:
-      return new NodeProgram(namespace, [...MEASURED_NODE, ...daemon(folder, forwarder)]);
+      return new NodeProgram(namespace, [...MEASURED_NODE, ...daemon(folder, ...tunnelOf(forwarder))]);
   }
 }
 
 /** Starts the daemon as an operator would, as a 6to4 relay, with all cores to itself. */
-export function startDaemon(namespace: string, folder: string): NodeProgram {
-  return new NodeProgram(namespace, [process.execPath, ...daemon(folder, '6to4')]);
+export function startDaemon(namespace: string, folder: string, path: Path): NodeProgram {
+  return new NodeProgram(namespace, [process.execPath, ...daemon(folder, '6to4', path)]);
 }
 
-function daemon(folder: string, type: TunnelType): string[] {
+function tunnelOf(forwarder: `${TunnelType}-xdp` | TunnelType): [type: TunnelType, path: Path] {
+  const type = TYPES.find((one) => forwarder === `${one}-xdp`);
+  return type === undefined ? [forwarder as TunnelType, 'worker'] : [type, 'xdp'];
+}
+
+/** A program of this folder, for Node. */
+function script(name: string, ...args: readonly string[]): string[] {
+  return ['--import', 'tsx', join(root, 'bench', name), ...args];
+}
+
+function daemon(folder: string, type: TunnelType, path: Path): string[] {
   const config = join(folder, 'tsunagi.toml');
   mkdirSync(join(folder, 'state'), { recursive: true });
-  writeFileSync(config, CONFIG(folder, type));
+  writeFileSync(config, CONFIG(folder, type, path));
   return [join(root, 'bin', 'tsunagi.js'), 'run', '--config', config];
 }
 

@@ -1,8 +1,9 @@
 /**
- * What one packet thread moves, beside the kernel's plain IPv6 forwarding over the same cables, and beside Miredo.
+ * What the fast path and one packet thread move, beside the kernel's plain IPv6 forwarding over the same cables, XDP
+ * without a tunnel, and Miredo.
  *
  * The real daemon runs in the middle of three namespaces, as 6to4 relay, 6rd border relay, ISATAP router and Teredo relay by
- * turns, and Miredo's Teredo relay after it; a source in the kernel sends one
+ * turns, with the fast path and without, and Miredo's Teredo relay after it; a source in the kernel sends one
  * packet over and over from the first, and what arrives in the third is counted. Cases take turns, so
  * that a noisy machine is noisy for all of them; what is compared is the ratio within a round. The source
  * sends as fast as it can, so each figure is what gets through under overload.
@@ -18,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withoutMiredo } from '../test/lab/miredo.js';
 import { type FirstReplies, measureFirstReplies } from './first-reply.js';
-import { FORWARDERS, type Forwarder, type NodeProgram, start, startDaemon } from './forwarder.js';
+import { FORWARDERS, type Forwarder, type NodeProgram, PATHS, start, startDaemon } from './forwarder.js';
 import { BenchNetwork } from './network.js';
 import { type PacketKind, packet, TUNNELS, type TunnelType } from './packets.js';
 import { measurePeers } from './peers.js';
@@ -30,7 +31,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const SOURCE_CPU = 0;
 /** Seconds of each case before a started daemon is measured. */
 const WARM_UP = 1;
-/** Starts of the daemon that are timed. */
+/** Starts of the daemon that are timed, with the fast path and without. */
 const STARTS = 7;
 /** Milliseconds between two looks at a counter, and for it to change. */
 const LOOK = 5;
@@ -52,6 +53,8 @@ interface Case {
   readonly against: string | null;
   /** Name of the case whose packets a second it is compared with, beside the kernel's. */
   readonly rival?: string;
+  /** Name of the case that does the least of what this one does, on the same core. */
+  readonly limit?: string;
 }
 
 const CASES: readonly Case[] = [
@@ -63,7 +66,28 @@ const CASES: readonly Case[] = [
     forwarder: 'none',
     against: null,
   },
-  { name: 'kernel', title: 'kernel, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], forwarder: 'none', against: null },
+  {
+    name: 'discard',
+    title: 'packet source alone, thrown away by XDP',
+    kind: 'discarded',
+    counted: ['node', 'v0'],
+    forwarder: 'discard',
+    against: null,
+  },
+  {
+    name: 'kernel',
+    title: 'kernel, plain IPv6 forwarding',
+    kind: 'ipv6',
+    counted: ['sink', 'v1'],
+    forwarder: 'none',
+    against: null,
+    limit: 'bare',
+  },
+  { name: 'bare', title: 'bare XDP, plain IPv6 forwarding', kind: 'ipv6', counted: ['sink', 'v1'], forwarder: 'bare', against: null },
+  ...fastCases('6to4', '6to4'),
+  ...fastCases('6rd', '6rd'),
+  ...fastCases('isatap', 'ISATAP'),
+  ...fastCases('teredo', 'Teredo', 'miredo'),
   {
     name: 'plain-encapsulate',
     title: 'plainest loop, IPv6 to 6to4',
@@ -96,6 +120,20 @@ const CASES: readonly Case[] = [
   ),
 ];
 
+/** Both ways of the daemon's fast path with a tunnel of that type. `rival` does the same. */
+function fastCases(type: TunnelType, title: string, rival?: 'miredo'): Case[] {
+  return (['encapsulate', 'decapsulate'] as const).map((way) => ({
+    name: `${type}-xdp-${way}`,
+    title: way === 'encapsulate' ? `XDP, IPv6 to ${title}` : `XDP, ${title} to IPv6`,
+    kind: way === 'encapsulate' ? `to-${type}` : `from-${type}`,
+    counted: ['sink', 'v1'],
+    forwarder: `${type}-xdp`,
+    against: null,
+    limit: 'bare',
+    ...(rival === undefined ? {} : { rival: `${rival}-${way}` }),
+  }));
+}
+
 /** Both ways of the daemon with a tunnel of that type; the way of 6to4 is what the others are measured against. `rival` does the same. */
 function workerCases(forwarder: TunnelType, title: string, rival?: 'miredo'): Case[] {
   const counted = ['sink', 'v1'] as const;
@@ -126,6 +164,8 @@ interface Figures {
   /** Packets a second that were sent, and that were counted at the case's place. */
   readonly sent: number;
   readonly arrived: number;
+  /** Nanoseconds of the source's processor time for each packet that it sent: of its core, and of all that is done there on. */
+  readonly source: number;
   /** Nanoseconds of the program's processor time for each packet that was counted; null: nothing but the kernel works. */
   readonly processor: number | null;
 }
@@ -135,10 +175,10 @@ async function measure(net: BenchNetwork, item: Case, program: NodeProgram | nul
   if (item.kind.endsWith('-teredo')) await introduce(net, octets);
   const spent = program?.processorTime() ?? 0;
   const before = net.received(...item.counted);
-  const { sent, took } = await send(net, item.kind, seconds, octets);
+  const { sent, took, processor: spentBySource } = await send(net, item.kind, seconds, octets);
   const arrived = net.received(...item.counted) - before;
   const processor = program === null ? null : (program.processorTime() - spent) / arrived;
-  return { sent: sent / took, arrived: arrived / took, processor };
+  return { sent: sent / took, arrived: arrived / took, source: (spentBySource * 1e9) / sent, processor };
 }
 
 /** Makes the client known to a relay, which forgets it in 30 s of silence: a packet to it, and its bubble when it has been asked for one. */
@@ -154,8 +194,15 @@ async function introduce(net: BenchNetwork, octets: number): Promise<void> {
   await send(net, 'teredo-bubble', 0, octets);
 }
 
-/** Sends one packet over and over for `seconds`, or else once. Returns how many that were, and how many seconds it took. */
-async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets: number): Promise<{ sent: number; took: number }> {
+/** What a source did: packets, seconds, and seconds of processor time. */
+interface Sending {
+  readonly sent: number;
+  readonly took: number;
+  readonly processor: number;
+}
+
+/** Sends one packet over and over for `seconds`, or else once. */
+async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets: number): Promise<Sending> {
   const source = spawn(
     'ip',
     [
@@ -181,8 +228,7 @@ async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets
   });
   const code = await new Promise((resolve) => source.once('exit', resolve));
   if (code !== 0) throw new Error(`the packet source ended with ${code}`);
-  const { sent, seconds: took } = JSON.parse(text) as { sent: number; seconds: number };
-  return { sent, took };
+  return JSON.parse(text) as Sending;
 }
 
 async function main(): Promise<void> {
@@ -201,21 +247,23 @@ async function main(): Promise<void> {
   const forwarders = FORWARDERS.filter(isWanted);
   const folder = mkdtempSync(join(tmpdir(), 'tsunagi-bench-'));
   const net = new BenchNetwork(`tsb-${process.pid}`);
-  const results: CaseResult[] = CASES.map(({ name, title, against, rival = null, forwarder }) => ({
+  const results: CaseResult[] = CASES.map(({ name, title, against, rival = null, limit = null, forwarder }) => ({
     name,
     title,
     against,
     rival,
+    limit,
     absent: forwarder === 'miredo' ? NO_MIREDO : null,
     sent: [],
     arrived: [],
+    source: [],
     processor: [],
   }));
   const loadBefore = loadavg()[0];
   const memory: number[] = [];
   let allocated = 0;
   let carried = 0;
-  const starts: number[] = [];
+  const starts: BenchReport['readyMs'] = { xdp: [], worker: [] };
   let firstReplies: FirstReplies | null = null;
   let tcp: TcpFigures | null = null;
   const peers = isWanted('peers') ? measurePeers() : null;
@@ -226,11 +274,13 @@ async function main(): Promise<void> {
       else process.stderr.write(`TCP: ${NO_IPERF3}\n`);
     }
     for (let i = 0; i < STARTS; i++) {
-      const daemon = startDaemon(net.namespace('node'), folder);
-      await daemon.ready();
-      starts.push(daemon.readyMs);
-      memory.push(daemon.residentMiB());
-      await daemon.stop();
+      for (const path of PATHS) {
+        const daemon = startDaemon(net.namespace('node'), folder, path);
+        await daemon.ready();
+        starts[path].push(daemon.readyMs);
+        if (path === 'worker') memory.push(daemon.residentMiB());
+        await daemon.stop();
+      }
     }
     for (let round = 0; round < rounds; round++) {
       for (const forwarder of forwarders) {
@@ -243,10 +293,11 @@ async function main(): Promise<void> {
           if (program !== null) for (const item of cases) await measure(net, item, program, WARM_UP, octets);
           program?.allocations.restart();
           for (const item of cases) {
-            const { sent, arrived, processor } = await measure(net, item, program, seconds, octets);
+            const { sent, arrived, source, processor } = await measure(net, item, program, seconds, octets);
             const result = results[CASES.indexOf(item)];
             result.sent.push(sent);
             result.arrived.push(arrived);
+            result.source.push(source);
             if (processor !== null) result.processor.push(processor);
             if (forwarder in TUNNELS) carried += arrived * seconds;
             process.stderr.write(`round ${round + 1}/${rounds}: ${item.title}: ${Math.round(arrived / 1000)} kpps\n`);

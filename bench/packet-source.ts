@@ -94,12 +94,14 @@ function main([name, hex, seconds]: string[]): void {
   run.writeUInt32LE(64, 72);
 
   const began = performance.now();
+  const { user, system } = process.cpuUsage();
   let sent = 0;
   do {
     bpf(BPF_PROG_TEST_RUN, run, 'PROG_TEST_RUN');
     sent += repeat;
   } while (performance.now() - began < Number(seconds) * 1000);
-  console.log(JSON.stringify({ sent, seconds: (performance.now() - began) / 1000 }));
+  const spent = process.cpuUsage({ user, system });
+  console.log(JSON.stringify({ sent, took: (performance.now() - began) / 1000, processor: (spent.user + spent.system) / 1e6 }));
   // The buffers must outlive the calls that were given their addresses.
   if (code.length + licence.length + context.length === 0) console.log(packet);
 }

@@ -10,12 +10,16 @@ export interface CaseResult {
   readonly against: string | null;
   /** Name of the case whose packets a second it is compared with, beside the kernel's; null: none. */
   readonly rival: string | null;
+  /** Name of the case that does the least of what this one does, on the same core; null: none. */
+  readonly limit: string | null;
   /** Why it could not be measured: its figures are none; null when it was. */
   readonly absent: string | null;
   /** Packets a second that the source sent. */
   readonly sent: number[];
   /** Packets a second that got through. */
   readonly arrived: number[];
+  /** Nanoseconds of processor time of the source for each packet sent: its core's, with all that the kernel does there on its behalf. */
+  readonly source: number[];
   /** Nanoseconds of processor time that the program in the node took for each of these; empty where there is none. */
   readonly processor: number[];
 }
@@ -47,8 +51,8 @@ export interface BenchReport {
   readonly allocatedPerPacket: number;
   /** Resident memory of the daemon just after `ready`, MiB, one figure a start. */
   readonly idleMiB: readonly number[];
-  /** Milliseconds from exec to `ready`, one figure a start. */
-  readonly readyMs: readonly number[];
+  /** Milliseconds from exec to `ready`, one figure a start: with the fast path, and without. */
+  readonly readyMs: { readonly xdp: number[]; readonly worker: number[] };
   /** Of a Teredo client; null: not asked for. */
   readonly firstReplies: FirstReplies | null;
   /** Of a table of Teredo peers, few and many; null: not asked for. */
@@ -81,6 +85,12 @@ function ratio(report: BenchReport, name: string | null, values: (result: CaseRe
   return told(values(own), (all) => median(all.map((value, round) => value / values(other)[round])).toFixed(2));
 }
 
+/** What a packet costs on top of what it costs in the case `limit`, nanoseconds, the middle of the rounds; empty where there is nothing to compare. */
+function surplus(report: BenchReport, { limit, source }: CaseResult): string {
+  const least = report.results.find((result) => result.name === limit)?.source ?? [];
+  return least.length === 0 ? '' : told(source, (all) => median(all.map((time, round) => time - least[round])).toFixed(0));
+}
+
 /** The rows, a cell for each of `HEAD`. */
 function rows(report: BenchReport): string[][] {
   const arrivals = ({ arrived }: CaseResult): readonly number[] => arrived;
@@ -89,6 +99,8 @@ function rows(report: BenchReport): string[][] {
     told(result.arrived, (all) => kpps(median(all))),
     told(result.arrived, (all) => `${kpps(Math.min(...all))}..${kpps(Math.max(...all))}`),
     ratio(report, 'kernel', arrivals, result),
+    ratio(report, result.limit, arrivals, result),
+    surplus(report, result),
     ratio(report, result.rival, arrivals, result),
     told(result.processor, (all) => (median(all) / 1000).toFixed(2)),
     ratio(report, result.against, ({ processor }) => processor, result),
@@ -96,7 +108,18 @@ function rows(report: BenchReport): string[][] {
   ]);
 }
 
-const HEAD = ['kpps that got through', 'median', 'spread', 'of kernel', 'of Miredo', 'µs a packet', 'of 6to4', 'offered'];
+const HEAD = [
+  'kpps that got through',
+  'median',
+  'spread',
+  'of kernel',
+  'of bare XDP',
+  'ns on top',
+  'of Miredo',
+  'µs a packet',
+  'of 6to4',
+  'offered',
+];
 
 function circumstances(report: BenchReport): string {
   const { octets, rounds, seconds, node, kernel, processor, cores, loadBefore } = report;
@@ -109,20 +132,30 @@ function remarks(report: BenchReport): string[] {
   return [
     bottleneck
       ? 'The packet source is the bottleneck: figures near its own are lower bounds.'
-      : 'The packet source is not the bottleneck: it sends more than any case lets through.',
-    `Allocated by the daemon: ${report.allocatedPerPacket.toFixed(2)} octets a packet in the long run, all threads, from V8's collections.`,
-    `The daemon is ready ${median(report.readyMs).toFixed(0)} ms after exec (${Math.min(...report.readyMs)}..${Math.max(...report.readyMs)} in ${report.readyMs.length} starts), and then takes ${median(report.idleMiB).toFixed(0)} MiB with one worker.`,
+      : 'The packet source is not the bottleneck: it sends more than any program lets through.',
+    ...(Number.isNaN(report.allocatedPerPacket)
+      ? []
+      : [
+          `Allocated by the daemon: ${report.allocatedPerPacket.toFixed(2)} octets a packet in the long run, all threads, from V8's collections.`,
+        ]),
+    readinessRemark(report),
     ...(report.firstReplies === null ? [] : [firstReplyRemark(report.firstReplies)]),
     ...(report.tcp === null ? [] : [tcpRemark(report.tcp)]),
     ...(report.peers === null ? [] : [peersRemark(report.peers)]),
   ];
 }
 
+const milliseconds = (values: readonly number[]): string =>
+  `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)})`;
+
+function readinessRemark({ readyMs: { worker, xdp }, idleMiB }: BenchReport): string {
+  const later = median(xdp.map((time, round) => time - worker[round])).toFixed(0);
+  return `The daemon is ready ${milliseconds(worker)} after exec, in ${worker.length} starts, and then takes ${median(idleMiB).toFixed(0)} MiB with one worker; with the fast path it is ready after ${milliseconds(xdp)}, ${later} ms later.`;
+}
+
 function firstReplyRemark({ roundTrip, tsunagi, miredo }: FirstReplies): string {
-  const figures = (values: readonly number[]): string =>
-    `${median(values).toFixed(0)} ms (${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)})`;
-  const other = miredo.length === 0 ? '; Miredo is not here' : `, Miredo's after ${figures(miredo)}`;
-  return `A Teredo client has its first answer from the web ${figures(tsunagi)} after exec${other}; behind a restricted cone NAT, ${roundTrip} ms to everything beyond it and back, ${tsunagi.length} rounds by turns.`;
+  const other = miredo.length === 0 ? '; Miredo is not here' : `, Miredo's after ${milliseconds(miredo)}`;
+  return `A Teredo client has its first answer from the web ${milliseconds(tsunagi)} after exec${other}; behind a restricted cone NAT, ${roundTrip} ms to everything beyond it and back, ${tsunagi.length} rounds by turns.`;
 }
 
 function tcpRemark({ seconds, tsunagi, miredo }: TcpFigures): string {
@@ -159,7 +192,9 @@ export function performancePage(report: BenchReport): string {
 
 Written by \`npm run bench -- --page docs/performance.md\`; its JSON stays in \`bench/results/\`. Machines like the
 one this ran on are shared and noisy: compare rows of one run rather than
-packets a second; *of kernel* and *of Miredo* are ratios taken round by round. *µs a packet* is the processor time of the whole
+packets a second; *of kernel*, *of bare XDP* and *of Miredo* are ratios taken round by round. *Ns on top* are
+nanoseconds of processor time that a packet takes beyond those of bare XDP forwarding, on the source's core, where all of
+it is done: the work of the source and of the third namespace is the same for both. *µs a packet* is the processor time of the whole
 program, the kernel's work on its behalf included, which a busy machine changes less than packets a second; *of 6to4*
 is its ratio to that of a 6to4 relay the same way, round by round: 1.05 is 5 % more work.
 
@@ -175,13 +210,14 @@ ${remarks(report)
 
 Three namespaces in a row. A source in the kernel (an XDP program on live frames) sends one packet over and
 over into the node with a core to itself; the daemon has the other core, with one worker and one tunnel: 6to4 relay,
-6rd border relay, ISATAP router or Teredo relay by turns. Miredo's relay has the same core after it, for the same packets of
-one client, which has answered the bubble of each. What the third namespace receives is counted by its interface. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
-all, over the same cables. Mind that it forwards on the source's core, beside the source, while a worker has a core of its own:
+6rd border relay, ISATAP router or Teredo relay by turns, with the fast path and then without. Miredo's relay has the same core after it, for the same packets of
+one client, which has answered the bubble of each. What the third namespace receives is counted by its interface, and thrown away by XDP. *Kernel, plain IPv6 forwarding* is the node with no tunnel at
+all, over the same cables. *Bare XDP* is the least with which XDP forwards: route, hop limit, new station addresses, redirect.
+Mind that the kernel and XDP forward on the source's core, beside the source, while a worker has a core of its own:
 the column *of kernel* flatters the worker by what the source costs. The plainest loop is the fair neighbour. *Plainest loop* reads and writes the same devices from JavaScript with a header pushed or pulled and
 not one check, counter or role: what the worker loses against it is what the product costs. All cases run under overload, which is what a relay meets on a bad day.
 
 A packet costs the worker two system calls' worth of kernel work, of which JavaScript is a small part: the
-engine itself takes a few hundred nanoseconds. What would be faster is not to leave the kernel: the XDP fast path.
+engine itself takes a few hundred nanoseconds. What is faster is not to leave the kernel: the XDP fast path.
 `;
 }

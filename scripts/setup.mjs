@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -32,7 +32,13 @@ const PROGRAMS = {
     '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
     turnserver: 'coturn',
   },
-  bench: { miredo: 'miredo', 'miredo-server': 'miredo-server', iperf3: 'iperf3' },
+  bench: {
+    miredo: 'miredo',
+    'miredo-server': 'miredo-server',
+    iperf3: 'iperf3',
+    clang: 'clang',
+    '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
+  },
 };
 /** What keeps services from starting when their package is installed, and at boot: tests run those programs in networks of their own. */
 const ASLEEP = {
@@ -146,13 +152,17 @@ async function build() {
 
 /** Compiles the fast path, where there is a compiler for it: without one packets go through the packet threads. */
 function fastPath() {
-  const [source, object] = [join(root, 'bpf', 'tsunagi.bpf.c'), join(root, 'dist', 'bpf', 'tsunagi.bpf.o')];
-  if (!onPath('clang') || (existsSync(object) && statSync(object).mtimeMs >= newest(join(root, 'bpf')))) return;
-  mkdirSync(join(root, 'dist', 'bpf'), { recursive: true });
+  compileXdp('fast path', join(root, 'bpf', 'tsunagi.bpf.c'), join(root, 'dist', 'bpf', 'tsunagi.bpf.o'));
+}
+
+/** Compiles a program for XDP when anything in its folder was changed since, and where there is a compiler. */
+export function compileXdp(title, source, object) {
+  if (!onPath('clang') || (existsSync(object) && statSync(object).mtimeMs >= newest(dirname(source)))) return;
+  mkdirSync(dirname(object), { recursive: true });
   // Headers of one architecture lie in a folder by its name, into which a compiler for another does not look.
   const { stdout } = spawnSync('clang', ['-print-multiarch'], { encoding: 'utf8' });
   const flags = ['-O2', '-g', '-target', 'bpf', '-Wall', '-Wextra', '-Werror', `-I/usr/include/${stdout.trim()}`];
-  step('fast path', 'clang', [...flags, '-c', source, '-o', object]);
+  step(title, 'clang', [...flags, '-c', source, '-o', object]);
 }
 
 /** When anything below `folder` was last changed, milliseconds. */
