@@ -32,14 +32,16 @@ function isNeighbor(router: number, { address, prefixLen }: Lease, { ownIpv4, br
 }
 
 /**
- * What the tunnels want, and more where several want a route to the same: of two such routes the later one holds, and
+ * What the tunnels want, and more where several want the default route: of two such routes the later one holds, and
  * would take packets that come from an address of the other tunnel, whose far end would refuse them. So each also has one
- * that is for what comes from its own addresses.
+ * that is for what comes from its own addresses. Of the default route alone: for any other prefix Linux forgets, where there
+ * is one by source, the one for everybody else.
  */
 function separate(tunnels: readonly TunnelSpec[], native: readonly Uint8Array[]): PlanStep[] {
   const wanted = tunnels.map((tunnel) => ({ tunnel, steps: tunnelSteps(tunnel, native) }));
   const routes = wanted.flatMap(({ steps }) => steps.filter((step) => step.kind === 'route'));
-  const isShared = (route: RouteStep) => routes.filter(({ to, metric }) => to === route.to && metric === route.metric).length > 1;
+  const isShared = (route: RouteStep) =>
+    route.to === 'default' && routes.filter(({ to, metric }) => to === route.to && metric === route.metric).length > 1;
   return wanted.flatMap(({ tunnel, steps }) => {
     const shared = steps.filter((step) => step.kind === 'route').filter(isShared);
     return [...steps, ...shared.flatMap((route) => sourcesOf(tunnel).map((from) => ({ ...route, from: formatPrefix6(from) })))];

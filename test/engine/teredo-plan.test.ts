@@ -64,6 +64,18 @@ test('beside 6to4, what comes from an address of either tunnel leaves by that on
   expect(plan(null, ...client, ...sixToFour).join()).not.toContain('from');
 });
 
+test('of two 6to4 tunnels the routes by source are those of the default alone: Linux would send what others have for 2002::/16 elsewhere', () => {
+  const [first, second] = ['192.0.2.1', '192.0.2.2'].map((local) => ['type = "6to4"', 'role = "host"', `local = "${local}"`]);
+  const names = (name: string): string[] => [`name = "${name}"`, `interface = "${name}"`];
+  const client = ['role = "client"', 'local = "192.0.2.1"', 'server = "65.54.227.120"'];
+  const routes = plan(null, ...client, '[[tunnel]]', ...first, ...names('one'), '[[tunnel]]', ...second, ...names('two'));
+  expect(routes.filter((line) => line.includes(' from '))).toEqual([
+    'route default from 2002:c000:201::/48 on one metric 1029',
+    'route default from 2002:c000:202::/48 on two metric 1029',
+  ]);
+  expect(routes.filter((line) => line.startsWith('route 2002::/16'))).toHaveLength(2);
+});
+
 test('a server wants nothing', () => {
   expect(plan(null, 'role = "server"', 'local = "65.54.227.120"', 'secondary = "65.54.227.121"')).toEqual([]);
 });
