@@ -75,8 +75,8 @@ class Asker {
 
   hears({ isBubble, source, destination, isByServer }: Inner, now: number): void {
     const peer = this.#peer(destination, source);
-    if (!isByServer) peer.asked = peer.answered = peer.heardByServer = [];
-    else if (isBubble) peer.heardByServer = [...peer.heardByServer, now];
+    if (!isByServer) peer.asked = peer.answered = [];
+    else if (isBubble) peer.heardByServer = [...recent(peer.heardByServer, now), now];
   }
 
   says({ isBubble, source, destination, isByServer }: Inner, now: number): void {
@@ -85,9 +85,9 @@ class Asker {
     if (!isBubble && !isByServer && !isRelay) peer.last = now;
     if (!isBubble || !isByServer) return;
     const patience = isSymmetric ? ECHO_TESTS : 0;
-    const heard = peer.heardByServer.find((at) => now - at <= patience);
-    if (heard !== undefined) {
-      peer.heardByServer = peer.heardByServer.filter((at) => at !== heard);
+    const heard = peer.heardByServer.findIndex((at) => now - at <= patience);
+    if (heard >= 0) {
+      peer.heardByServer.splice(heard, 1);
       peer.answered = [...recent(peer.answered, now), now];
       expect(peer.answered.length, `${this.#name} answers ${destination} too often`).toBeLessThanOrEqual(MOST_BUBBLES);
       return;
