@@ -7,6 +7,8 @@ import { IPv6Link } from './far-end.js';
 import { describeInNamespaces, ip, Namespace } from './namespace.js';
 
 const BUFFERS = 16;
+/** Packets that make a queue worth more than one read a call. */
+const MANY = 400;
 const ROOM = 2048;
 /** Octets free in front of a packet; what the kernel says of it comes before the packet. */
 const BEFORE = 100;
@@ -50,9 +52,9 @@ for (const [name, make] of READERS) {
       const { far, arena, reader, buffers } = device();
       let next = 0;
       let expected = 0;
-      for (const waiting of [0, 1, 2, 3, BUFFERS - 1, BUFFERS, BUFFERS + 1, 3 * BUFFERS, 1, 0, BUFFERS]) {
+      for (const waiting of [0, 1, 2, 3, BUFFERS - 1, BUFFERS, BUFFERS + 1, MANY, MANY - 1, 1, 0, BUFFERS]) {
         for (let i = 0; i < waiting; i++) far.send(packet(next++ & 0xff));
-        for (let rounds = 0; rounds < 4; rounds++) {
+        for (let rounds = 0; rounds <= MANY / BUFFERS; rounds++) {
           buffers.clear();
           arena.b.fill(0xa5); // what is in front of packets and behind them is not to be touched
           while (reader.read(buffers)) {}
@@ -70,9 +72,14 @@ for (const [name, make] of READERS) {
       expect(reader.gone).toBe(false);
     });
 
-    test('read nothing where no buffer is free', () => {
+    test('read nothing where no buffer is free, however many packets wait', () => {
       const { far, reader, buffers } = device();
-      far.send(packet(1));
+      for (let i = 0; i < MANY + 1; i++) far.send(packet(1));
+      for (let taken = 0; taken < MANY; taken += BUFFERS) {
+        buffers.clear();
+        while (buffers.free > 0) expect(reader.read(buffers)).toBe(true);
+      }
+      buffers.clear();
       buffers.use(BUFFERS);
       expect([reader.read(buffers), buffers.count]).toEqual([false, 0]);
       buffers.clear();
