@@ -115,6 +115,7 @@ function toldOf(...words: readonly Partial<Qualification>[]) {
     mapped: null,
     localPort: 4242,
     nat: null,
+    gateway: null,
     refreshSeconds: 30,
     failure: null,
   };

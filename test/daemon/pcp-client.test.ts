@@ -114,7 +114,7 @@ test('a stranger who answers is not heard', async () => {
 test.each([
   ['pcp', pcp(0, '00000000'), '02010000 00000000', 'PCP'],
   ['nat-pmp', natPmp('00000000'), '00010000 9c400000 00000000', 'NAT-PMP'],
-] as const)('a mapping by %s is given back by a lifetime of 0', async (by, answer, question) => {
+] as const)('a mapping by %s is given back by a lifetime of 0', async (by, answer, question, _name) => {
   const heard = await gatewayThat(answer);
   await unmapByPcp(WISH, { by, external: EXTERNAL, lifetime: 3600 }, FOREVER);
   expect(heard.map((each) => each.toString('hex'))).toEqual([expect.stringMatching(`^${question.replaceAll(' ', '')}`)]);

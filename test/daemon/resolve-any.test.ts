@@ -8,6 +8,7 @@ import type { HostAddress4, HostFacts, TeredoSpec } from '../../src/engine/spec.
 import { socketsOf } from '../../src/engine/technologies.js';
 import type { Lease } from '../../src/role/dhcp-client.js';
 import type { Learned, Qualification } from '../../src/role/role.js';
+import type { PortMapping } from '../../src/role/teredo-node.js';
 import { formatIpv4, formatPrefix6, type Prefix6, parseIpv6 } from '../../src/wire/address.js';
 import { readOption212, type SixRdOption, writeOption212 } from '../../src/wire/option-212.js';
 import { tunnel } from '../config/documents.js';
@@ -67,9 +68,19 @@ const QUALIFIED: Qualification = {
   mapped: { addr: ip('9.9.9.9'), port: 1 },
   localPort: 1,
   nat: null,
+  gateway: null,
   refreshSeconds: 30,
   failure: null,
 };
+
+const end = fc.record({ addr, port: fc.integer({ min: 1, max: 0xffff }) });
+const portMapping: fc.Arbitrary<PortMapping> = fc.record({
+  gateway: fc.option(addr),
+  local: end,
+  by: fc.constantFrom(null, 'pcp', 'nat-pmp', 'upnp'),
+  external: fc.option(end),
+  failure: fc.constantFrom(null, 'it refuses'),
+});
 
 const until = fc.nat(1e9);
 const learned: fc.Arbitrary<Learned> = fc.record({
@@ -128,6 +139,7 @@ const facts: fc.Arbitrary<HostFacts> = fc.record({
     leases: most(DEVICES, lease),
     learned: most(TUNNELS, learned),
     names: most(['isatap', 'r.example'], fc.array(other, { maxLength: 20 })),
+    portMappings: most(TUNNELS, portMapping),
   }),
 });
 
@@ -189,6 +201,7 @@ const section: fc.Arbitrary<(lines: string) => string> = fc.oneof(
     .tuple(
       maybe(local),
       public4.map((text) => `server = ${text}`),
+      ...['port-mapping = true', 'local-discovery = true', 'refresh-interval = "auto"'].map((line) => maybe(fc.constant(line))),
     )
     .map((lines) => (more: string) => tunnel('teredo', 'client', more, ...lines)),
   fc

@@ -121,6 +121,7 @@ export const roamer: TeredoSpec = {
       mapped: { addr: 0xc000022d, port: 40000 },
       localPort: 40001,
       nat: 'cone or restricted',
+      gateway: null,
       refreshSeconds: 30,
       failure: 'no answer from 65.54.227.120',
     },

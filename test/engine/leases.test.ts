@@ -108,7 +108,7 @@ class Home {
       ipv4: this.#given,
       defaultSource: null,
       mac: new Map([['wan0', MAC]]),
-      found: { leases: this.#leases, learned: new Map(), names: new Map() },
+      found: { leases: this.#leases, learned: new Map(), names: new Map(), portMappings: new Map() },
     });
   }
 

@@ -14,6 +14,7 @@ const QUALIFIED: Qualification = {
   mapped: { addr: 0xc000022d, port: 40_000 },
   localPort: 40_000,
   nat: 'cone or restricted',
+  gateway: null,
   refreshSeconds: 30,
   failure: null,
 };

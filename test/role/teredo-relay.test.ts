@@ -95,7 +95,7 @@ class RelaySide {
   }
 
   /** Shows it the inner packet of a payload that came from `from`: a verdict or a drop reason. */
-  receive(from: string, octets: Uint8Array, headers = new Uint8Array(0), trailers = new Uint8Array(0)): number {
+  receive(from: string, octets: Uint8Array, headers: Uint8Array = new Uint8Array(0), trailers: Uint8Array = new Uint8Array(0)): number {
     const b = this.#b.fill(0xa5);
     b.set(join(headers, octets, trailers), OFF);
     const { outer } = this;
@@ -234,7 +234,7 @@ describe('towards a client', () => {
     expect(side.take()).toEqual([]);
     side.send(data(NATIVE, CLIENT));
     side.pass(60_000);
-    expect(side.take().map(({ to }) => to)).toEqual([2, 2, 2, 2].map(() => TransmitTo.carrier).concat(TransmitTo.undeliverable));
+    expect(side.take().map(({ to }) => to)).toEqual([...[2, 2, 2, 2].map(() => TransmitTo.carrier), TransmitTo.undeliverable]);
   });
 
   test('an answer to the last bubble is in time', () => {

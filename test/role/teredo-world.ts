@@ -6,7 +6,6 @@ import { expect } from 'vitest';
 import { Drop } from '../../src/core/drop.js';
 import { HEADROOM, makeBatch } from '../../src/core/frame.js';
 import type { NatKind } from '../../src/core/nat.js';
-import { Verdict } from '../../src/core/verdict.js';
 import { TEREDO_PREFIX } from '../../src/mapping/teredo.js';
 import { OwnAddresses } from '../../src/policy/own-addresses.js';
 import { EndpointPolicy } from '../../src/policy/special-addresses.js';
@@ -424,7 +423,3 @@ export class TeredoWorld {
     if (payload[6] !== 59) this.native(payload);
   }
 }
-
-/** Why something was dropped, by name, for messages. */
-export const dropName = (verdict: number) => Object.entries(Drop).find(([, code]) => code === verdict)?.[0] ?? `verdict ${verdict}`;
-export const HOLD = Verdict.hold;
