@@ -149,7 +149,9 @@ export class TeredoQualifier {
   isFromServer(outer: Outer): boolean {
     const server = this.#server;
     const { bits, port } = outer.remote;
-    return server !== null && (port === TEREDO_PORT || this.usesGateway) && (bits === server.primary.bits || bits === server.secondary.bits);
+    return (
+      server !== null && (port === TEREDO_PORT || this.usesGateway) && (bits === server.primary.bits || bits === server.secondary.bits)
+    );
   }
 
   /** The server may be silent for so long from now on. */
