@@ -70,6 +70,8 @@ export class TeredoClientPeers {
   /** How many of its indirect bubbles were answered since it was heard, or since that time. */
   readonly answers: Uint8Array;
   readonly answersSince: Float64Array;
+  /** When an indirect bubble last went to it, asked for or not. */
+  readonly introducedAt: Float64Array;
   /** Those that are asked, in no order. */
   readonly asked = new Int32Array(MAX_ASKED);
   askedCount = 0;
@@ -94,6 +96,7 @@ export class TeredoClientPeers {
     this.due = new Float64Array(capacity);
     this.answers = new Uint8Array(capacity);
     this.answersSince = new Float64Array(capacity);
+    this.introducedAt = new Float64Array(capacity);
     this.#place = new Int32Array(capacity).fill(NOBODY);
   }
 
@@ -140,7 +143,7 @@ export class TeredoClientPeers {
       this.tries[peer] =
       this.answers[peer] =
         0;
-    this.indirectAt[peer] = this.answersSince[peer] = this.nearbyAt[peer] = Number.NEGATIVE_INFINITY;
+    this.indirectAt[peer] = this.answersSince[peer] = this.introducedAt[peer] = this.nearbyAt[peer] = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether something from the peer, `NOBODY` if it is not known, may come by `socket`: a random port is one peer's. */

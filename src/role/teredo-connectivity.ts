@@ -370,6 +370,8 @@ export class TeredoConnectivity {
     const isReached = peers.table.isUsable(peer, now);
     if (peers.has(peer, PeerFlag.heard) && !peers.has(peer, PeerFlag.trusted)) this.#open(peer, true, now);
     else if (peers.has(peer, PeerFlag.asked) || (isReached && !isRepeated)) this.#punch.direct(peers, peer);
+    // One is on its way already. Two clients who get each bubble twice would never be done with each other.
+    else if (now - peers.introducedAt[peer] < BUBBLE_SPACING) this.#punch.direct(peers, peer);
     else {
       // Where it was it is no more, nor is a port that led there of any use.
       if (peers.has(peer, PeerFlag.heard)) {

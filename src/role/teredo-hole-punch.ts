@@ -54,6 +54,7 @@ export class TeredoHolePunch {
 
   /** Sends an indirect bubble; behind a NAT that gives ports in sequence once it is known which port the peer is to send to. */
   indirect(peers: TeredoClientPeers, peer: number, now: Millis): void {
+    peers.introducedAt[peer] = now;
     const isKnown = !this.#isSymmetric || this.#isPortPreserving || this.#qualifier.usesGateway;
     if (isKnown || !this.#ports.test(peers, peer, now)) this.#bubbles.indirect(peers, peer);
   }

@@ -76,6 +76,7 @@ describe('a NAT that preserves ports', () => {
     const bench = new ClientBench(PRESERVING);
     bench.receive(SERVER, indirect('01040badcafe0502d431'));
     bench.receive(SERVER, indirect('01040badcafe0502d431'));
+    bench.pass(2_000);
     bench.receive(SERVER, indirect('01040badcafe0502d432'));
     const direct = bench.take().filter(({ socket }) => socket !== 0);
     expect(direct.map(to)).toEqual(['1 198.51.100.118:54321', '1 198.51.100.118:54321', '2 198.51.100.118:54322']);

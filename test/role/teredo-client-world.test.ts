@@ -194,6 +194,22 @@ describe('bubbles', () => {
     expect(bubbles(world.sent).indirect).toHaveLength(4);
   });
 
+  test('do not multiply between two clients who get each of them twice', () => {
+    const world = new TeredoWorld();
+    const a = world.home('a', 'port-restricted');
+    const b = world.home('b', 'address-restricted');
+    world.settle();
+    world.lags = () => [0, 3, 400];
+    for (let i = 0; i < 4; i++) {
+      a.ping(b.address);
+      b.ping(a.address);
+      world.run(world.now + 40_000);
+    }
+    const { indirect, direct } = bubbles(world.sent);
+    expect(replies(a) > 0 && replies(b) > 0).toBe(true);
+    expect(indirect.length + direct.length).toBeLessThan(200);
+  });
+
   test('nor is anybody asked while there is no address', () => {
     const world = new TeredoWorld();
     const a = world.home('a', 'port-restricted');
