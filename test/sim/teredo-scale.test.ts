@@ -10,7 +10,7 @@ const HOUR = 3_600 * SECOND;
 const isLong = process.env.TSUNAGI_LONG !== undefined;
 const CLIENTS = isLong ? 10_000 : 1_000;
 /** Of processor time: what the clock on the wall shows depends on who else is there. */
-const MOST_TIME = isLong ? 60 * SECOND : 20 * SECOND;
+const MOST_TIME = isLong ? 180 * SECOND : 20 * SECOND;
 
 test(`${CLIENTS} clients qualify, and keep their addresses for an hour, in ${MOST_TIME / SECOND} s`, { timeout: 1_800_000 }, () => {
   const began = process.cpuUsage();
