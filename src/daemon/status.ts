@@ -134,6 +134,24 @@ function tunnelStatus(tunnel: TunnelSpec, view: ServiceView): TunnelStatus {
   };
 }
 
+/** What of the traffic of a tunnel took which path. */
+export interface PathTraffic {
+  /** As in `/metrics`. */
+  readonly path: 'xdp' | 'worker';
+  readonly encapsulated: Traffic;
+  readonly decapsulated: Traffic;
+}
+
+/** The traffic of a tunnel by path: its counts are of all paths, and the fast path, where it has the tunnel, says which are its own. */
+export function trafficByPath({ encapsulated, decapsulated, fastpath }: TunnelStatus): PathTraffic[] {
+  if (fastpath?.offloaded !== true) return [{ path: 'worker', encapsulated, decapsulated }];
+  const rest = (all: Traffic, fast: Traffic): Traffic => ({ packets: all.packets - fast.packets, octets: all.octets - fast.octets });
+  return [
+    { path: 'xdp', encapsulated: fastpath.encapsulated, decapsulated: fastpath.decapsulated },
+    { path: 'worker', encapsulated: rest(encapsulated, fastpath.encapsulated), decapsulated: rest(decapsulated, fastpath.decapsulated) },
+  ];
+}
+
 function fastPathStatus({ mode, interfaces, reason, passed }: FastPathView): FastPathStatus {
   return { mode, interfaces, ...(reason !== null && { reason }), ...(mode !== 'off' && { passed: Object.fromEntries(passed) }) };
 }

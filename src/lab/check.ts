@@ -7,6 +7,7 @@ import type { Topology, TopologyNode, TopologyPath, TunnelName, Words } from '..
 import { formatIpv6, parseIpv6 } from '../wire/address.js';
 import { run } from './command.js';
 import { EXECUTABLE } from './daemon.js';
+import { type Carried, carriedSince, carriedSoFar } from './fast-path.js';
 import { inNamespace } from './network.js';
 import { addressesIn } from './node-addresses.js';
 import { type Ping, ping } from './ping.js';
@@ -33,6 +34,8 @@ export interface Network {
   readonly topology: Topology;
   /** Id of its lab. */
   readonly id: string;
+  /** Its directory, see `record.ts`. */
+  readonly directory: string;
   namespaceOf(node: string): string;
 }
 
@@ -53,6 +56,8 @@ export interface PathReport {
   readonly roundTrip: { readonly min: number; readonly average: number } | null;
   /** The relays that carry packets in the direction of the path, in the order in which they do. */
   readonly relays: readonly Hop[];
+  /** How packets went through relays while the path was checked; relays that had none are left out. */
+  readonly carried: readonly Carried[];
   /** Whether a large echo came back. */
   readonly isLargeAnswered: boolean;
   /** What a visit of the web server found; null where there is none, or it failed. */
@@ -60,6 +65,9 @@ export interface PathReport {
   /** Why the path does not work; empty when it does. */
   readonly problems: readonly Words[];
 }
+
+/** What can be found from the ends of a path. */
+type Found = Omit<PathReport, 'carried'>;
 
 /** Whether a path does all that it promises. */
 export function works({ problems }: PathReport): boolean {
@@ -69,10 +77,14 @@ export function works({ problems }: PathReport): boolean {
 /** Checks the paths of a lab, one after the other: times would tell little of paths that disturb each other. */
 export async function* checkPaths(lab: Network): AsyncGenerator<PathReport> {
   const addresses = await relayAddresses(lab);
-  for (const path of lab.topology.paths) yield await checkPath(lab, path, addresses);
+  for (const path of lab.topology.paths) {
+    const before = await carriedSoFar(lab);
+    const found = await checkPath(lab, path, addresses);
+    yield { ...found, carried: carriedSince(before, await carriedSoFar(lab)) };
+  }
 }
 
-async function checkPath(lab: Network, path: TopologyPath, relayAt: ReadonlyMap<string, string>): Promise<PathReport> {
+async function checkPath(lab: Network, path: TopologyPath, relayAt: ReadonlyMap<string, string>): Promise<Found> {
   const from = lab.namespaceOf(path.from);
   const [address] = await addressesIn(lab.namespaceOf(path.to));
   if (address === undefined) return unaddressed(path);
@@ -101,7 +113,7 @@ async function checkPath(lab: Network, path: TopologyPath, relayAt: ReadonlyMap<
   };
 }
 
-function unaddressed(path: TopologyPath): PathReport {
+function unaddressed(path: TopologyPath): Found {
   return {
     path,
     address: null,

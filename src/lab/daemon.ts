@@ -15,12 +15,14 @@ export interface NodeFiles {
   readonly directory: string;
   readonly config: string;
   readonly log: string;
+  /** Control socket of its daemon. */
+  readonly control: string;
 }
 
 /** Where the files of `node` are. */
 export function nodeFiles(lab: string, node: string): NodeFiles {
   const directory = join(lab, node);
-  return { directory, config: join(directory, 'tsunagi.toml'), log: join(directory, 'log') };
+  return { directory, config: join(directory, 'tsunagi.toml'), log: join(directory, 'log'), control: join(directory, 'control.sock') };
 }
 
 /** Adds the node's name, control socket and state directory to a configuration that names none of them. */
@@ -32,6 +34,11 @@ export function completeConfig(toml: string, name: string, directory: string): s
   if (table === null) return `[node]\n${keys}${toml}`;
   const after = table.index + table[0].length;
   return toml.slice(0, after) + keys + toml.slice(after);
+}
+
+/** Adds a fast path on all interfaces of a node to a configuration without one; where there can be none, packet threads do it all. */
+export function withFastPath(toml: string, { interfaces }: TopologyNode): string {
+  return `${toml}\n[fastpath]\ninterfaces = ${JSON.stringify(interfaces.map(({ name }) => name))}\n`;
 }
 
 /** Writes the configuration of a node's daemon and says how to run it. A Failure when the topology's configuration is invalid. */

@@ -2,11 +2,14 @@
  * The demonstration: brings networks up, shows what they are, checks every path, and says how to look
  * inside. Then it stays, and looks again every half minute, until it is told to stop.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../daemon/failure.js';
 import type { Topology, TunnelName, Words } from '../topology/topology.js';
 import { checkPaths, type Network, type PathReport, works } from './check.js';
 import { isInstalled, requirePrograms } from './command.js';
+import { nodeFiles } from './daemon.js';
+import { type FastPathOf, fastPathLines, fastPathsOf } from './fast-path.js';
 import { startKeeper } from './keeper.js';
 import { Lab } from './lab.js';
 import { type Contact, isRight, makeContacts, matrixLines } from './matrix.js';
@@ -36,8 +39,8 @@ const PERIOD = 30_000;
 const COLUMNS = 96;
 
 const REAL: Words = {
-  en: 'Real: every node is a network namespace with the kernel’s own IPv4 and IPv6, every tunnel is the Tsunagi daemon with its TUN device and its raw socket for protocol 41, or its UDP sockets for Teredo, every link carries plain packets (--capture DIR shows them). Played: the machines are all this one, and documentation addresses stand for the Internet’s.',
-  ja: '本物: 各ノードはカーネルの IPv4・IPv6 スタックを持つネットワーク名前空間、各トンネルは TUN デバイスとプロトコル 41 の raw ソケット(Teredo では UDP ソケット)を使う Tsunagi デーモン、各リンクには実際のパケットが流れます(--capture DIR で確認できます)。模擬: すべて 1 台のマシン上にあり、文書用アドレスがインターネットのアドレスの代わりです。',
+  en: 'Real: every node is a network namespace with the kernel’s own IPv4 and IPv6, every tunnel is the Tsunagi daemon with its TUN device and its raw socket for protocol 41, or its UDP sockets for Teredo, relays have its XDP program where the kernel takes it, every link carries plain packets (--capture DIR shows them). Played: the machines are all this one, and documentation addresses stand for the Internet’s.',
+  ja: '本物: 各ノードはカーネルの IPv4・IPv6 スタックを持つネットワーク名前空間、各トンネルは TUN デバイスとプロトコル 41 の raw ソケット(Teredo では UDP ソケット)を使う Tsunagi デーモン、リレーでは(カーネルが許せば)その XDP プログラムも動き、各リンクには実際のパケットが流れます(--capture DIR で確認できます)。模擬: すべて 1 台のマシン上にあり、文書用アドレスがインターネットのアドレスの代わりです。',
 };
 
 interface Demonstrated extends Network {
@@ -55,7 +58,7 @@ export async function demonstrate(topologies: readonly Topology[], options: Demo
     if (!options.json) screen.print(...paragraph(screen.say(REAL)), ...paragraph(screen.say(LEGEND)));
     for (const lab of labs) {
       const { matrix } = lab.topology;
-      if (!options.json) introduce(lab.topology, screen);
+      if (!options.json) introduce(lab.topology, await fastPathsOf(lab), screen);
       const made = await contactAll(lab, screen); // before anything else: a contact is first once
       const found = await checkAll(lab, screen);
       contacts.push(...made);
@@ -96,10 +99,10 @@ async function bringUp(topologies: readonly Topology[], { run, keep, captures }:
               ja: `${link} のキャプチャは ${packets} パケットを取りこぼしました`,
             }),
           );
-        return Lab.up(topology, { ...settings, purpose: 'demo', isPrivate: isPrivate(), onDeath, onLoss });
+        return Lab.up(topology, { ...settings, purpose: 'demo', fastPath: true, isPrivate: isPrivate(), onDeath, onLoss });
       }
       const id = await startKeeper(topology, { ...settings, access: 'direct' });
-      return { topology, id, namespaceOf: (node) => namespaceOf(id, node), down: async () => {} };
+      return { topology, id, directory: join(run, id), namespaceOf: (node) => namespaceOf(id, node), down: async () => {} };
     }),
   );
   const labs = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -190,7 +193,7 @@ function summary(reports: readonly PathReport[], screen: Screen): string {
   );
 }
 
-function introduce({ title, picture, story, nodes }: Topology, screen: Screen): void {
+function introduce({ title, picture, story, nodes }: Topology, fastPaths: readonly FastPathOf[], screen: Screen): void {
   const nats = nodes.filter(({ nat }) => nat !== undefined).length;
   screen.print(
     paint(screen.colours, 'bold', screen.say(title)),
@@ -198,6 +201,7 @@ function introduce({ title, picture, story, nodes }: Topology, screen: Screen): 
     '',
     ...(story === undefined ? [] : paragraph(screen.say(story))),
     ...(nats === 0 ? [] : paragraph(`${paint(screen.colours, 'green', '✓')} ${screen.say(verified(nats))}`)),
+    ...fastPathLines(fastPaths).flatMap((line) => paragraph(screen.say(line))),
   );
 }
 
@@ -224,10 +228,11 @@ const CARRIERS: Readonly<Record<TunnelName, string>> = {
 
 /** Lines to copy, for the first lab; the others are named. */
 function hints([first, ...others]: readonly Network[], { program }: DemoOptions, screen: Screen): string[] {
-  const { topology, id } = first;
+  const { topology, id, directory } = first;
   const [path] = topology.paths;
   const toWeb = topology.paths.find(({ to }) => topology.nodes.some((node) => node.name === to && node.serves !== undefined));
   const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
+  const relay = topology.nodes.find((node) => node.relays === true)?.name;
   const carrier = CARRIERS[path?.tunnel ?? 'native'];
   const nat = topology.nodes.find((node) => node.nat !== undefined)?.name;
   const inside = (node: string, command: string): string => `  ${program} lab exec ${id} ${node} ${command}`;
@@ -237,6 +242,7 @@ function hints([first, ...others]: readonly Network[], { program }: DemoOptions,
     ...(path === undefined ? [] : [inside(path.from, 'ip -6 route')]),
     ...(toWeb === undefined || !isInstalled('curl') ? [] : [inside(toWeb.from, `curl http://${toWeb.to}/`)]),
     ...(daemon === undefined ? [] : [inside(daemon, `tcpdump -n -i eth0 ${carrier}`), inside(daemon, 'bash')]),
+    ...(relay === undefined ? [] : [`  ${program} status --watch --control ${nodeFiles(directory, relay).control}`]),
     ...(nat === undefined ? [] : [inside(nat, 'nft list table ip nat')]),
     ...(others.length === 0 ? [] : [screen.say(alike(others))]),
   ];

@@ -76,6 +76,7 @@ export async function keepLab(topology: Topology, run: string, captures: string 
       purpose: 'up',
       isPrivate: isPrivate(),
       captures,
+      fastPath: true,
       onStep: (step) => tell({ kind: 'step', step }),
       onDeath: (death) => {
         const lines = [`${new Date().toISOString()} ${titleOf(death)} died: ${death.how}`, ...death.lastLines.map((line) => `  ${line}`)];

@@ -11,7 +11,7 @@ import { Exit, Failure } from '../daemon/failure.js';
 import type { Topology, TopologyNode, Words } from '../topology/topology.js';
 import { captureProgram, lostPackets, makeCaptureDirectory } from './capture.js';
 import { requirePrograms } from './command.js';
-import { daemonProgram, nodeFiles } from './daemon.js';
+import { daemonProgram, nodeFiles, withFastPath } from './daemon.js';
 import { verifyNats } from './nat-probe.js';
 import { buildNetwork, removeNamespaces, removeNamespacesNow } from './network.js';
 import { awaitAddress } from './node-addresses.js';
@@ -27,6 +27,8 @@ export interface LabOptions extends Pick<LabRecord, 'purpose' | 'isPrivate'> {
   readonly run: string;
   /** Directory for a capture of each link; null: none. */
   readonly captures: string | null;
+  /** Whether the daemons of relays have a fast path, where they can. Default false. */
+  readonly fastPath?: boolean;
   /** Told what is being done. */
   readonly onStep?: (step: Words) => void;
   /** Told when a program of a lab that is up has died. */
@@ -132,9 +134,13 @@ export class Lab {
     const namespace = this.namespaceOf(node.name);
     mkdirSync(nodeFiles(this.directory, node.name).directory, { recursive: true });
     return [
-      ...(node.daemon === undefined ? [] : [daemonProgram(this.directory, namespace, node, node.daemon)]),
+      ...(node.daemon === undefined ? [] : [daemonProgram(this.directory, namespace, node, this.#configurationOf(node, node.daemon))]),
       ...(node.serves === undefined ? [] : [webProgram(this.directory, namespace, node.name)]),
     ];
+  }
+
+  #configurationOf(node: TopologyNode, toml: string): string {
+    return this.#options.fastPath === true && node.relays === true ? withFastPath(toml, node) : toml;
   }
 
   /** Starts programs side by side, and waits until all of them are ready. */

@@ -76,8 +76,12 @@ function settingLines(settings: readonly Setting[]): string[] {
 /**
  * Between namespaces the kernel would pass unfinished packets on, without checksum and far longer than
  * the MTU, as it does to a clever network card. Here a capture must show what a wire would carry.
+ *
+ * A veth takes what XDP redirects into its other end only when it polls, and it polls for GRO, which joins packets: so
+ * there is GRO, for which no packet is short enough, and once the veth is up: before that its other end does not hear of it.
+ * Where `ip` cannot say that, the fast path does without the drivers.
  */
-function plugLines({ interfaces, settings, ip, nft }: NamespacePlan): string[] {
+function plugLines({ interfaces, redirectedInto, settings, ip, nft }: NamespacePlan): string[] {
   return [
     ...(nft === '' ? [] : ["nft -f - <<'END'", nft, 'END']),
     ...settingLines(settings),
@@ -85,5 +89,6 @@ function plugLines({ interfaces, settings, ip, nft }: NamespacePlan): string[] {
     "ip -batch - <<'END'",
     ...ip,
     'END',
+    ...redirectedInto.map((name) => `ip link set dev ${name} gro_max_size 1 2>/dev/null && ethtool -K ${name} gro on >/dev/null || :`),
   ];
 }

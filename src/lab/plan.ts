@@ -24,6 +24,8 @@ export interface NamespacePlan {
   readonly settings: readonly Setting[];
   /** Interfaces whose packets must be on the wire as they are in a capture: checksums written, nothing longer than the MTU. */
   readonly interfaces: readonly string[];
+  /** Those of them into which a relay at the other end redirects packets that its fast path has forwarded. */
+  readonly redirectedInto: readonly string[];
   /** Arguments of `ip`, one command a line, inside. */
   readonly ip: readonly string[];
   /** Ruleset for `nft`, loaded before anything is up; empty: none. */
@@ -107,6 +109,7 @@ function planNode(topology: Topology, node: TopologyNode, id: string): Namespace
       ]),
     ],
     interfaces: node.interfaces.map(({ name }) => name),
+    redirectedInto: node.interfaces.filter(({ link }) => isCableToRelay(topology, node, link)).map(({ name }) => name),
     ip: [
       'link set dev lo up',
       ...node.interfaces.flatMap(interfaceLines),
@@ -114,6 +117,12 @@ function planNode(topology: Topology, node: TopologyNode, id: string): Namespace
     ],
     nft: natRuleset(node),
   };
+}
+
+/** Whether nobody but a relay is at the other end of `link`. */
+function isCableToRelay({ nodes }: Topology, node: TopologyNode, link: string): boolean {
+  const others = nodes.filter((other) => other !== node && other.interfaces.some((on) => on.link === link));
+  return others.length === 1 && others[0].relays === true;
 }
 
 /** One life for every UDP session: the kernel would give longer to those that were answered. */
@@ -158,6 +167,8 @@ interface End {
   readonly namespace: string;
   readonly interface: string;
   readonly mac: string | null;
+  /** Whether a relay is plugged in here, whose fast path takes packets before a capture sees them. */
+  readonly isRelay: boolean;
 }
 
 interface LinkPlan {
@@ -169,34 +180,39 @@ interface LinkPlan {
 function planLink(topology: Topology, { name, mtu = DEFAULT_MTU }: TopologyLink, id: string): LinkPlan {
   const ends = topology.nodes.flatMap((node, i): End[] =>
     node.interfaces.flatMap((on, j) =>
-      on.link === name ? [{ namespace: namespaceOf(id, node.name), interface: on.name, mac: macOf(i, j) }] : [],
+      on.link === name
+        ? [{ namespace: namespaceOf(id, node.name), interface: on.name, mac: macOf(i, j), isRelay: node.relays === true }]
+        : [],
     ),
   );
   const [first, second] = ends;
   if (ends.length === 2) {
-    const tap = { link: name, namespace: first.namespace, interface: first.interface, mtu };
+    const seen = first.isRelay ? second : first;
+    const tap = { link: name, namespace: seen.namespace, interface: seen.interface, mtu };
     return { cables: [cable(first, second, mtu)], bridge: null, tap };
   }
   const namespace = namespaceOf(id, name);
-  const ports = ends.map((_, i): End => ({ namespace, interface: `port${i}`, mac: null }));
+  const ports = ends.map((_, i): End => ({ namespace, interface: `port${i}`, mac: null, isRelay: false }));
   return {
     cables: ends.map((end, i) => cable(end, ports[i], mtu)),
     bridge: planBridge(
       namespace,
       ports.map((port) => port.interface),
+      ports.filter((_, i) => ends[i].isRelay).map((port) => port.interface),
       mtu,
     ),
     tap: { link: name, namespace, interface: BRIDGE, mtu },
   };
 }
 
-function planBridge(name: string, ports: readonly string[], mtu: number): NamespacePlan {
+function planBridge(name: string, ports: readonly string[], redirectedInto: readonly string[], mtu: number): NamespacePlan {
   return {
     name,
     node: null,
     defaults: both('ipv6', 'disable_ipv6', 1), // a switch has nothing to say
     settings: [],
     interfaces: ports,
+    redirectedInto,
     ip: [
       `link add name ${BRIDGE} type bridge mcast_snooping 0 forward_delay 0`,
       ...ports.map((port) => `link set dev ${port} master ${BRIDGE} up`),

@@ -1,6 +1,7 @@
 /** What a check found, as a table for people and as data for programs. */
 import type { Topology, Words } from '../topology/topology.js';
 import { ECHOES, LARGE_ECHO, type PathReport, works } from './check.js';
+import type { Carried } from './fast-path.js';
 import type { Language } from './language.js';
 import { type Contact, contactData, isRight } from './matrix.js';
 import { alignColumns, paint } from './table.js';
@@ -17,6 +18,7 @@ const HEADINGS: readonly Words[] = [
   { en: 'path', ja: '経路' },
   { en: 'round trip', ja: '往復時間' },
   { en: 'relays', ja: 'リレー' },
+  { en: 'XDP, worker', ja: 'XDP, ワーカー' },
   { en: 'the web sees', ja: 'ウェブから見た経路' },
   { en: 'MB/s', ja: 'MB/s' },
 ];
@@ -24,8 +26,8 @@ const NONE = '-';
 
 /** How the table is read. */
 export const LEGEND: Words = {
-  en: `✓ says that all ${ECHOES} echoes were answered, and larger ones of ${LARGE_ECHO} octets, and that the packets took the way they should. The round trip is the shortest. MB/s are those of 1 MiB from the web, and of 1 MiB to it. Relays are those that traceroute meets, by the addresses below the table.`,
-  ja: `✓ は、${ECHOES} 回の ping と ${LARGE_ECHO} オクテットの大きな ping に応答があり、パケットが正しい経路を通ったことを示します。往復時間は最短値、MB/s はウェブとの間の 1 MiB の下りと上りの速度、リレーは traceroute に現れたもので、そのアドレスは表の下にあります。`,
+  en: `✓ says that all ${ECHOES} echoes were answered, and larger ones of ${LARGE_ECHO} octets, and that the packets took the way they should. The round trip is the shortest. MB/s are those of 1 MiB from the web, and of 1 MiB to it. Relays are those that traceroute meets, by the addresses below the table; XDP and worker are the packets that went through their tunnels in the kernel, by the fast path, and in the daemon.`,
+  ja: `✓ は、${ECHOES} 回の ping と ${LARGE_ECHO} オクテットの大きな ping に応答があり、パケットが正しい経路を通ったことを示します。往復時間は最短値、MB/s はウェブとの間の 1 MiB の下りと上りの速度、リレーは traceroute に現れたもので、そのアドレスは表の下にあります。「XDP, ワーカー」は、カーネル内の高速パスとデーモンがそれぞれリレーのトンネルを通したパケット数です。`,
 };
 
 /** The table, then what does not work, then the addresses of the relays. */
@@ -48,16 +50,21 @@ export function problemLines({ path, problems }: PathReport, { language, colours
 }
 
 function row(report: PathReport, { language, colours }: ReportStyle): string[] {
-  const { path, roundTrip, relays, visit } = report;
+  const { path, roundTrip, relays, carried, visit } = report;
   const mark = works(report) ? paint(colours, 'green', '✓') : paint(colours, 'red', '✗');
   return [
     mark,
     path.title[language],
     roundTrip === null ? NONE : `${roundTrip.min.toFixed(2)} ms`,
     relays.map(({ node }) => node).join(', ') || NONE,
+    carried.length === 0 ? NONE : `${total(carried, 'xdp')}, ${total(carried, 'worker')}`,
     visit === null ? NONE : printable([visit.visitor.tunnel, visit.visitor.ipv4].filter((word) => word !== null).join(' ')),
     visit === null ? NONE : `${rate(visit.download)}, ${rate(visit.upload)}`,
   ];
+}
+
+function total(carried: readonly Carried[], way: 'xdp' | 'worker'): number {
+  return carried.reduce((sum, { [way]: packets }) => sum + packets, 0);
 }
 
 function rate({ octets, seconds, isWhole }: Transfer): string {
@@ -92,6 +99,7 @@ export function reportData(
       relayed: report.path.relayed,
       relay: report.relays.at(0) ?? null,
       relays: report.relays,
+      carried: report.carried,
       largeEchoAnswered: report.isLargeAnswered,
       web:
         report.visit === null

@@ -61,7 +61,7 @@ test('a network is up in no time, every path works, and nothing of it is left', 
     download: { octets: 1 << 20, isWhole: true },
     upload: { octets: 1 << 20, isWhole: true },
   });
-  expect(reportLines(reports, { language: 'en', colours: false })[1]).toMatch(/^✓ {2}near to web +[\d.]+ ms +- +native +/);
+  expect(reportLines(reports, { language: 'en', colours: false })[1]).toMatch(/^✓ {2}near to web +[\d.]+ ms +- +- +native +/);
   expect(reportData(THREE_NETWORKS, lab.id, reports)).toMatchObject({
     works: true,
     paths: [{ from: 'near', to: 'web', works: true }, {}, {}],

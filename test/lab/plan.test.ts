@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { planLab } from '../../src/lab/plan.js';
+import { isatapCampus } from '../../src/topology/isatap.js';
+import { sixToFourInternet } from '../../src/topology/sixtofour.js';
 import { TOPOLOGIES } from '../../src/topology/topologies.js';
 import { THREE_NETWORKS } from './plain-topology.js';
 
@@ -33,6 +35,19 @@ test('a link of two ends is a cable, one of three a bridge in a namespace of its
   expect(cables.filter((line) => line.includes('netns tsn-aaaa-lan'))).toHaveLength(3);
   expect(taps).toContainEqual({ link: 'lan', namespace: 'tsn-aaaa-lan', interface: 'br0', mtu: 1500 });
   expect(taps).toContainEqual({ link: 'narrow', namespace: 'tsn-aaaa-router', interface: 'eth1', mtu: 1400 });
+});
+
+test('a link of a relay is seen at the end that is not the relay’s, and what the relay redirects into it is received there', () => {
+  const { namespaces, taps } = planLab(sixToFourInternet, 'aaaa');
+  const tapOf = (link: string): string | undefined => taps.find((tap) => tap.link === link)?.namespace;
+  expect(['ix-otemachi', 'core-otemachi', 'server'].map(tapOf)).toEqual(['tsn-aaaa-tokyo', 'tsn-aaaa-core6', 'tsn-aaaa-core6']);
+  const received = namespaces.flatMap(({ node, redirectedInto }) => redirectedInto.map((name) => `${node} ${name}`));
+  expect(received).toEqual(['tokyo eth2', 'osaka eth2', 'core6 eth0', 'core6 eth1']);
+  const ports = planLab(isatapCampus, 'aaaa').namespaces.find(({ node }) => node === null);
+  expect([ports?.interfaces, ports?.redirectedInto]).toEqual([
+    ['port0', 'port1', 'port2', 'port3'],
+    ['port2', 'port3'],
+  ]);
 });
 
 test('both ends of a link have its MTU', () => {

@@ -43,7 +43,7 @@ let built = 0;
 export class TeredoNetwork implements Network {
   readonly topology: Topology = teredoInternet;
   readonly id: string;
-  readonly folder = mkdtempSync(join(tmpdir(), 'tsunagi-teredo-'));
+  readonly directory = mkdtempSync(join(tmpdir(), 'tsunagi-teredo-'));
   readonly #plan: LabPlan;
   readonly #programs: Program[] = [];
 
@@ -58,7 +58,7 @@ export class TeredoNetwork implements Network {
     try {
       await buildNetwork(network.#plan);
       await Promise.all(
-        network.#plan.taps.map((tap) => network.#run(captureProgram(network.folder, tap, join(network.folder, `${tap.link}.log`)))),
+        network.#plan.taps.map((tap) => network.#run(captureProgram(network.directory, tap, join(network.directory, `${tap.link}.log`)))),
       );
       await network.#play('mita', cast.server, (place) => startMiredoServer(place, { local: SERVER }));
       await network.#play('shinjuku', cast.relay, (place) => startMiredoRelay(place, { local: RELAY }));
@@ -92,7 +92,7 @@ export class TeredoNetwork implements Network {
 
   /** The capture of a link; it is whole after `stop`. */
   captureOf(link: string): string {
-    return join(this.folder, `${link}.pcap`);
+    return join(this.directory, `${link}.pcap`);
   }
 
   /** Ends the programs, captures last, so that what they have seen is written. */
@@ -107,18 +107,18 @@ export class TeredoNetwork implements Network {
   async down(): Promise<void> {
     await this.stop();
     await removeNamespaces(this.#plan.namespaces.map(({ name }) => name));
-    rmSync(this.folder, { recursive: true });
+    rmSync(this.directory, { recursive: true });
   }
 
   async #play(name: string, player: Player, miredo: (place: MiredoPlace) => Promise<Program>): Promise<void> {
     const node = nodeOf(name);
     const namespace = this.namespaceOf(name);
     if (player === 'miredo') {
-      this.#programs.push(await miredo({ namespace, node: name, folder: this.folder }));
+      this.#programs.push(await miredo({ namespace, node: name, folder: this.directory }));
       return;
     }
-    mkdirSync(join(this.folder, name), { recursive: true });
-    await this.#run(daemonProgram(this.folder, namespace, node, node.daemon ?? ''));
+    mkdirSync(join(this.directory, name), { recursive: true });
+    await this.#run(daemonProgram(this.directory, namespace, node, node.daemon ?? ''));
   }
 
   async #run(options: Parameters<typeof Program.start>[0]): Promise<void> {
