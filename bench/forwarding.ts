@@ -19,9 +19,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withoutMiredo } from '../test/lab/miredo.js';
 import { type FirstReplies, measureFirstReplies } from './first-reply.js';
+import { installFlows } from './flows.js';
 import { FORWARDERS, type Forwarder, type NodeProgram, PATHS, start, startDaemon } from './forwarder.js';
 import { BenchNetwork } from './network.js';
-import { type PacketKind, packet, TUNNELS, type TunnelType } from './packets.js';
+import { manyClients, type PacketKind, packet, TUNNELS, type TunnelType } from './packets.js';
 import { measurePeers } from './peers.js';
 import { type BenchReport, type CaseResult, performancePage, reportTable } from './report.js';
 import { measureTcp, type TcpFigures, withoutIperf3 } from './tcp.js';
@@ -31,6 +32,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const SOURCE_CPU = 0;
 /** Seconds of each case before a started daemon is measured. */
 const WARM_UP = 1;
+/** Teredo clients, when there are many. */
+const CLIENTS = 100_000;
 /** Starts of the daemon that are timed, with the fast path and without. */
 const STARTS = 7;
 /** Milliseconds between two looks at a counter, and for it to change. */
@@ -55,6 +58,8 @@ interface Case {
   readonly rival?: string;
   /** Name of the case that does the least of what this one does, on the same core. */
   readonly limit?: string;
+  /** Teredo clients of the fast path to which packets go, or from which they come, by chance; one when left out. */
+  readonly clients?: number;
 }
 
 const CASES: readonly Case[] = [
@@ -88,6 +93,7 @@ const CASES: readonly Case[] = [
   ...fastCases('6rd', '6rd'),
   ...fastCases('isatap', 'ISATAP'),
   ...fastCases('teredo', 'Teredo', 'miredo'),
+  ...fastCases('teredo', 'Teredo', undefined, CLIENTS),
   {
     name: 'plain-encapsulate',
     title: 'plainest loop, IPv6 to 6to4',
@@ -121,16 +127,17 @@ const CASES: readonly Case[] = [
 ];
 
 /** Both ways of the daemon's fast path with a tunnel of that type. `rival` does the same. */
-function fastCases(type: TunnelType, title: string, rival?: 'miredo'): Case[] {
+function fastCases(type: TunnelType, title: string, rival?: 'miredo', clients?: number): Case[] {
   return (['encapsulate', 'decapsulate'] as const).map((way) => ({
-    name: `${type}-xdp-${way}`,
-    title: way === 'encapsulate' ? `XDP, IPv6 to ${title}` : `XDP, ${title} to IPv6`,
+    name: clients === undefined ? `${type}-xdp-${way}` : `${type}-xdp-${way}-${clients}`,
+    title: `XDP, ${way === 'encapsulate' ? `IPv6 to ${title}` : `${title} to IPv6`}${clients === undefined ? '' : `, ${clients} clients`}`,
     kind: way === 'encapsulate' ? `to-${type}` : `from-${type}`,
     counted: ['sink', 'v1'],
     forwarder: `${type}-xdp`,
     against: null,
     limit: 'bare',
     ...(rival === undefined ? {} : { rival: `${rival}-${way}` }),
+    ...(clients === undefined ? {} : { clients }),
   }));
 }
 
@@ -173,9 +180,10 @@ interface Figures {
 /** Runs the source for `seconds`. */
 async function measure(net: BenchNetwork, item: Case, program: NodeProgram | null, seconds: number, octets: number): Promise<Figures> {
   if (item.kind.endsWith('-teredo')) await introduce(net, octets);
+  if (item.clients !== undefined) install(net, item.kind, octets, item.clients);
   const spent = program?.processorTime() ?? 0;
   const before = net.received(...item.counted);
-  const { sent, took, processor: spentBySource } = await send(net, item.kind, seconds, octets);
+  const { sent, took, processor: spentBySource } = await send(net, item.kind, seconds, octets, item.clients);
   const arrived = net.received(...item.counted) - before;
   const processor = program === null ? null : (program.processorTime() - spent) / arrived;
   return { sent: sent / took, arrived: arrived / took, source: (spentBySource * 1e9) / sent, processor };
@@ -194,6 +202,12 @@ async function introduce(net: BenchNetwork, octets: number): Promise<void> {
   await send(net, 'teredo-bubble', 0, octets);
 }
 
+/** Gives the fast path the flows of so many clients, which are named as that of the packet is. */
+function install(net: BenchNetwork, kind: PacketKind, octets: number, clients: number): void {
+  const frame = Buffer.from(packet(kind, octets, net.mac('node', 'v0')), 'hex');
+  installFlows(net.namespace('node'), 'v0', frame, manyClients(frame), clients);
+}
+
 /** What a source did: packets, seconds, and seconds of processor time. */
 interface Sending {
   readonly sent: number;
@@ -201,8 +215,10 @@ interface Sending {
   readonly processor: number;
 }
 
-/** Sends one packet over and over for `seconds`, or else once. */
-async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets: number): Promise<Sending> {
+/** Sends one packet over and over for `seconds`, or else once; that of any of `clients` by chance. */
+async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets: number, clients?: number): Promise<Sending> {
+  const frame = Buffer.from(packet(kind, octets, net.mac('node', 'v0')), 'hex');
+  const places = clients === undefined ? null : manyClients(frame);
   const source = spawn(
     'ip',
     [
@@ -217,8 +233,9 @@ async function send(net: BenchNetwork, kind: PacketKind, seconds: number, octets
       'tsx',
       join(root, 'bench', 'packet-source.ts'),
       'v0',
-      packet(kind, octets, net.mac('node', 'v0')),
+      frame.toString('hex'),
       String(seconds),
+      ...(places === null ? [] : [clients, places.address, places.port].map(String)),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'], cwd: root },
   );

@@ -5,7 +5,8 @@
  * packet anew each time, since the same page comes round again, and answers XDP_TX. The program is
  * assembled here by hand: nothing needs a compiler.
  *
- * Run as a process of its own: `packet-source.js INTERFACE HEX SECONDS`; for 0 seconds it sends the packet once. The
+ * Run as a process of its own: `packet-source.ts INTERFACE HEX SECONDS [CLIENTS ADDRESS PORT]`; for 0 seconds it sends the
+ * packet once. With the last three each packet is that of a Teredo client by chance: see `manyClients` in packets.ts. The
  * interface on the other end of the cable must have GRO on, or no frame gets across.
  */
 import koffi from 'koffi';
@@ -15,6 +16,8 @@ const BPF_PROG_LOAD = 5;
 const BPF_PROG_TEST_RUN = 10;
 const BPF_PROG_TYPE_XDP = 6;
 const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
+/** Helper: a number by chance. */
+const GET_PRANDOM_U32 = 7;
 const XDP_DROP = 1;
 const XDP_TX = 3;
 /** Frames that one call sends; about a tenth of a second. */
@@ -36,8 +39,20 @@ function instruction(code: number, dst: number, src: number, off: number, imm: n
   return b;
 }
 
+/** Puts the number of a client, in r7, where `clientOctets` has it. `port`: 0, no outer one. */
+function chosen(address: number, port: number): Buffer[] {
+  return [
+    instruction(0xbf, 8, 7, 0, 0), // r8 = r7
+    instruction(0x77, 8, 0, 0, 16), // r8 >>= 16
+    instruction(0x73, 2, 8, address + 9, 0), // a random bit of the flags, RFC 5991
+    ...(port === 0 ? [] : [instruction(0x6b, 2, 7, port, 0)]),
+    instruction(0xa7, 7, 0, 0, 0xffff), // r7 ^= 0xffff
+    instruction(0x6b, 2, 7, address + 10, 0), // the port, obfuscated
+  ];
+}
+
 /** A program that turns any frame into `packet` (Ethernet header included) and sends it where it came from. */
-function program(packet: Buffer): Buffer {
+function program(packet: Buffer, [clients, address, port]: readonly number[]): Buffer {
   const words = Math.ceil(packet.length / 4);
   const stores: Buffer[] = [];
   for (let i = 0; i < words; i++) {
@@ -45,9 +60,18 @@ function program(packet: Buffer): Buffer {
     if (left === 4) stores.push(instruction(0x62, 2, 0, 4 * i, packet.readInt32LE(4 * i)));
     else for (let k = 0; k < left; k++) stores.push(instruction(0x72, 2, 0, 4 * i + k, packet[4 * i + k]));
   }
+  const choice: Buffer[] = [];
+  if (clients !== undefined) {
+    choice.push(instruction(0x85, 0, 0, 0, GET_PRANDOM_U32));
+    choice.push(instruction(0xbf, 7, 0, 0, 0)); // r7 = r0
+    choice.push(instruction(0x97, 7, 0, 0, clients)); // r7 %= clients
+    stores.push(...chosen(address, port));
+  }
   return Buffer.concat([
-    instruction(0x61, 2, 1, 0, 0), // r2 = ctx->data
-    instruction(0x61, 3, 1, 4, 0), // r3 = ctx->data_end
+    instruction(0xbf, 6, 1, 0, 0), // r6 = ctx
+    ...choice,
+    instruction(0x61, 2, 6, 0, 0), // r2 = ctx->data
+    instruction(0x61, 3, 6, 4, 0), // r3 = ctx->data_end
     instruction(0xbf, 4, 2, 0, 0), // r4 = r2
     instruction(0x07, 4, 0, 0, packet.length), // r4 += length
     instruction(0x2d, 4, 3, stores.length + 2, 0), // if r4 > r3: drop
@@ -65,12 +89,12 @@ function bpf(command: number, attr: Buffer, what: string): number {
   return result;
 }
 
-function main([name, hex, seconds]: string[]): void {
+function main([name, hex, seconds, ...variation]: string[]): void {
   const packet = Buffer.from(hex, 'hex');
   const index = ifNameToIndex(name);
   if (index === 0) throw new Error(`no interface ${name}`);
 
-  const code = program(packet);
+  const code = program(packet, variation.map(Number));
   const licence = Buffer.from('GPL\0');
   const load = Buffer.alloc(128);
   load.writeUInt32LE(BPF_PROG_TYPE_XDP, 0);

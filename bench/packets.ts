@@ -59,6 +59,33 @@ export function packet(kind: PacketKind, octets: number, mac: string): string {
   return Buffer.from(b).toString('hex');
 }
 
+/** Where a frame names a Teredo client: octets of its address, and of the outer port; 0 where there is none. */
+export interface ClientPlaces {
+  readonly address: number;
+  readonly port: number;
+}
+
+/**
+ * Has `frame` stand for any client: the low half of its number is its port, the rest random bits in its flags. Nobody
+ * but the client would look at the checksum of the upper layer, which then is wrong; that of the outer UDP is left out.
+ */
+export function manyClients(frame: Uint8Array): ClientPlaces {
+  const isTunnelled = frame[12] === 0x08 && frame[13] === 0x00;
+  if (!isTunnelled) return { address: ETHERNET_LEN + IPV6_DST, port: 0 };
+  const udp = ETHERNET_LEN + IPV4_LEN;
+  put16(frame, udp + 6, 0);
+  return { address: udp + UDP_LEN + IPV6_SRC, port: udp };
+}
+
+/** Address and port (as they are sent) of the client `number`, after those in `frame`. */
+export function clientOctets(frame: Uint8Array, { address }: ClientPlaces, number: number): { address: Uint8Array; port: Uint8Array } {
+  const octets = frame.slice(address, address + 16);
+  const port = Uint8Array.of(number, number >> 8);
+  octets[9] = number >> 16;
+  octets.set([~port[0], ~port[1]], 10);
+  return { address: octets, port };
+}
+
 /** Writes an IPv6 packet with UDP that fills the rest of `b`. */
 function writeDatagram(b: Uint8Array, at: number, source: Uint8Array, destination: Uint8Array): void {
   const udp = at + IPV6_LEN;

@@ -37,6 +37,7 @@ const PROGRAMS = {
     'miredo-server': 'miredo-server',
     iperf3: 'iperf3',
     clang: 'clang',
+    bpftool: 'bpftool',
     '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
   },
 };
