@@ -4,38 +4,30 @@
  *
  *   <state>/port-mappings.json   [{ "tunnel": …, "gateway": "192.168.1.1", "local": "192.168.1.2", "port": 40000, "external": 40000 }, …]
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { formatIpv4, parseIpv4 } from '../wire/address.js';
 import { MAPPING_NONCE_LEN } from '../wire/pcp.js';
-import { reasonOf } from './failure.js';
 import type { Log } from './log.js';
 import type { Lasting } from './port-mapping.js';
-
-/** Entries that are read; more than a node can have tunnels. */
-const MOST = 1024;
+import { StateRecord } from './state-record.js';
 
 const port = z.int().min(1).max(65_535);
 const address = z.string().refine((text) => parseIpv4(text) !== null);
 const entrySchema = z.strictObject({ tunnel: z.string(), gateway: address, local: address, port, external: port });
 type Entry = z.output<typeof entrySchema>;
 
-/** The record of one state directory. What cannot be written is said once: the service goes on without. */
+/** The record of one state directory. */
 export class PortMappingRecord {
-  readonly #path: string;
-  readonly #log: Log;
+  readonly #record: StateRecord<Entry>;
   readonly #entries = new Map<string, Entry>();
-  #failed = false;
 
   constructor(stateDir: string, log: Log) {
-    this.#path = join(stateDir, 'port-mappings.json');
-    this.#log = log;
+    this.#record = new StateRecord({ stateDir, name: 'port-mappings.json', subject: 'port mappings', schema: entrySchema, log });
   }
 
   /** What is there, by the name of the tunnel. */
   read(): ReadonlyMap<string, Lasting> {
-    for (const entry of this.#read()) this.#entries.set(entry.tunnel, entry);
+    for (const entry of this.#record.read()) this.#entries.set(entry.tunnel, entry);
     return new Map([...this.#entries].map(([tunnel, entry]) => [tunnel, lastingOf(entry)]));
   }
 
@@ -54,32 +46,7 @@ export class PortMappingRecord {
   }
 
   #write(): void {
-    try {
-      if (this.#entries.size === 0) rmSync(this.#path, { force: true });
-      else {
-        mkdirSync(dirname(this.#path), { recursive: true });
-        writeFileSync(`${this.#path}.part`, `${JSON.stringify([...this.#entries.values()])}\n`, { mode: 0o600, flush: true });
-        renameSync(`${this.#path}.part`, this.#path);
-      }
-    } catch (thrown) {
-      if (!this.#failed) this.#log.warn('port mappings cannot be written down', { file: this.#path, reason: reasonOf(thrown) });
-      this.#failed = true;
-    }
-  }
-
-  #read(): readonly Entry[] {
-    let text: string;
-    try {
-      text = readFileSync(this.#path, 'utf8');
-    } catch {
-      return [];
-    }
-    try {
-      return z.array(entrySchema).max(MOST).parse(JSON.parse(text));
-    } catch (thrown) {
-      this.#log.warn('the record of port mappings is unreadable, it is ignored', { file: this.#path, reason: reasonOf(thrown) });
-      return [];
-    }
+    this.#record.write([...this.#entries.values()]);
   }
 }
 
