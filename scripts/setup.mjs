@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const NODE_AT_LEAST = [20, 19];
 
+/** Without it there is no compiling for BPF, though there be a compiler. */
+const LIBBPF_HEADER = '/usr/include/bpf/bpf_helpers.h';
+
 /** Debian packages by the program, or the file, that shows they are there. `start` needs the first group, tests and measurements one more. */
 const PROGRAMS = {
   start: { ip: 'iproute2', nft: 'nftables', tcpdump: 'tcpdump', ping: 'iputils-ping', ethtool: 'ethtool' },
@@ -29,7 +32,7 @@ const PROGRAMS = {
     miniupnpd: 'miniupnpd-nftables',
     clang: 'clang',
     bpftool: 'bpftool',
-    '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
+    [LIBBPF_HEADER]: 'libbpf-dev',
     turnserver: 'coturn',
   },
   bench: {
@@ -38,7 +41,7 @@ const PROGRAMS = {
     iperf3: 'iperf3',
     clang: 'clang',
     bpftool: 'bpftool',
-    '/usr/include/bpf/bpf_helpers.h': 'libbpf-dev',
+    [LIBBPF_HEADER]: 'libbpf-dev',
   },
 };
 /** What keeps services from starting when their package is installed, and at boot: tests run those programs in networks of their own. */
@@ -156,9 +159,9 @@ function fastPath() {
   compileXdp('fast path', join(root, 'bpf', 'tsunagi.bpf.c'), join(root, 'dist', 'bpf', 'tsunagi.bpf.o'));
 }
 
-/** Compiles a program for XDP when anything in its folder was changed since, and where there is a compiler. */
+/** Compiles a program for XDP when anything in its folder was changed since, and where there are a compiler and the headers. */
 export function compileXdp(title, source, object) {
-  if (!onPath('clang') || (existsSync(object) && statSync(object).mtimeMs >= newest(dirname(source)))) return;
+  if (!onPath('clang') || !existsSync(LIBBPF_HEADER) || (existsSync(object) && statSync(object).mtimeMs >= newest(dirname(source)))) return;
   mkdirSync(dirname(object), { recursive: true });
   // Headers of one architecture lie in a folder by its name, into which a compiler for another does not look.
   const { stdout } = spawnSync('clang', ['-print-multiarch'], { encoding: 'utf8' });
