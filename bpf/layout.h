@@ -13,6 +13,7 @@ enum {
 	MAX_INTERFACES = 64,
 	MAX_SLOTS = 64,
 	MAX_FLOWS = 131072,
+	SAMPLE_OCTETS = 2048,
 	GENERATIONS = 2,
 	FLOW_SILENCE = 30,
 };
@@ -192,5 +193,31 @@ struct counter {
 _Static_assert(sizeof(struct counter) == 16, "counter");
 _Static_assert(__builtin_offsetof(struct counter, packets) == 0, "counter.packets");
 _Static_assert(__builtin_offsetof(struct counter, octets) == 8, "counter.octets");
+
+struct watch {
+	__u64 seen;
+	__u64 lost;
+	__u64 until;
+	__u32 ifindex;
+	__u32 every;
+};
+_Static_assert(sizeof(struct watch) == 32, "watch");
+_Static_assert(__builtin_offsetof(struct watch, seen) == 0, "watch.seen");
+_Static_assert(__builtin_offsetof(struct watch, lost) == 8, "watch.lost");
+_Static_assert(__builtin_offsetof(struct watch, until) == 16, "watch.until");
+_Static_assert(__builtin_offsetof(struct watch, ifindex) == 24, "watch.ifindex");
+_Static_assert(__builtin_offsetof(struct watch, every) == 28, "watch.every");
+
+struct sample {
+	__u64 time;
+	__u32 verdict;
+	__u32 len;
+	__u8 frame[2048];
+};
+_Static_assert(sizeof(struct sample) == 2064, "sample");
+_Static_assert(__builtin_offsetof(struct sample, time) == 0, "sample.time");
+_Static_assert(__builtin_offsetof(struct sample, verdict) == 8, "sample.verdict");
+_Static_assert(__builtin_offsetof(struct sample, len) == 12, "sample.len");
+_Static_assert(__builtin_offsetof(struct sample, frame) == 16, "sample.frame");
 
 #endif

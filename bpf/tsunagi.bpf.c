@@ -11,6 +11,7 @@
 #include "route.h"
 #include "address.h"
 #include "teredo.h"
+#include "samples.h"
 
 /** MF, and where a fragment belongs. */
 #define FRAGMENT_MASK 0x3fff
@@ -294,8 +295,7 @@ static __always_inline int from_ipv4(struct xdp_md *ctx, const struct node *node
 	return pass_up(PASSED_OTHER_PROTOCOL);
 }
 
-SEC("xdp")
-int tsunagi(struct xdp_md *ctx)
+static __always_inline int judge(struct xdp_md *ctx)
 {
 	struct node node = {};
 	__u32 *generation, first = 0;
@@ -315,6 +315,15 @@ int tsunagi(struct xdp_md *ctx)
 	if (link.protocol == bpf_htons(ETH_P_IP))
 		return from_ipv4(ctx, &node, &link);
 	return pass_up(PASSED_OTHER_PROTOCOL);
+}
+
+SEC("xdp")
+int tsunagi(struct xdp_md *ctx)
+{
+	int verdict = judge(ctx);
+
+	show(ctx, verdict);
+	return verdict;
 }
 
 /* bpf_fib_lookup is for programs under the GPL. */

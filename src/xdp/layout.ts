@@ -13,6 +13,8 @@
  *   transmit  {device}                  DEVMAP
  *   counters  [slot * 2 + direction]    what was forwarded, a value a processor
  *   passed    [reason]                  what was passed up, a value a processor
+ *   watched   [0]                       who looks, and at what (`live.ts`)
+ *   samples                             ring buffer: frames for who looks
  */
 import { MAX_TUNNELS as MAX_SLOTS } from '../core/counters.js';
 import type { EndpointKind } from '../engine/technology.js';
@@ -37,6 +39,8 @@ export const LIMITS = {
   MAX_SLOTS,
   /** Clients of Teredo that packets go to and fro without a packet thread. */
   MAX_FLOWS: 131_072,
+  /** Octets of a frame that who looks at an interface is shown. */
+  SAMPLE_OCTETS: 2048,
   /** Settings that hold, and settings that are being written. */
   GENERATIONS: 2,
 } as const;
@@ -147,6 +151,15 @@ export const EGRESS = new Struct('egress', { ifindex: 'u32', vlan: 'u32' });
 /** What was forwarded; octets of inner packets. */
 export const COUNTER = new Struct('counter', { packets: 'u64', octets: 'u64' });
 
+/**
+ * What somebody looks at: one of every so many frames of an interface, 0 being nobody, until a time, which who looks puts
+ * off again and again. How many frames were seen, and how many were to be shown and lost.
+ */
+export const WATCH = new Struct('watch', { seen: 'u64', lost: 'u64', until: 'u64', ifindex: 'u32', every: 'u32' });
+
+/** What the program has made of a frame, its octets as it left them. Nanoseconds of the kernel's monotonic clock; `len` is on the wire. */
+export const SAMPLE = new Struct('sample', { time: 'u64', verdict: 'u32', len: 'u32', frame: ['u8', LIMITS.SAMPLE_OCTETS] });
+
 /** All structures, each after those that it holds. */
 export const STRUCTS: readonly Definition[] = [
   ADDRESS,
@@ -161,7 +174,21 @@ export const STRUCTS: readonly Definition[] = [
   INGRESS,
   EGRESS,
   COUNTER,
+  WATCH,
+  SAMPLE,
 ];
 
 /** The maps by their names in the object. */
-export const MAPS = ['active', 'settings', 'rules', 'ingress', 'egress', 'flows', 'transmit', 'counters', 'passed'] as const;
+export const MAPS = [
+  'active',
+  'settings',
+  'rules',
+  'ingress',
+  'egress',
+  'flows',
+  'transmit',
+  'counters',
+  'passed',
+  'watched',
+  'samples',
+] as const;

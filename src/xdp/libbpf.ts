@@ -35,7 +35,13 @@ const MD = { size: 24, end: 4, ifindex: 12 } as const;
 /** Octets of a frame in a test run: room for headers pushed and for frames in several buffers. */
 const FRAME_ROOM = 1 << 17;
 /** Start of struct bpf_prog_info, up to the end of the name. */
-const INFO = { size: 80, name: 64 } as const;
+const INFO = { size: 80, mapCount: 52, maps: 56, name: 64 } as const;
+/** Start of struct bpf_map_info, up to the end of the name. */
+const MAP_INFO = { size: 40, keyLen: 8, valueLen: 12, maxEntries: 16, name: 24 } as const;
+/** Maps of a program that are looked at. */
+const MAX_MAPS = 64;
+/** ring_buffer_sample_fn. */
+const SEE = koffi.proto('int see_sample(void *ctx, void *record, size_t octets)');
 
 /** How a program is attached: in the driver, or in front of the stack on any device. */
 export type XdpMode = 'native' | 'generic';
@@ -80,6 +86,12 @@ function declare() {
     testRun: f<(program: number, opts: number) => number>('int bpf_prog_test_run_opts(int program, uintptr_t opts)'),
     queryId: f<(ifindex: number, flags: number, id: Uint32Array) => number>('int bpf_xdp_query_id(int ifindex, int flags, void *id)'),
     fdById: f<(id: number) => number>('int bpf_prog_get_fd_by_id(uint32_t id)'),
+    mapFdById: f<(id: number) => number>('int bpf_map_get_fd_by_id(uint32_t id)'),
+    ringNew: f<(map: number, see: bigint, ctx: null, opts: null) => number>(
+      'uintptr_t ring_buffer__new(int map, void *see, void *ctx, void *opts)',
+    ),
+    ringConsume: f<(ring: number) => number>('int ring_buffer__consume(uintptr_t ring)'),
+    ringFree: f<(ring: number) => void>('void ring_buffer__free(uintptr_t ring)'),
     info: f<(fd: number, info: Uint8Array, len: Uint32Array) => number>('int bpf_obj_get_info_by_fd(int fd, void *info, void *len)'),
   };
 }
@@ -157,7 +169,7 @@ export class XdpObject {
 
   /** Throws `SystemError` ENOENT when the object has no such map. */
   map(name: string): BpfMap {
-    const found = this.#maps.get(name) ?? new BpfMap(name, present(libbpf().findMap(this.#object, name), 'map', name));
+    const found = this.#maps.get(name) ?? new BpfMap(mapFacts(name, present(libbpf().findMap(this.#object, name), 'map', name)));
     this.#maps.set(name, found);
     return found;
   }
@@ -177,6 +189,23 @@ export class XdpObject {
   }
 }
 
+/** What the kernel, or libbpf, tells of a map. */
+interface MapFacts {
+  readonly name: string;
+  readonly fd: number;
+  readonly type: number;
+  readonly keyLen: number;
+  readonly valueLen: number;
+  readonly maxEntries: number;
+}
+
+/** Of the map at the pointer `map`. */
+function mapFacts(name: string, map: number): MapFacts {
+  const f = libbpf();
+  const sizes = { keyLen: f.keySize(map), valueLen: f.valueSize(map), maxEntries: f.maxEntries(map) };
+  return { name, fd: f.mapFd(map), type: f.mapType(map), ...sizes };
+}
+
 /** A map: keys and values are octets, laid out as C has them. */
 export class BpfMap {
   readonly name: string;
@@ -189,15 +218,14 @@ export class BpfMap {
   /** Values to one key: one, or one a processor. */
   readonly values: number;
 
-  constructor(name: string, map: number) {
-    const f = libbpf();
+  constructor({ name, fd, type, keyLen, valueLen, maxEntries }: MapFacts) {
     this.name = name;
-    this.fd = f.mapFd(map);
-    this.keyLen = f.keySize(map);
-    this.maxEntries = f.maxEntries(map);
-    const isPerCpu = PER_CPU.has(f.mapType(map));
-    this.values = isPerCpu ? f.cpus() : 1;
-    this.valueLen = isPerCpu ? Math.ceil(f.valueSize(map) / 8) * 8 : f.valueSize(map);
+    this.fd = fd;
+    this.keyLen = keyLen;
+    this.maxEntries = maxEntries;
+    const isPerCpu = PER_CPU.has(type);
+    this.values = isPerCpu ? libbpf().cpus() : 1;
+    this.valueLen = isPerCpu ? Math.ceil(valueLen / 8) * 8 : valueLen;
   }
 
   /** Octets that a lookup yields: `values` values of `valueLen`. */
@@ -377,6 +405,76 @@ export function attachedProgram(ifindex: number): AttachedProgram | null {
   const known = f.info(fd, info, Uint32Array.of(INFO.size)) >= 0;
   close(fd);
   return { id: id[0], name: known ? textAt(info, INFO.name, INFO.size - INFO.name) : '' };
+}
+
+/**
+ * The maps, by their names, of the program on an interface that somebody else runs and that is called `program`; null: that
+ * is not there. Whoever asks closes their descriptors. Throws `SystemError`: EPERM when one may not.
+ */
+export function openMaps(ifindex: number, program: string): ReadonlyMap<string, BpfMap> | null {
+  const there = attachedProgram(ifindex);
+  if (there?.name !== program) return null;
+  const f = libbpf();
+  const memory = new Arena(4096);
+  const [info, ids] = [memory.alloc(INFO.size), memory.alloc(4 * MAX_MAPS)];
+  const fd = must(f.fdById(there.id), 'bpf_prog_get_fd_by_id', `program ${there.id}`);
+  try {
+    memory.view.setUint32(info + INFO.mapCount, MAX_MAPS, true);
+    memory.view.setBigUint64(info + INFO.maps, BigInt(memory.base + ids), true);
+    must(f.info(fd, memory.b.subarray(info, info + INFO.size), Uint32Array.of(INFO.size)), 'bpf_obj_get_info_by_fd', program);
+    const count = Math.min(memory.view.getUint32(info + INFO.mapCount, true), MAX_MAPS);
+    const maps = Array.from({ length: count }, (_, i) => mapById(memory.view.getUint32(ids + 4 * i, true)));
+    return new Map(maps.map((map) => [map.name, map]));
+  } finally {
+    close(fd);
+    memory.unmap();
+  }
+}
+
+function mapById(id: number): BpfMap {
+  const fd = must(libbpf().mapFdById(id), 'bpf_map_get_fd_by_id', `map ${id}`);
+  const info = new Uint8Array(MAP_INFO.size);
+  must(libbpf().info(fd, info, Uint32Array.of(MAP_INFO.size)), 'bpf_obj_get_info_by_fd', `map ${id}`);
+  const view = new DataView(info.buffer);
+  const [type, keyLen, valueLen, maxEntries] = [0, MAP_INFO.keyLen, MAP_INFO.valueLen, MAP_INFO.maxEntries].map((at) =>
+    view.getUint32(at, true),
+  );
+  return new BpfMap({ name: textAt(info, MAP_INFO.name, MAP_INFO.size - MAP_INFO.name), fd, type, keyLen, valueLen, maxEntries });
+}
+
+/** What a program puts into a ring buffer, in order. One reader at a time: what one has read the others do not see. */
+export class Ring {
+  readonly #map: BpfMap;
+  readonly #ring: number;
+  readonly #see: bigint;
+  #read: Uint8Array[] = [];
+
+  /** Throws `SystemError`. */
+  constructor(map: BpfMap) {
+    this.#map = map;
+    this.#see = koffi.register((_: unknown, record: unknown, octets: number | bigint) => {
+      this.#read.push(new Uint8Array(koffi.view(record, Number(octets))).slice());
+      return 0;
+    }, koffi.pointer(SEE));
+    this.#ring = libbpf().ringNew(map.fd, this.#see, null, null);
+    if (this.#ring !== 0) return;
+    const number = errno();
+    koffi.unregister(this.#see);
+    throw new SystemError('ring_buffer__new', map.name, number);
+  }
+
+  /** Everything that is in it, as copies; it is empty afterwards. Throws `SystemError`. */
+  read(): Uint8Array[] {
+    this.#read = [];
+    must(libbpf().ringConsume(this.#ring), 'ring_buffer__consume', this.#map.name);
+    return this.#read;
+  }
+
+  /** Reads no more; the map stays open. */
+  close(): void {
+    libbpf().ringFree(this.#ring);
+    koffi.unregister(this.#see);
+  }
 }
 
 /** The zero-terminated text at `off`, `room` octets at most. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { layoutHeader } from '../../src/xdp/header.js';
-import { COUNTER, INGRESS, LIMITS, MAPS, RULE, STRUCTS } from '../../src/xdp/layout.js';
+import { COUNTER, INGRESS, LIMITS, MAPS, RULE, SAMPLE, STRUCTS } from '../../src/xdp/layout.js';
 import { Struct } from '../../src/xdp/struct.js';
 
 const OBJECT = fileURLToPath(new URL('../../dist/bpf/tsunagi.bpf.o', import.meta.url));
@@ -39,7 +39,8 @@ interface Btf {
 test('the compiled object has the structures and the maps of the table', (ctx) => {
   if (!existsSync(OBJECT)) ctx.skip('the object is not built: clang is missing');
   const { types } = JSON.parse(execFileSync('bpftool', ['-j', 'btf', 'dump', 'file', OBJECT], { encoding: 'utf8' })) as { types: Btf[] };
-  for (const { name, size, offsets } of STRUCTS) {
+  // What lies in no map is not told of: of a sample the compiler alone says that it is right.
+  for (const { name, size, offsets } of STRUCTS.filter((struct) => struct !== SAMPLE)) {
     const found = types.find((type) => type.kind === 'STRUCT' && type.name === name);
     expect([name, found?.size]).toEqual([name, size]);
     expect(new Map(found?.members?.map((member) => [member.name, member.bits_offset / 8]))).toEqual(offsets);
