@@ -1,4 +1,4 @@
-/** `decode`: what each packet of a capture is, and what a node would do with it. */
+/** `decode`: what each packet of a capture is, or of a fast path at work, and what a node would do with it. */
 import { readFileSync, statSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { unreadable } from '../../config/load.js';
@@ -9,8 +9,10 @@ import type { NodeSpec } from '../../engine/spec.js';
 import { domainsOf } from '../../engine/technologies.js';
 import { dst4, fragment4, isIpv4, MF, Protocol, protocol4, src4 } from '../../wire/ipv4.js';
 import { type CapturedPacket, EtherType, PcapError, PcapReader } from '../../wire/pcap.js';
-import { jsonOption } from '../argument.js';
+import type { LiveVerdict } from '../../xdp/live.js';
+import { jsonOption, wholeNumber } from '../argument.js';
 import { type Io, paint } from '../io.js';
+import { livePackets } from '../live-capture.js';
 import { type Layer, layersOf, layersText } from '../packet-layers.js';
 
 /** Octets of a capture that are read. */
@@ -31,17 +33,25 @@ type Judgement =
 interface DecodeOptions {
   readonly config?: string;
   readonly tunnel?: string;
+  readonly live?: string;
+  readonly every?: number;
   readonly json?: boolean;
 }
 
-/** Exit status: 0, 1 the file is no capture, 3 the configuration is invalid. */
+/** Exit status: 0, 1 the file is no capture or there is no fast path, 3 the configuration is invalid, 4 the fast path may not be looked at. */
 export function decodeCommand(io: Io): Command {
   return new Command('decode')
-    .addArgument(new Argument('<file>', 'capture in pcap format'))
+    .addArgument(new Argument('[file]', 'capture in pcap format'))
+    .addOption(
+      new Option('--live <interface>', 'instead of a file: what the fast path does there, until interrupted; tcpdump does not see it'),
+    )
+    .addOption(new Option('--every <n>', 'of the frames there, one of so many (default: all)').argParser(wholeNumber(1, 1_000_000)))
     .addOption(new Option('--config <file>', 'say also what the node of this configuration would do: verdict, reason, RFC section'))
     .addOption(new Option('--tunnel <name>', 'the tunnel into which IPv6 packets are routed (default: the first)'))
     .addOption(jsonOption('print one JSON object a packet'))
-    .action((file: string, { config, tunnel, json }: DecodeOptions, command: Command) => {
+    .action(async (file: string | undefined, { config, tunnel, live, every, json }: DecodeOptions, command: Command) => {
+      if ((file === undefined) === (live === undefined)) command.error('error: expected a file, or --live and an interface');
+      if (every !== undefined && live === undefined) command.error('error: --every needs --live');
       const node = config === undefined ? null : hypotheticalNode(config);
       if (tunnel !== undefined && node?.tunnels.every(({ name }) => name !== tunnel) !== false) {
         command.error(`error: --tunnel ${tunnel}: ${node === null ? 'needs --config' : 'the configuration has no such tunnel'}`);
@@ -52,12 +62,16 @@ export function decodeCommand(io: Io): Command {
       const judge = node === null ? null : new Judge(node, tunnel);
       const domains = node?.tunnels.flatMap(domainsOf) ?? [];
       let number = 0;
-      for (const packet of capture(file)) {
+      const missed = (frames: number): void => io.err(`${frames} frames more were not shown: too many came at once`);
+      const packets = live === undefined ? recorded(file ?? '') : livePackets(live, every ?? 1, missed);
+      for await (const { packet, became } of packets) {
         number++;
         const layers = layersOf(packet, domains);
-        const judgement = judge?.judge(packet) ?? null;
-        if (json === true) io.out(JSON.stringify({ number, time: packet.time / 1000, layers, ...judgement }));
-        else io.out(text(number, layers, judgement, io));
+        // What the fast path has forwarded is no more as it came.
+        const judgement = became === 'forward' ? null : (judge?.judge(packet) ?? null);
+        const fastpath = became === null ? {} : { fastpath: became };
+        if (json === true) io.out(JSON.stringify({ number, time: packet.time / 1000, layers, ...fastpath, ...judgement }));
+        else io.out([text(number, layers, judgement, io), ...(became === null ? [] : [becameText(became, io)])].join('\n'));
       }
     });
 }
@@ -99,6 +113,16 @@ class Judge {
   }
 }
 
+/** A packet, and what the fast path has made of it; null: it is from a file. */
+interface Shown {
+  readonly packet: CapturedPacket;
+  readonly became: LiveVerdict | null;
+}
+
+function* recorded(file: string): Generator<Shown> {
+  for (const packet of capture(file)) yield { packet, became: null };
+}
+
 function* capture(file: string): Generator<CapturedPacket> {
   try {
     const { size } = statSync(file);
@@ -113,6 +137,12 @@ function* capture(file: string): Generator<CapturedPacket> {
 }
 
 const COLOURS = { forward: 'green', hold: 'yellow', consumed: 'green', drop: 'red' } as const;
+
+const BECAME = { forward: 'green', 'pass up': 'yellow', lost: 'red' } as const;
+
+function becameText(became: LiveVerdict, io: Io): string {
+  return `      fast path: ${paint(io, BECAME[became], became)}`;
+}
 
 function text(number: number, layers: readonly Layer[], judgement: Judgement | null, io: Io): string {
   const line = `${String(number).padStart(4)}  ${layersText(layers)}`;
