@@ -43,8 +43,10 @@ export function statusLines(status: Status, io: Io): string[] {
 
 /** Where the fast path runs, and what it does with each tunnel. */
 function fastPathLines({ fastpath, tunnels }: Status, io: Io): string[] {
-  const { mode, interfaces, reason, passed = {} } = fastpath;
-  const where = mode === 'off' ? `${paint(io, 'dim', 'off')}: ${reason}` : `${paint(io, 'green', mode)} on ${interfaces.join(', ')}`;
+  const { mode, interfaces, stays = false, reason, passed = {} } = fastpath;
+  const until = stays ? '; it stays when the service ends' : '';
+  const where =
+    mode === 'off' ? `${paint(io, 'dim', 'off')}: ${reason}` : `${paint(io, 'green', mode)} on ${interfaces.join(', ')}${until}`;
   const parts = tunnels.flatMap(({ name, fastpath: part }) => (part === undefined ? [] : [[`  ${name}`, partText(part)]]));
   const wrong = mode === 'off' || reason === undefined ? [] : [`  ${paint(io, 'yellow', reason)}`];
   const left = Object.values(passed).reduce((sum, n) => sum + n, 0);

@@ -38,6 +38,8 @@ export interface PolicyConfig {
 export interface FastpathConfig {
   readonly mode: 'auto' | 'native' | 'generic' | 'off';
   readonly interfaces: readonly string[];
+  /** It goes on when the service ends. */
+  readonly persist: boolean;
 }
 
 /** `[http]`. */

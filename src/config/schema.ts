@@ -51,6 +51,10 @@ const fastpathTable = z
       about:
         'Ethernet interfaces on which the fast path runs, with the VLANs on top of them: those of both sides, IPv6 and IPv4. Packets that it forwards pass no firewall, and tcpdump does not see them. None: there is no fast path.',
     }),
+    persist: value.flag().prefault(false).register(keyDocs, {
+      about:
+        'Whether 6to4 relays, 6rd border relays and ISATAP routers go on forwarding in the fast path while the service is stopped, killed or upgraded, with their TUN devices, addresses and routes; the next start takes all of it over, or removes it when this is `false`. It is kept in `/sys/fs/bpf/tsunagi`.',
+    }),
   })
   .register(tableDocs, {
     about:

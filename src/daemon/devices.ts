@@ -10,7 +10,7 @@ import { close, ifNameToIndex, SystemError } from '../linux/libc.js';
 import { openOutlet6 } from '../linux/outlet6.js';
 import { overflowOf } from '../linux/overflow.js';
 import { openProtocol41 } from '../linux/protocol41.js';
-import { addTunQueue, openTun, takeTunTrains } from '../linux/tun.js';
+import { addTunQueue, keepTun, openTun, takeTunTrains } from '../linux/tun.js';
 import { Exit, Failure, reasonOf } from './failure.js';
 import type { Descriptors } from './messages.js';
 import { UdpSockets } from './udp-sockets.js';
@@ -70,6 +70,8 @@ export class Devices {
   readonly #icmp4: readonly number[];
   /** Queues by interface, one for each packet thread that runs its tunnel. */
   readonly #tuns = new Map<string, readonly number[]>();
+  /** TUN devices that stay when their queues are closed: those that are ours, and those of a service before this one. */
+  readonly #kept: Set<string>;
   readonly #udp = new UdpSockets();
   /** null: no tunnel needs it. */
   #outlet: number | null = null;
@@ -78,9 +80,13 @@ export class Devices {
   /** Descriptors that packet threads may still use. */
   #retired: number[] = [];
 
-  /** Opens the sockets that every node needs. `udpTrains`: payloads of UDP leave and come in trains. Throws a Failure. */
-  constructor(workers: number, { udpTrains }: { readonly udpTrains: boolean }) {
+  /**
+   * Opens the sockets that every node needs. `udpTrains`: payloads of UDP leave and come in trains. `kept`: TUN devices that
+   * a service before this one has left for it. Throws a Failure.
+   */
+  constructor(workers: number, { udpTrains, kept }: { readonly udpTrains: boolean; readonly kept: readonly string[] }) {
     this.#workers = workers;
+    this.#kept = new Set(kept);
     this.#udpTrains = udpTrains;
     const key = randomBytes(4).readUInt32LE() | 1;
     this.#protocol41 = Array.from({ length: workers }, (_, worker) =>
@@ -134,8 +140,19 @@ export class Devices {
     this.#dhcp4.closeExcept(leasesOf(node));
   }
 
+  /** Has these of our TUN devices stay when the process ends, with what is set on them, and the others leave. Throws a Failure. */
+  keep(names: ReadonlySet<string>): void {
+    for (const [name, [fd]] of this.#tuns) {
+      if (names.has(name) === this.#kept.has(name)) continue;
+      privileged(() => keepTun(fd, names.has(name)));
+      if (!this.#kept.delete(name)) this.#kept.add(name);
+    }
+  }
+
   /** The TUN device `name` is no longer ours: `open` makes it anew. */
   forget(name: string): void {
+    const [fd] = this.#tuns.get(name) ?? [];
+    if (fd !== undefined && this.#kept.delete(name)) letGo(fd);
     this.#retired.push(...(this.#tuns.get(name) ?? []));
     this.#tuns.delete(name);
   }
@@ -174,7 +191,7 @@ export class Devices {
   #openQueues(name: string, tunnel: TunnelSpec): void {
     const before = this.#tuns.get(name);
     const wanted = this.#queuesFor(tunnel, before?.length ?? 1);
-    if (before === undefined) this.#tuns.set(name, openTunnel(name, wanted));
+    if (before === undefined) this.#tuns.set(name, openTunnel(name, wanted, this.#kept.has(name)));
     else {
       const added = Array.from({ length: Math.max(0, wanted - before.length) }, () => privileged(() => addTunQueue(name)));
       this.#retired.push(...before.slice(wanted));
@@ -222,9 +239,18 @@ function openOn<T>(all: InterfaceSockets<T>, names: ReadonlySet<string>): Readon
   return opened;
 }
 
-function openTunnel(name: string, queues: number): readonly number[] {
+/** The device is to leave with its last queue, unless it was deleted already. */
+function letGo(fd: number): void {
   try {
-    const fds = privileged(() => openTun(name, { queues }));
+    keepTun(fd, false);
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError && thrown.code === 'EBADFD')) throw thrown;
+  }
+}
+
+function openTunnel(name: string, queues: number, kept: boolean): readonly number[] {
+  try {
+    const fds = privileged(() => openTun(name, { queues, kept }));
     takeTunTrains(fds[0]);
     return fds;
   } catch (cause) {

@@ -9,6 +9,7 @@ import { type HostFacts, NO_FINDINGS, type NodeSpec } from '../engine/spec.js';
 import { socketsOf } from '../engine/technologies.js';
 import { type TunHolder, tunHolder } from '../linux/holder.js';
 import { runBatch } from '../linux/ip-batch.js';
+import { type Kept, readKept } from '../linux/kept.js';
 import { findLeftover, type Leftover } from '../linux/leftover.js';
 import { type MissingPrivilege, missingPrivilege } from '../linux/privilege.js';
 import { kernelSit } from '../linux/sit.js';
@@ -20,6 +21,7 @@ import { type Configuration, readConfiguration } from './configuration.js';
 import { ControlClient } from './control-client.js';
 import { reasonOf } from './failure.js';
 import { surveyFastPath } from './fast-path-place.js';
+import { asksToStay } from './kept-place.js';
 import type { Status } from './status.js';
 
 /** How bad it is: a problem keeps something from working, a warning may, a note is good to know. */
@@ -66,13 +68,17 @@ export async function diagnose(file: string, now: number): Promise<Diagnosis[]> 
   const { diagnosis: service, status } = await askService(config.node.control);
   const links = readLinks();
   const names = links.map(({ ifname }) => ifname);
+  const kept = readKept(config.node.state);
   found.push(
     ...judgeTunnels(node, status),
     judgeLeftover(findLeftover(config.node.state), config.node.state),
-    ...node.tunnels.flatMap(({ interface: name }) => (name === null ? [] : [judgeDevice(name, names.includes(name), tunHolder(name))])),
+    ...judgeKept(kept, asksToStay(config.fastpath), status !== null),
+    ...node.tunnels.flatMap(({ interface: name }) => {
+      return name === null || kept?.devices.includes(name) ? [] : [judgeDevice(name, names.includes(name), tunHolder(name))];
+    }),
     ...judgeMtu(node, facts, links),
     ...judgeReversePath(facts, (name) => Number(sysctl(`net/ipv4/conf/${name}/rp_filter`))),
-    ...judgeFastPath(config.fastpath, status === null ? await surveyFastPath(config.fastpath) : (status.fastpath.reason ?? null)),
+    ...judgeFastPath(config.fastpath, status === null ? await surveyFastPath(config.fastpath, kept) : (status.fastpath.reason ?? null)),
     service,
   );
   return found;
@@ -140,6 +146,20 @@ export function judgeLeftover(leftover: Leftover, stateDir: string): Diagnosis {
     leftover.kind === 'running' ? `process ${leftover.pid} runs and will undo what it has set` : 'nothing was left behind',
     stateDir,
   );
+}
+
+/** What stays when the service ends, or has stayed; nothing of the kind is no finding. `isAsked`: the configuration asks for it still. */
+export function judgeKept(kept: Kept | null, isAsked: boolean, isRunning: boolean): Diagnosis[] {
+  if (kept === null) return [];
+  const check = 'kept';
+  const { pins: where, devices } = kept;
+  const what = `the fast path, and ${devices.join(', ') || 'no interface'}`;
+  if (isRunning) return [ok(check, `${what}, stay when the service ends`, where)];
+  if (isAsked)
+    return [{ check, severity: 'note', what: `${what}, are in place without the service`, where, remedy: 'tsunagi run takes them over' }];
+  const commands = [`rm -r ${where}`, ...devices.map((device) => `ip link delete ${device}`)].join('; ');
+  const remedy = `the next start of the service removes them; so does: ${commands}`;
+  return [{ check, severity: 'warning', what: `${what}, were kept and are not wanted any more`, where, remedy }];
 }
 
 /** Whether a TUN device can be made, or who has it. */

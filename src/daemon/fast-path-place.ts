@@ -6,12 +6,15 @@ import { readFileSync } from 'node:fs';
 import type { FastpathConfig } from '../config/config.js';
 import { COUNTER_ROW_LEN } from '../core/counters.js';
 import { type NodeSpec, sameSpec } from '../engine/spec.js';
-import type { FastPath, Wanted } from '../xdp/fast-path.js';
+import { socketsOf } from '../engine/technologies.js';
+import type { FastPath, Heritage, Wanted } from '../xdp/fast-path.js';
 import type { PassedName } from '../xdp/layout.js';
 import type { XdpMode } from '../xdp/libbpf.js';
 import type { OffloadedTunnel } from '../xdp/offload.js';
+import { mountPins, PIN_FILE_SYSTEM } from '../xdp/pins.js';
 import type { Impediment } from '../xdp/probe.js';
 import { Exit, Failure, reasonOf } from './failure.js';
+import { asksToStay } from './kept-place.js';
 import type { Log } from './log.js';
 
 /** The program, compiled by the build. Source, build and bundle all lie two folders below the package. */
@@ -23,6 +26,8 @@ export interface FastPathView {
   readonly mode: XdpMode | 'off';
   /** Those that have it. */
   readonly interfaces: readonly string[];
+  /** It stays when the service ends. */
+  readonly stays: boolean;
   /** What is not as it could be; null: nothing. */
   readonly reason: string | null;
   /** What it does with each tunnel; none: it was never asked for. */
@@ -35,7 +40,7 @@ export interface FastPathView {
 
 /** There is none, for this reason. */
 export function noFastPath(reason: string): FastPathView {
-  return { mode: 'off', interfaces: [], reason, tunnels: [], row: new Float64Array(COUNTER_ROW_LEN), passed: new Map() };
+  return { mode: 'off', interfaces: [], stays: false, reason, tunnels: [], row: new Float64Array(COUNTER_ROW_LEN), passed: new Map() };
 }
 
 /** Milliseconds between two looks at what no message tells: whether drivers can still do what they could. */
@@ -44,12 +49,16 @@ const WATCH = 3_000;
 /** What a configuration that names no mode and no interfaces gets. */
 export const NOT_ASKED_FOR = 'fastpath.interfaces names no interface';
 
-type State = Pick<FastPathView, 'mode' | 'interfaces' | 'reason' | 'tunnels'>;
+type State = Pick<FastPathView, 'mode' | 'interfaces' | 'stays' | 'reason' | 'tunnels'>;
 
 /** One fast path at a time. */
 export class FastPathPlace {
   readonly #log: Log;
   readonly #changed: () => void;
+  /** Where it is kept, when it is to stay. */
+  readonly #folder: string;
+  /** What the service before this one has kept, until it is taken over. */
+  #heritage: Heritage | null;
   readonly #none = noFastPath(NOT_ASKED_FOR);
   #fastPath: FastPath | null = null;
   #state: State = this.#none;
@@ -61,9 +70,14 @@ export class FastPathPlace {
   #isUnloadable = false;
   #watch: NodeJS.Timeout | null = null;
 
-  /** `changed`: the host is no longer as it was when `become` was called last, which is to be called again. */
-  constructor(log: Log, changed: () => void) {
+  /**
+   * `changed`: the host is no longer as it was when `become` was called last, which is to be called again. `folder` is that of
+   * what is to stay, `heritage` what did stay.
+   */
+  constructor(log: Log, changed: () => void, folder: string, heritage: Heritage) {
     this.#log = log;
+    this.#folder = folder;
+    this.#heritage = heritage;
     this.#changed = changed;
   }
 
@@ -82,7 +96,7 @@ export class FastPathPlace {
     const before = this.#state;
     if (config !== this.#tried) {
       this.#tried = config;
-      this.#wanted = wantedBy(config);
+      this.#wanted = wantedBy(config, this.#folder);
       this.#isUnloadable = false;
     }
     if (this.#isUnloadable) return;
@@ -100,6 +114,26 @@ export class FastPathPlace {
   /** The map in which packet threads keep flows; null: there is none. */
   get flows(): number | null {
     return this.#fastPath?.flows ?? null;
+  }
+
+  /**
+   * TUN devices that are to stay with it when the process ends: those of tunnels that need nothing else. null: it does not
+   * stay itself.
+   */
+  devicesThatStay(node: NodeSpec): readonly string[] | null {
+    const { stays, tunnels } = this.#state;
+    if (!stays) return null;
+    const offloaded = tunnels.filter(({ obstacle }) => obstacle === null).map(({ name }) => name);
+    return node.tunnels.flatMap((spec) => {
+      return spec.interface !== null && socketsOf(spec).length === 0 && offloaded.includes(spec.name) ? [spec.interface] : [];
+    });
+  }
+
+  /** Lets go of it: what is to stay stays as it is. */
+  leave(): void {
+    clearInterval(this.#watch ?? undefined);
+    this.#fastPath?.leave();
+    this.#fastPath = null;
   }
 
   /** Ends it, at once. */
@@ -134,17 +168,28 @@ export class FastPathPlace {
     // Loaded here and not before: most of what it needs is of no use without it.
     const [{ FastPath }, { explainLoad }] = await Promise.all([import('../xdp/fast-path.js'), import('../xdp/probe.js')]);
     try {
-      this.#fastPath ??= FastPath.load(readProgram());
+      this.#fastPath ??= FastPath.load(readProgram(), this.#wanted?.pins === null ? null : this.#heritage);
+      this.#heritage = null;
     } catch (thrown) {
       this.#isUnloadable = true;
       return this.#without(explainLoad(thrown));
     }
     try {
-      const { shortcomings, ...state } = this.#fastPath.change(this.#wanted ?? { mode: 'auto', interfaces: [] }, node);
+      if (this.#wanted?.pins != null) this.#mount();
+      const { shortcomings, ...state } = this.#fastPath.change(this.#wanted ?? { mode: 'auto', interfaces: [], pins: null }, node);
       return { ...state, reason: shortcomings.length === 0 ? null : shortcomings.join('; ') };
     } catch (thrown) {
       this.close();
       return this.#without({ reason: reasonOf(thrown), verifier: [] });
+    }
+  }
+
+  /** Where it cannot be, that is what is not as it could be, and said so. */
+  #mount(): void {
+    try {
+      if (mountPins()) this.#log.info('a BPF file system is mounted, for what is to stay', { at: PIN_FILE_SYSTEM });
+    } catch {
+      // It is tried again when it is needed, and the reason told there.
     }
   }
 
@@ -154,7 +199,7 @@ export class FastPathPlace {
   }
 
   #tell(): void {
-    const { mode, interfaces, reason, tunnels } = this.#state;
+    const { mode, interfaces, stays, reason, tunnels } = this.#state;
     if (tunnels.length === 0) return;
     const left = tunnels.flatMap(({ name, obstacle }) => (obstacle === null ? [] : [[name, obstacle]]));
     const fields = {
@@ -162,6 +207,7 @@ export class FastPathPlace {
       interfaces,
       offloaded: tunnels.filter(({ obstacle }) => obstacle === null).map(({ name }) => name),
       ...(left.length > 0 && { notOffloaded: Object.fromEntries(left) }),
+      ...(stays && { stays }),
       ...(reason !== null && { reason }),
     };
     if (reason === null || this.#wanted === null) this.#log.info('fast path', fields);
@@ -169,15 +215,18 @@ export class FastPathPlace {
   }
 }
 
-/** What would keep the fast path of `config` from being all that it could be: tried, with nothing changed. null: nothing, or none is asked for. */
-export async function surveyFastPath(config: FastpathConfig): Promise<string | null> {
-  const wanted = wantedBy(config);
+/**
+ * What would keep the fast path of `config` from being all that it could be: tried, with nothing changed. `heritage` is what a
+ * service that has ended left in place. null: nothing, or none is asked for.
+ */
+export async function surveyFastPath(config: FastpathConfig, heritage: Heritage | null): Promise<string | null> {
+  const wanted = wantedBy(config, null);
   if (wanted === null) return null;
   const [{ FastPath }, { explainLoad }] = await Promise.all([import('../xdp/fast-path.js'), import('../xdp/probe.js')]);
   try {
-    const fastPath = FastPath.load(readProgram());
+    const fastPath = FastPath.load(readProgram(), heritage);
     const reasons = fastPath.survey(wanted);
-    fastPath.close();
+    fastPath.leave();
     return reasons.length === 0 ? null : reasons.join('; ');
   } catch (thrown) {
     return explainLoad(thrown).reason;
@@ -193,6 +242,8 @@ function readProgram(): Uint8Array {
 }
 
 /** What a configuration asks for; null: nothing. */
-function wantedBy({ mode, interfaces }: FastpathConfig): Wanted | null {
-  return mode === 'off' || interfaces.length === 0 ? null : { mode, interfaces: [...new Set(interfaces)] };
+function wantedBy(config: FastpathConfig, folder: string | null): Wanted | null {
+  const { mode, interfaces } = config;
+  const pins = asksToStay(config) ? folder : null;
+  return mode === 'off' || interfaces.length === 0 ? null : { mode, interfaces: [...new Set(interfaces)], pins };
 }

@@ -13,15 +13,30 @@ import type { Log } from './log.js';
 export class HostConfiguration {
   readonly #stateDir: string;
   /** What may be on the host. */
-  #steps: readonly PlanStep[] = [];
+  #steps: readonly PlanStep[];
   /** True when some of it may not be: a step failed, or a device left and took its addresses along. */
-  #uncertain = false;
+  #uncertain: boolean;
   #undone = false;
+  /** TUN devices on which everything stays when it is unset. */
+  #kept: ReadonlySet<string> = new Set();
   /** The commands in the journal; null: there is none of ours. */
   #noted: readonly string[] | null = null;
 
-  constructor(stateDir: string) {
+  /** `kept`: what a process before this one has left in force. */
+  constructor(stateDir: string, kept: readonly PlanStep[] = []) {
     this.#stateDir = stateDir;
+    this.#steps = kept;
+    this.#uncertain = kept.length > 0;
+  }
+
+  /** Has what is set on these TUN devices stay when the rest is unset. */
+  keep(devices: ReadonlySet<string>): void {
+    this.#kept = devices;
+  }
+
+  /** What is set on those that stay. */
+  get kept(): readonly PlanStep[] {
+    return this.#steps.filter((step) => this.#stays(step));
   }
 
   /** Makes `to` what is in force; what was and stays is not touched. Throws a Failure; the next call then makes sure of every step. */
@@ -48,14 +63,18 @@ export class HostConfiguration {
   }
 
   /**
-   * Unsets everything, at once, so that it works in a process that is ending. Tried once: when it
+   * Unsets everything but what stays, at once, so that it works in a process that is ending. Tried once: when it
    * throws, the journal stays for the next start.
    */
   undo(): void {
     if (this.#undone) return;
     this.#undone = true;
-    undoSteps(this.#steps);
+    undoSteps(this.#steps.filter((step) => !this.#stays(step)));
     if (this.#noted !== null) removeJournal(this.#stateDir);
+  }
+
+  #stays({ interface: device }: PlanStep): boolean {
+    return device !== null && this.#kept.has(device);
   }
 
   /** On disk, unless it is there already: a write waits for the disk. */

@@ -45,6 +45,8 @@ export interface FastPathStatus {
   /** `native`, `generic` or `off`. */
   readonly mode: string;
   readonly interfaces: readonly string[];
+  /** It stays when the service ends; absent: it does not. */
+  readonly stays?: boolean;
   /** Why it is not all that it could be. */
   readonly reason?: string;
   /** Frames that it left to the host and its packet threads, by reason; there where it runs. */
@@ -152,8 +154,14 @@ export function trafficByPath({ encapsulated, decapsulated, fastpath }: TunnelSt
   ];
 }
 
-function fastPathStatus({ mode, interfaces, reason, passed }: FastPathView): FastPathStatus {
-  return { mode, interfaces, ...(reason !== null && { reason }), ...(mode !== 'off' && { passed: Object.fromEntries(passed) }) };
+function fastPathStatus({ mode, interfaces, stays, reason, passed }: FastPathView): FastPathStatus {
+  return {
+    mode,
+    interfaces,
+    ...(stays && { stays }),
+    ...(reason !== null && { reason }),
+    ...(mode !== 'off' && { passed: Object.fromEntries(passed) }),
+  };
 }
 
 function fastTunnelStatus({ name, slot }: TunnelSpec, { mode, tunnels, row }: FastPathView): Pick<TunnelStatus, 'fastpath'> {

@@ -3,7 +3,7 @@
  *
  *   start   privileges -> configuration -> leftovers -> devices -> host -> packet threads -> fast path -> sockets -> ready
  *   live    reload, changes of the host and what is found out become a new snapshot; drain, resume
- *   end     fast path off -> LANs told -> threads ended -> host as it was -> sockets closed
+ *   end     fast path off -> LANs told -> threads ended -> host as it was -> sockets closed; but for what is to stay
  *
  * One thing at a time: what changes the node waits in a queue for what does so already.
  */
@@ -30,6 +30,7 @@ import { Exit, Failure, reasonOf } from './failure.js';
 import { FastPathPlace } from './fast-path-place.js';
 import { clearLeftover, HostConfiguration } from './host-configuration.js';
 import { HttpPlace } from './http-place.js';
+import { KeptPlace } from './kept-place.js';
 import { LanRecord } from './lan-record.js';
 import type { Log } from './log.js';
 import type { PacketThread } from './packet-thread.js';
@@ -67,6 +68,9 @@ export class Supervisor {
   readonly #lans: LanRecord;
   readonly #http: HttpPlace;
   readonly #fastPath: FastPathPlace;
+  readonly #kept: KeptPlace;
+  /** TUN devices that are to stay with the fast path when the process ends; null: nothing is. */
+  #staying: readonly string[] | null = null;
   #configuration: Configuration;
   /** What the packet threads have. */
   #node: NodeSpec;
@@ -88,14 +92,25 @@ export class Supervisor {
     if (missing !== null) throw new Failure(Exit.privilege, missing.remedy);
     const configuration = requireConfiguration(file, new Map(), NO_FINDINGS);
     clearLeftover(configuration.config.node.state, log);
+    const kept = KeptPlace.take(configuration, log);
+    const slots = new Map(Object.entries(kept.before.slots));
     const sit = kernelSit();
     if (sit !== null) log.warn('kernel sit module is loaded', { consequence: sit });
     const trainFault = withoutUdpTrains();
     if (trainFault !== null) log.warn('UDP payloads go one by one', { reason: trainFault });
-    return new Supervisor(file, log, configuration, thread, { udpTrains: trainFault === null });
+    // Tunnels that were there keep their places in the counters.
+    const again = slots.size === 0 ? configuration : configuration.again(slots, NO_FINDINGS);
+    return new Supervisor(file, log, again, thread, kept, { udpTrains: trainFault === null });
   }
 
-  private constructor(file: string, log: Log, configuration: Configuration, thread: PacketThread, trains: { readonly udpTrains: boolean }) {
+  private constructor(
+    file: string,
+    log: Log,
+    configuration: Configuration,
+    thread: PacketThread,
+    kept: KeptPlace,
+    trains: { readonly udpTrains: boolean },
+  ) {
     const { workers, node } = configuration.config;
     const counters = allocateRows(workers);
     this.#file = file;
@@ -103,14 +118,15 @@ export class Supervisor {
     this.#configuration = configuration;
     this.#node = { ...configuration.node, tunnels: [], dhcp: [] };
     this.#rows = rowsOf(counters);
-    this.#host = new HostConfiguration(node.state);
+    this.#kept = kept;
+    this.#host = new HostConfiguration(node.state, kept.before.steps);
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
     this.#http = new HttpPlace(this.view, log);
-    this.#fastPath = new FastPathPlace(log, () => this.#followSoon());
+    this.#fastPath = new FastPathPlace(log, () => this.#followSoon(), kept.folder, kept.before);
     this.#discovery = new Discovery(log, node.state, () => this.#followSoon());
-    this.#devices = new Devices(workers, trains);
+    this.#devices = new Devices(workers, { ...trains, kept: kept.before.devices });
     this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));
     this.#lans = new LanRecord(node.state, log);
     this.#threads = new PacketThreads(thread, workers, counters, this.#lans.read(), {
@@ -264,9 +280,22 @@ export class Supervisor {
     await this.#threads.configure(node, (worker) => this.#devices.descriptors(worker, node));
     this.#node = node;
     await this.#fastPath.become(fastpath, node);
+    this.#keep(this.#fastPath.devicesThatStay(node));
     this.#threads.makeFlows(this.#fastPath.flows);
     this.#devices.close(node);
     this.#discovery.askGateways(this.#devices.led.map((led) => ({ ...led, gateway: gatewayOf(led.local.addr) })));
+  }
+
+  /** Has these TUN devices stay when the process ends, with all that is set on them; null: nothing stays. */
+  #keep(devices: readonly string[] | null): void {
+    const names = new Set(devices);
+    this.#host.keep(names);
+    const kept = { pins: this.#kept.folder, steps: this.#host.kept, slots: Object.fromEntries(this.#slots()) };
+    // Noted before it is kept, and until it no longer is.
+    if (devices !== null) this.#kept.note({ ...kept, devices });
+    this.#devices.keep(names);
+    if (devices === null) this.#kept.note(null);
+    this.#staying = devices;
   }
 
   async #reload(): Promise<ReloadResult> {
@@ -385,7 +414,7 @@ export class Supervisor {
       () => this.#notify('STOPPING=1'),
       () => within(FAREWELL, this.#queue),
       () => this.#discovery.giveBack(),
-      () => this.#fastPath.close(),
+      () => this.#endFastPath(),
       () => this.#threads.stop(FAREWELL),
       () => this.#lans.clear(),
       () => this.#host.undo(),
@@ -403,6 +432,18 @@ export class Supervisor {
     this.#control?.close();
     this.#log.info('stopped', { status: result });
     this.#end(result);
+  }
+
+  /** Off every interface, unless it is to stay, which is said. */
+  #endFastPath(): void {
+    const interfaces = this.#staying;
+    if (interfaces === null) {
+      this.#fastPath.close();
+      this.#keep(null);
+      return;
+    }
+    this.#fastPath.leave();
+    this.#log.info('the fast path stays', { interfaces, pins: this.#kept.folder });
   }
 
   #slots(): ReadonlyMap<string, number> {

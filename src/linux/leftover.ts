@@ -9,13 +9,17 @@ import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import { undoLines } from './ip-batch.js';
 
+/** One boot of the machine, and a network namespace: what is set is gone with either. */
+export interface Place {
+  readonly boot: string;
+  readonly namespace: string;
+}
+
 /** A process that cannot be mistaken for another. */
-interface ProcessName {
+interface ProcessName extends Place {
   readonly pid: number;
   /** Clock ticks after the boot. */
   readonly started: string;
-  readonly boot: string;
-  readonly namespace: string;
 }
 
 interface Entry {
@@ -68,6 +72,12 @@ export function takeOver(stateDir: string): Leftover {
   if (leftover.kind === 'left') undoLines(leftover.commands);
   removeJournal(stateDir);
   return leftover;
+}
+
+/** Where this process is. */
+export function presentPlace(): Place {
+  const { boot, namespace } = nameOf(process.pid);
+  return { boot, namespace };
 }
 
 function pathIn(stateDir: string): string {

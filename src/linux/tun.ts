@@ -2,7 +2,7 @@
  * TUN devices: whole IPv6 packets between the kernel's stack and this process.
  *
  * A device has one queue a packet thread (IFF_MULTI_QUEUE). It lives as long as a queue is open: it
- * leaves with the process, however that ends, and its addresses and routes with it.
+ * leaves with the process, however that ends, and its addresses and routes with it, unless it is to stay.
  */
 import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { Port } from '../engine/port.js';
@@ -17,6 +17,7 @@ import { writerFor } from './writes.js';
 
 const DEVICE = '/dev/net/tun';
 const TUNSETIFF = 0x400454ca;
+const TUNSETPERSIST = 0x400454cb;
 const TUNSETOWNER = 0x400454cc;
 const TUNSETOFFLOAD = 0x400454d0;
 /** Checksums may be incomplete, and TCP over IPv6 may come in trains, the first segment of which may say CWR. */
@@ -28,11 +29,12 @@ const FLAGS = 16;
 const MAX_NAME_LEN = 15;
 
 /**
- * Makes the TUN device `name`, this user's own, and opens `queues` queues of it: descriptors for `TunPort`. Throws
- * `SystemError`: EBUSY when there is an interface of this name (see `tunHolder`), EPERM without CAP_NET_ADMIN.
+ * Makes the TUN device `name`, this user's own, and opens `queues` queues of it: descriptors for `TunPort`. With `kept` it
+ * may be one that has stayed (see `keepTun`). Throws `SystemError`: EBUSY when there is an interface of this name (see
+ * `tunHolder`), EPERM without CAP_NET_ADMIN.
  */
-export function openTun(name: string, { queues }: { queues: number }): number[] {
-  const fds = [openQueue(name, IFF.TUN_EXCL)];
+export function openTun(name: string, { queues, kept = false }: { readonly queues: number; readonly kept?: boolean }): number[] {
+  const fds = [openQueue(name, kept ? 0 : IFF.TUN_EXCL)];
   try {
     // Without an owner, whoever may open /dev/net/tun, everybody on most hosts, may add a queue and share in all packets.
     must(ioctlValue(fds[0], TUNSETOWNER, process.geteuid?.() ?? 0), 'ioctl', `TUNSETOWNER ${name}`);
@@ -47,6 +49,11 @@ export function openTun(name: string, { queues }: { queues: number }): number[] 
 /** Opens one more queue of a device that this process has made. Throws `SystemError`. */
 export function addTunQueue(name: string): number {
   return openQueue(name, 0);
+}
+
+/** Has the device of `fd` stay when its last queue is closed, with its addresses and routes, or leave then. Throws `SystemError`: EBADFD when it was deleted. */
+export function keepTun(fd: number, stays: boolean): void {
+  must(ioctlValue(fd, TUNSETPERSIST, Number(stays)), 'ioctl', 'TUNSETPERSIST');
 }
 
 function openQueue(name: string, flags: number): number {

@@ -1,8 +1,10 @@
 /** Where the program is attached. It stays where it may stay: an interface that did not change is not touched. */
 import { SystemError } from '../linux/libc.js';
-import { attachedProgram, type XdpLink, type XdpMode, type XdpProgram } from './libbpf.js';
+import { attachedMode, interfaceOf } from './attached.js';
+import { attachedProgram, XdpLink, type XdpMode, type XdpProgram } from './libbpf.js';
 import type { Link } from './links.js';
 import { xdpFeatures } from './netdev.js';
+import type { Pins } from './pins.js';
 import { able, chooseMode, type Judgement, judgeInterface, type Sighting, shortcomings, type WantedMode } from './probe.js';
 
 /** An interface that has the program. */
@@ -10,6 +12,9 @@ interface Attachment {
   readonly link: Link;
   readonly mode: XdpMode;
   readonly handle: XdpLink;
+  /** False: it is the program of a service before this one. */
+  isOurs: boolean;
+  isPinned: boolean;
 }
 
 /** What came of it. */
@@ -30,6 +35,8 @@ export class Attachments {
   readonly #present = new Map<number, Attachment>();
   /** What the kernel said of native mode on an interface, by its index: not tried again until somebody asks for it. */
   readonly #nativeRefusals = new Map<number, string>();
+  /** Where it is kept beyond this process; null: nowhere. */
+  #pins: Pins | null = null;
 
   /** `leaving` is called before the program is taken off any interface, with those that keep it: nothing is to be sent by the others any more. */
   constructor(program: XdpProgram, leaving: (staying: readonly Link[]) => void) {
@@ -72,6 +79,42 @@ export class Attachments {
     }
   }
 
+  /** Takes over what a service before this one has kept in `pins`; its program stays in place until `renew`. Throws `SystemError`. */
+  adopt(pins: Pins, links: readonly Link[]): void {
+    this.#pins = pins;
+    for (const index of pins.interfaces) {
+      const handle = XdpLink.pinned(pins.link(index));
+      const link = interfaceOf(handle) === index ? links.find((one) => one.index === index) : undefined;
+      const mode = link === undefined ? null : attachedMode(index);
+      if (link === undefined || mode === null) handle.close();
+      else this.#present.set(index, { link, mode, handle, isOurs: false, isPinned: true });
+    }
+  }
+
+  /** Has this program be the one on every interface. Throws `SystemError`. */
+  renew(): void {
+    for (const attachment of this.#present.values()) {
+      if (!attachment.isOurs) attachment.handle.update(this.#program);
+      attachment.isOurs = true;
+    }
+  }
+
+  /** Has the program stay on its interfaces when this process ends, kept in `pins`; null: leave them then. Throws `SystemError`. */
+  keep(pins: Pins | null): void {
+    this.#pins = pins;
+    for (const index of pins?.interfaces ?? []) if (this.#present.get(index)?.isPinned !== true) pins?.removeLink(index);
+    for (const attachment of this.#present.values()) {
+      if (pins !== null && !attachment.isPinned) attachment.handle.pin(pins.link(attachment.link.index));
+      attachment.isPinned = pins !== null;
+    }
+  }
+
+  /** Lets go of the program where it is kept, and takes it off every interface where it is not. */
+  leave(): void {
+    for (const { handle } of this.#present.values()) handle.close();
+    this.#present.clear();
+  }
+
   /** What `change` would have to say, as far as that can be told without a change. */
   survey(wanted: WantedMode, names: readonly string[], links: readonly Link[]): string[] {
     return shortcomings(
@@ -103,6 +146,7 @@ export class Attachments {
     const [staying, leaving] = [true, false].map((stays) => [...this.#present.values()].filter((one) => isStaying(one) === stays));
     if (leaving.length > 0) this.#leaving(staying.map(({ link }) => link));
     for (const { link, handle } of leaving) {
+      this.#pins?.removeLink(link.index);
       handle.close();
       this.#present.delete(link.index);
     }
@@ -113,7 +157,8 @@ export class Attachments {
     for (const link of links) {
       if (this.#present.has(link.index)) continue;
       try {
-        this.#present.set(link.index, { link, mode, handle: this.#program.attach(link.index, mode) });
+        const handle = this.#program.attach(link.index, mode);
+        this.#present.set(link.index, { link, mode, handle, isOurs: true, isPinned: false });
       } catch (thrown) {
         return { index: link.index, reason: systemReason(thrown) };
       }

@@ -4,6 +4,7 @@
  *   load     libbpf -> kernel, verified                         once in the life of a service
  *   change   interfaces -> settings and rules, swapped at once  at the start, on reload, whenever the host changes
  *   close    off every interface                                by the kernel, if the process ends otherwise
+ *   leave    all stays in place, pinned                         if the process ends otherwise, too; the next one adopts it
  *
  * An interface without the program, and a tunnel that is not offloaded, are as they were: the packet threads' own.
  */
@@ -15,6 +16,7 @@ import { LIMITS, type PassedName, PROGRAM } from './layout.js';
 import { type XdpMode, XdpObject } from './libbpf.js';
 import { type Link, readLinks } from './links.js';
 import { type Offload, type OffloadedTunnel, offloadOf } from './offload.js';
+import { Pins } from './pins.js';
 import type { WantedMode } from './probe.js';
 import { type FastInterface, Tables } from './tables.js';
 
@@ -22,6 +24,15 @@ import { type FastInterface, Tables } from './tables.js';
 export interface Wanted {
   readonly mode: WantedMode;
   readonly interfaces: readonly string[];
+  /** The folder of what is to stay when the process ends; null: nothing. */
+  readonly pins: string | null;
+}
+
+/** What a process before this one has kept. */
+export interface Heritage {
+  readonly pins: string;
+  /** Places of its tunnels in the counter rows. */
+  readonly slots: Readonly<Record<string, number>>;
 }
 
 /** What there is. */
@@ -30,6 +41,8 @@ export interface FastPathState {
   readonly mode: XdpMode | 'off';
   /** Those that have it. */
   readonly interfaces: readonly string[];
+  /** All of it stays when the process ends. */
+  readonly stays: boolean;
   /** What is not as it was asked for, or could be, a clause each. */
   readonly shortcomings: readonly string[];
   readonly tunnels: readonly OffloadedTunnel[];
@@ -49,13 +62,29 @@ export class FastPath {
   #offload: Offload | null = null;
   #basis: unknown = null;
 
-  /** Loads the program, an ELF object. Throws what `explainLoad` explains. */
-  static load(elf: Uint8Array): FastPath {
-    return new FastPath(XdpObject.load(elf));
+  /** Where what stays is kept; null: nothing stays. */
+  #pins: { readonly folder: string; readonly pins: Pins } | null = null;
+  /** Not null until the first change. */
+  #heritage: Heritage | null;
+  /** The maps are kept. */
+  #arePinned: boolean;
+
+  /** Loads the program, an ELF object, in place of that of `heritage`. Throws what `explainLoad` explains. */
+  static load(elf: Uint8Array, heritage: Heritage | null = null): FastPath {
+    const pinned = heritage === null ? new Map() : new Pins(heritage.pins).maps;
+    try {
+      return new FastPath(XdpObject.load(elf, pinned), heritage, pinned.size > 0);
+    } catch (thrown) {
+      if (pinned.size === 0) throw thrown;
+      // What was kept is not what this program needs: then it has maps of its own.
+      return new FastPath(XdpObject.load(elf), heritage, false);
+    }
   }
 
-  private constructor(object: XdpObject) {
+  private constructor(object: XdpObject, heritage: Heritage | null, arePinned: boolean) {
     this.#object = object;
+    this.#heritage = heritage;
+    this.#arePinned = arePinned;
     this.#tables = new Tables(object);
     this.#attachments = new Attachments(object.program(PROGRAM), (staying) => this.#setInterfaces(staying));
   }
@@ -65,14 +94,19 @@ export class FastPath {
     if (this.#wanted !== wanted) this.#attachments.forgetRefusals();
     this.#wanted = wanted;
     this.#links = readLinks();
+    this.#adopt();
     const { mode, links, shortcomings } = this.#attachments.change(wanted.mode, wanted.interfaces, this.#links);
     const beyond = this.#setInterfaces(links);
     const tunnels = this.#install(node);
+    this.#attachments.renew();
+    this.#heritage = null;
+    const fleeting = this.#keep(links.length === 0 ? null : wanted.pins);
     const deaf = links.length === 0 ? [] : devicesOf(node, tunnels).flatMap((device) => forwardIpv4(device) ?? []);
     return {
       mode: links.length === 0 ? 'off' : mode,
       interfaces: links.map(({ name }) => name),
-      shortcomings: [...shortcomings, ...(beyond === 0 ? [] : [`${beyond} VLAN interfaces are more than fit`]), ...deaf],
+      stays: this.#pins !== null,
+      shortcomings: [...shortcomings, ...(beyond === 0 ? [] : [`${beyond} VLAN interfaces are more than fit`]), ...deaf, ...fleeting],
       tunnels,
     };
   }
@@ -80,6 +114,7 @@ export class FastPath {
   /** What is not as it is wanted, or would not be, a clause each; nothing is changed. The interfaces are those that `change` has found. */
   survey({ mode, interfaces }: Wanted): readonly string[] {
     if (this.#links.length === 0) this.#links = readLinks();
+    this.#adopt();
     return this.#attachments.survey(mode, interfaces, this.#links);
   }
 
@@ -107,8 +142,51 @@ export class FastPath {
   /** Takes the program off every interface and lets go of it. */
   close(): void {
     this.#attachments.close();
+    this.#pins?.pins.remove();
     this.count();
     this.#object.close();
+  }
+
+  /** Lets go of all that is kept, which stays as it is. */
+  leave(): void {
+    this.#attachments.leave();
+    this.#object.close();
+  }
+
+  /** Takes over what was kept, once. */
+  #adopt(): void {
+    if (this.#heritage === null || this.#pins !== null) return;
+    const { pins: folder } = this.#heritage;
+    this.#pins = { folder, pins: new Pins(folder) };
+    this.#attachments.adopt(this.#pins.pins, this.#links);
+  }
+
+  /** Keeps all of it in `folder`; null: nothing. Why it cannot be kept; none: it is as it is wanted. */
+  #keep(folder: string | null): string[] {
+    if (this.#pins !== null && this.#pins.folder !== folder) this.#release(this.#pins.pins);
+    if (folder === null) return [];
+    const pins = this.#pins?.pins ?? new Pins(folder);
+    try {
+      if (!this.#arePinned) {
+        pins.clearMaps();
+        for (const [name, path] of pins.paths) this.#object.map(name).pin(path);
+        this.#arePinned = true;
+      }
+      this.#attachments.keep(pins);
+      this.#pins = { folder, pins };
+      return [];
+    } catch (thrown) {
+      this.#release(pins);
+      return [`it does not stay when the service ends: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
+    }
+  }
+
+  /** Nothing stays. */
+  #release(pins: Pins): void {
+    pins.remove();
+    this.#attachments.keep(null);
+    this.#pins = null;
+    this.#arePinned = false;
   }
 
   /** Takes frames from `links` and VLANs on top of them, and sends by them. How many of those are too many. */
@@ -126,7 +204,8 @@ export class FastPath {
     if (before !== null && sameSpec(basis, this.#basis)) return before.tunnels;
     this.#basis = basis;
     const offload = offloadOf(node, indexOf);
-    const nameAt = (slot: number) => before?.tunnels.find((tunnel) => tunnel.slot === slot)?.name;
+    const known = before?.tunnels ?? Object.entries(this.#heritage?.slots ?? {}).map(([name, slot]) => ({ name, slot }));
+    const nameAt = (slot: number) => known.find((tunnel) => tunnel.slot === slot)?.name;
     for (const { name, slot } of offload.tunnels) {
       if (nameAt(slot) === name) continue;
       clearSlot(this.row, slot);

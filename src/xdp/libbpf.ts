@@ -8,16 +8,19 @@
  */
 import koffi from 'koffi';
 import { Arena } from '../linux/arena.js';
-import { close, errno, must, SystemError } from '../linux/libc.js';
+import { close, Errno, errno, must, SystemError } from '../linux/libc.js';
 
 const LIBRARY = 'libbpf.so.1';
 
 /** Attach type BPF_XDP of enum bpf_attach_type. */
 const BPF_XDP = 37;
 /** XDP_FLAGS_SKB_MODE and XDP_FLAGS_DRV_MODE, linux/if_link.h. */
-const MODE_FLAGS = { generic: 2, native: 4 } as const;
+export const MODE_FLAGS = { generic: 2, native: 4 } as const;
 /** Types of maps that hold one value a processor: BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH. */
 const PER_CPU = new Set([5, 6, 10]);
+
+/** BPF_F_RDONLY_PROG: the kernel sets it on a DEVMAP. */
+const RDONLY_PROG = 1 << 7;
 
 /** Octets for what the verifier says; it keeps the end. Pages are taken as they are written. */
 const LOG_OCTETS = 1 << 20;
@@ -66,6 +69,8 @@ function declare() {
     valueSize: f<(map: number) => number>('unsigned int bpf_map__value_size(uintptr_t map)'),
     maxEntries: f<(map: number) => number>('unsigned int bpf_map__max_entries(uintptr_t map)'),
     programFd: f<(program: number) => number>('int bpf_program__fd(uintptr_t program)'),
+    mapFlags: f<(map: number) => number>('unsigned int bpf_map__map_flags(uintptr_t map)'),
+    reuse: f<(map: number, fd: number) => number>('int bpf_map__reuse_fd(uintptr_t map, int fd)'),
     cpus: f<() => number>('int libbpf_num_possible_cpus(void)'),
     lookup: f<(fd: number, key: Uint8Array, value: Uint8Array) => number>('int bpf_map_lookup_elem(int fd, void *key, void *value)'),
     update: f<(fd: number, key: Uint8Array, value: Uint8Array, flags: number) => number>(
@@ -82,7 +87,9 @@ function declare() {
     linkCreate: f<(program: number, ifindex: number, type: number, opts: Uint8Array) => number>(
       'int bpf_link_create(int program, int ifindex, int type, void *opts)',
     ),
+    linkUpdate: f<(link: number, program: number, opts: null) => number>('int bpf_link_update(int link, int program, void *opts)'),
     pin: f<(fd: number, path: string) => number>('int bpf_obj_pin(int fd, const char *path)'),
+    pinned: f<(path: string) => number>('int bpf_obj_get(const char *path)'),
     testRun: f<(program: number, opts: number) => number>('int bpf_prog_test_run_opts(int program, uintptr_t opts)'),
     queryId: f<(ifindex: number, flags: number, id: Uint32Array) => number>('int bpf_xdp_query_id(int ifindex, int flags, void *id)'),
     fdById: f<(id: number) => number>('int bpf_prog_get_fd_by_id(uint32_t id)'),
@@ -130,8 +137,11 @@ export class XdpObject {
   readonly #maps = new Map<string, BpfMap>();
   readonly #programs = new Map<string, XdpProgram>();
 
-  /** Loads an ELF object into the kernel. Throws `LibbpfMissing`, `LoadError` or `SystemError`. */
-  static load(elf: Uint8Array): XdpObject {
+  /**
+   * Loads an ELF object into the kernel. A map for which `pinned` has a path is the one that is kept there, and not made
+   * anew: its kind and sizes must be the same. Throws `LibbpfMissing`, `LoadError` or `SystemError`.
+   */
+  static load(elf: Uint8Array, pinned: ReadonlyMap<string, string> = new Map()): XdpObject {
     const f = libbpf();
     const log = new Arena(LOG_OCTETS);
     const opts = log.alloc(OPEN.size);
@@ -147,6 +157,13 @@ export class XdpObject {
       const number = errno();
       log.unmap();
       throw new SystemError('bpf_object__open_mem', what, number);
+    }
+    try {
+      for (const [name, path] of pinned) reuse(present(f.findMap(object, name), 'map', name), path);
+    } catch (error) {
+      f.close(object);
+      log.unmap();
+      throw error;
     }
     if (f.load(object) < 0) {
       const number = errno();
@@ -226,6 +243,11 @@ export class BpfMap {
     const isPerCpu = PER_CPU.has(type);
     this.values = isPerCpu ? libbpf().cpus() : 1;
     this.valueLen = isPerCpu ? Math.ceil(valueLen / 8) * 8 : valueLen;
+  }
+
+  /** Keeps it, named by a file of a BPF file system, beyond this process. */
+  pin(path: string): void {
+    must(libbpf().pin(this.fd, path), 'bpf_obj_pin', path);
   }
 
   /** Octets that a lookup yields: `values` values of `valueLen`. */
@@ -371,6 +393,11 @@ export class XdpProgram {
 export class XdpLink {
   readonly fd: number;
 
+  /** The one that is pinned at `path`. Throws `SystemError`. */
+  static pinned(path: string): XdpLink {
+    return new XdpLink(must(libbpf().pinned(path), 'bpf_obj_get', path));
+  }
+
   constructor(fd: number) {
     this.fd = fd;
   }
@@ -378,6 +405,11 @@ export class XdpLink {
   /** Keeps it, named by a file of a BPF file system, beyond this process. */
   pin(path: string): void {
     must(libbpf().pin(this.fd, path), 'bpf_obj_pin', path);
+  }
+
+  /** Has `program` in the place of the one that is there: no frame meets none. Throws `SystemError`. */
+  update(program: XdpProgram): void {
+    must(libbpf().linkUpdate(this.fd, program.fd, null), 'bpf_link_update', program.name);
   }
 
   /** Takes the program off the interface, unless it is pinned. */
@@ -481,6 +513,19 @@ export class Ring {
 function textAt(b: Uint8Array, off: number, room: number): string {
   const end = b.indexOf(0, off);
   return new TextDecoder().decode(b.slice(off, end < 0 || end > off + room ? off + room : end));
+}
+
+/** Has `map`, of an object that is not loaded yet, be the one that is pinned at `path`. Throws `SystemError`: EINVAL when that is another kind of map. */
+function reuse(map: number, path: string): void {
+  const f = libbpf();
+  const kind = () => [f.mapType(map), f.keySize(map), f.valueSize(map), f.maxEntries(map), f.mapFlags(map) & ~RDONLY_PROG].join();
+  const wanted = kind();
+  const fd = must(f.pinned(path), 'bpf_obj_get', path);
+  const result = f.reuse(map, fd);
+  const number = errno();
+  close(fd); // libbpf has one of its own
+  if (result < 0) throw new SystemError('bpf_map__reuse_fd', path, number);
+  if (kind() !== wanted) throw new SystemError('bpf_map__reuse_fd', path, Errno.EINVAL, `${kind()} is not ${wanted}`);
 }
 
 /** `pointer`, unless there is none. */

@@ -38,8 +38,8 @@ test('the table names every tunnel, why one is down, and what the most frequent 
 
 test('the fast path is told with its part of each tunnel, what it left, and what is wrong with it', () => {
   const lines = statusLines(readStatus(makeView({ fastpath: fastPath() }).view), memoryIo().io);
-  expect(lines.slice(lines.indexOf('Fast path: native on eth0, eth1'))).toEqual([
-    'Fast path: native on eth0, eth1',
+  expect(lines.slice(lines.indexOf('Fast path: native on eth0, eth1; it stays when the service ends'))).toEqual([
+    'Fast path: native on eth0, eth1; it stays when the service ends',
     '  relay  3 of the encapsulated packets, 2 of the decapsulated ones',
     '  home   not offloaded: the tunnel is down',
     '  eth2: there is no such interface',

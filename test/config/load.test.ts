@@ -12,7 +12,7 @@ test('a node with one tunnel and nothing else has defaults', () => {
     node: { name: null, identity: null, control: '/run/tsunagi/control.sock', state: '/var/lib/tsunagi' },
     tunnels: [],
     policy: { allowIpv4: [] },
-    fastpath: { mode: 'auto', interfaces: [] },
+    fastpath: { mode: 'auto', interfaces: [], persist: false },
     http: null,
   });
 });
@@ -49,6 +49,7 @@ allow-ipv4 = []                               # special-purpose IPv4 ranges to a
 [fastpath]
 mode       = "auto"                           # auto | native | generic | off
 interfaces = ["eth0", "eth1"]
+persist    = true                              # it goes on while the service is stopped, killed or upgraded
 
 [http]
 listen = "127.0.0.1:6404"                     # status page, JSON API, /metrics; absent: none
@@ -84,7 +85,7 @@ listen = "127.0.0.1:6404"                     # status page, JSON API, /metrics;
       },
     ],
     policy: { allowIpv4: [] },
-    fastpath: { mode: 'auto', interfaces: ['eth0', 'eth1'] },
+    fastpath: { mode: 'auto', interfaces: ['eth0', 'eth1'], persist: true },
     http: { listen: { host: '127.0.0.1', port: 6404 } },
   });
 });

@@ -106,6 +106,15 @@ export const SHARED_KEYS: readonly KeyCase[] = [
     wrong: [['"eth0"', '"eth0" is a string; expected a list, each an interface name: 1 to 15 letters, digits, ".", "_" and "-"']],
   },
   {
+    key: 'fastpath.persist',
+    get: (config) => config.fastpath.persist,
+    right: [
+      ['true', true],
+      ['false', false],
+    ],
+    wrong: [['"yes"', '"yes" is a string; expected true or false']],
+  },
+  {
     key: 'http.listen',
     get: (config) => config.http?.listen,
     right: [

@@ -3,6 +3,7 @@ import {
   type Diagnosis,
   judgeDevice,
   judgeFastPath,
+  judgeKept,
   judgeLeftover,
   judgeMtu,
   judgeNode,
@@ -49,7 +50,7 @@ test('a fast path that is not all that it could be is a warning, and a problem w
   const interfaces = ['eth0', 'eth1'];
   const reason = 'eth1: there is no such interface';
   const severities = (mode: 'auto' | 'native' | 'generic' | 'off', why: string | null, on = interfaces) =>
-    judgeFastPath({ mode, interfaces: on }, why).map(({ severity, where, what }) => [severity, where, what]);
+    judgeFastPath({ mode, interfaces: on, persist: false }, why).map(({ severity, where, what }) => [severity, where, what]);
   expect(severities('auto', null)).toEqual([['ok', 'eth0, eth1', 'the interfaces can have it']]);
   expect(severities('auto', reason)).toEqual([['warning', 'eth0, eth1', reason]]);
   for (const mode of ['native', 'generic'] as const) expect(severities(mode, reason)).toEqual([['problem', 'eth0, eth1', reason]]);
@@ -137,4 +138,17 @@ test('strict reverse path filtering matters where there are two ways; the strict
   expect(judgeReversePath(facts, set({ all: 1 })).map(({ where }) => where)).toEqual(['eth0', 'ppp0']);
   expect(judgeReversePath(facts, set({ all: 2, eth0: 1 })).map(({ severity }) => severity)).toEqual(['ok']);
   expect(judgeReversePath({ ...facts, ipv4: facts.ipv4.slice(0, 2) }, set({ eth0: 1 })).map(({ severity }) => severity)).toEqual(['ok']);
+});
+
+test('what was kept is fine while it is asked for, and says how to be rid of it when it is not', () => {
+  const kept = { pins: '/sys/fs/bpf/tsunagi/r-1', devices: ['tun6to4', 'tun6rd'], steps: [], slots: {} };
+  expect(judgeKept(null, true, true)).toEqual([]);
+  expect(judgeKept(kept, true, true)).toMatchObject([
+    { severity: 'ok', what: 'the fast path, and tun6to4, tun6rd, stay when the service ends' },
+  ]);
+  expect(judgeKept(kept, true, false).map(short)).toEqual([['note', kept.pins, 'tsunagi run takes them over']]);
+  const commands = 'rm -r /sys/fs/bpf/tsunagi/r-1; ip link delete tun6to4; ip link delete tun6rd';
+  expect(judgeKept(kept, false, false).map(short)).toEqual([
+    ['warning', kept.pins, `the next start of the service removes them; so does: ${commands}`],
+  ]);
 });

@@ -65,6 +65,7 @@ test('what went by the fast path is in the sums, and its part is told, or why a 
   expect(fastpath).toEqual({
     mode: 'native',
     interfaces: ['eth0', 'eth1'],
+    stays: true,
     reason: 'eth2: there is no such interface',
     passed: { hop_limit: 1 },
   });
@@ -77,7 +78,9 @@ test('what went by the fast path is in the sums, and its part is told, or why a 
 });
 
 test('a fast path that was switched off leaves its counts in the sums, and says no more of tunnels', () => {
-  const { fastpath, tunnels } = readStatus(makeView({ fastpath: { ...fastPath(), mode: 'off', reason: 'fastpath.mode is "off"' } }).view);
+  const { fastpath, tunnels } = readStatus(
+    makeView({ fastpath: { ...fastPath(), mode: 'off', stays: false, reason: 'fastpath.mode is "off"' } }).view,
+  );
   expect(fastpath).toEqual({ mode: 'off', interfaces: ['eth0', 'eth1'], reason: 'fastpath.mode is "off"' });
   expect(tunnels[0]).toMatchObject({ encapsulated: { packets: 3, octets: 300 } });
   expect(tunnels[0]).not.toHaveProperty('fastpath');

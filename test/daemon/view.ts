@@ -186,7 +186,7 @@ export const everyTechnology: NodeSpec = {
   ],
 };
 
-/** A fast path on two interfaces that carries the first of the two tunnels: 3 packets of 300 octets out, 2 of 200 in, one left. */
+/** A fast path on two interfaces, which stays when the service ends, and carries the first of the two tunnels: 3 packets of 300 octets out, 2 of 200 in, one left. */
 export function fastPath(): FastPathView {
   const none = noFastPath('');
   const counters = new Counters(none.row);
@@ -196,6 +196,7 @@ export function fastPath(): FastPathView {
     ...none,
     mode: 'native',
     interfaces: ['eth0', 'eth1'],
+    stays: true,
     reason: 'eth2: there is no such interface',
     tunnels: [
       { name: 'relay', slot: 0, obstacle: null },

@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { test as base } from 'vitest';
 import { ifNameToIndex } from '../../src/linux/libc.js';
 import type { XdpLink, XdpMode, XdpProgram } from '../../src/xdp/libbpf.js';
+import { pinFolder, removePins } from '../../src/xdp/pins.js';
 import { FAR, HOST_TUNNEL, Network, RELAY_TUNNEL, type Run } from '../lab/daemon-network.js';
 import { Namespace, withoutNamespaces } from '../linux/namespace.js';
 
@@ -117,6 +118,8 @@ export class FastNetwork extends Network {
   }
 
   override async close(): Promise<void> {
+    // What stays by intent is no test's to keep.
+    this.relay.run(() => removePins(pinFolder('relay')));
     await super.close();
     this.far.close();
   }
