@@ -21,10 +21,8 @@ export function labNamed(run: string, name: string): LabRecord {
   if (found.length > 1) {
     throw new Failure(Exit.usage, `${found.length} labs of "${name}" run: name one by its id`, { details: found.map(describeLab) });
   }
-  const details = held.map(describeLab);
-  throw new Failure(Exit.failed, `no lab "${name}" runs${details.length === 0 ? `; "tsunagi lab up ${name}" starts one` : ''}`, {
-    details,
-  });
+  const remedy = TOPOLOGIES.some((topology) => topology.name === name) ? `; "tsunagi lab up ${name}" starts one` : '';
+  throw new Failure(Exit.failed, `no lab "${name}" runs${remedy}`, { details: held.map(describeLab) });
 }
 
 /** `k3f9  6to4, demo, pid 4711`, and which of its programs have died. */

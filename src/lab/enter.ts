@@ -9,8 +9,8 @@ import { inNamespace } from './network.js';
 import { namespaceOf } from './plan.js';
 import type { LabRecord } from './record.js';
 
-/** Names of nodes stand for their addresses, where $0 can be put in place of /etc/hosts. */
-const WITH_HOSTS = 'mount --bind "$0" /etc/hosts 2>/dev/null; exec "$@"';
+/** Names of nodes stand for their addresses, where $1 can be put in place of /etc/hosts. $0 is who complains of a command that there is not. */
+const WITH_HOSTS = 'mount --bind "$1" /etc/hosts 2>/dev/null; shift; exec "$@"';
 
 /** The command line that runs `command` in a node from outside. A Failure when the lab has no such node. */
 export function enterCommand(run: string, record: LabRecord, node: string, command: readonly string[]): string[] {
@@ -19,7 +19,7 @@ export function enterCommand(run: string, record: LabRecord, node: string, comma
     const nodes = record.namespaces.map((name) => name.slice(namespaceOf(record.id, '').length)).join(', ');
     throw new Failure(Exit.usage, `lab ${record.id} has no node "${node}": expected one of ${nodes}`);
   }
-  const inside = inNamespace(namespace, ['sh', '-c', WITH_HOSTS, hostsFile(join(run, record.id)), ...command]);
+  const inside = inNamespace(namespace, ['sh', '-c', WITH_HOSTS, 'tsunagi', hostsFile(join(run, record.id)), ...command]);
   if (!record.isPrivate) return inside;
   return ['nsenter', '--preserve-credentials', '--user', '--mount', '--wd=.', '--target', String(record.keeper.pid), ...inside];
 }

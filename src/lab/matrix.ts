@@ -76,7 +76,7 @@ function sum(contacts: readonly Contact[], colours: boolean): Words {
   const cannot = contacts.filter(({ isPossible }) => !isPossible).length;
   const mark = contacts.every(isRight) ? paint(colours, 'green', '✓') : paint(colours, 'red', '✗');
   return {
-    en: `${mark} ${met}/${count} meet; ${cannot} cannot: one NAT shows every peer another port, the other lets in only the port it expects`,
+    en: `${mark} ${met}/${count} meet; ${cannot} cannot: one NAT has a port for each peer, the other lets in only the one it knows`,
     ja: `${mark} ${met}/${count} 組が接続。${cannot} 組は不可能: 一方の NAT は相手ごとにポートを変え、他方は決まったポートからしか受け付けない`,
   };
 }

@@ -1,6 +1,6 @@
 /** `tsunagi lab` as it is typed: what stays, what is removed, and by whom. */
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -87,6 +87,10 @@ test('up leaves a network that can be used by name, and down leaves nothing', ()
     status: 2,
     stderr: expect.stringContaining('expected one of host, tokyo'),
   });
+  expect(labs.lab(['exec', '6to4', 'host', 'no-such-program'])).toMatchObject({
+    status: 127,
+    stderr: expect.stringMatching(/^tsunagi: .*no-such-program: not found\n$/),
+  });
 
   const pids = labs.list()[0].programs.map(({ pid }) => pid);
   expect(labs.lab(['down', '6to4'])).toMatchObject({ status: 0, stdout: `lab ${id} (6to4) is removed\n` });
@@ -94,6 +98,18 @@ test('up leaves a network that can be used by name, and down leaves nothing', ()
   expect(pids.filter((pid) => processName(pid) !== null)).toEqual([]);
   expect(readdirSync(labs.run)).toEqual([]);
   expect(labs.lab(['exec', '6to4', 'host', 'true'])).toMatchObject({ status: 1, stderr: expect.stringContaining('lab up 6to4') });
+  expect(labs.lab(['down', id])).toMatchObject({ status: 1, stderr: `tsunagi: no lab "${id}" runs\n` });
+});
+
+test('up says how to use the network, how to look at a daemon, and how to remove it', () => {
+  const { status, stdout, stderr } = labs.lab(['up', '6to4']);
+  expect(status).toBe(0);
+  const [, id] = /^6to4 is up as lab (\S+)$/m.exec(stdout) ?? [];
+  const [, control] = /^ {2}.* status --control (\S+)$/m.exec(stderr) ?? [];
+  expect(stderr).toContain(`lab exec ${id} host ping -c 3 web`);
+  expect(lstatSync(control).isSocket()).toBe(true);
+  expect(stderr).toContain(`lab down ${id}`);
+  expect(labs.lab(['down', id]).status).toBe(0);
 });
 
 test('two labs of one network have different names, and have to be named by them', () => {

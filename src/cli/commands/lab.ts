@@ -1,10 +1,10 @@
 /** `lab`: networks in namespaces, with the real daemon. */
 import { existsSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { Exit, Failure } from '../../daemon/failure.js';
 import { makeCaptureDirectory } from '../../lab/capture.js';
-import { EXECUTABLE } from '../../lab/daemon.js';
+import { EXECUTABLE, nodeFiles } from '../../lab/daemon.js';
 import { demonstrate } from '../../lab/demo.js';
 import { describeLab, directoryData, labNamed, topologyNamed } from '../../lab/directory.js';
 import { enterCommand, runThrough } from '../../lab/enter.js';
@@ -71,6 +71,8 @@ function upCommand(io: Io): Command {
       io.out(screen.say({ en: `${name} is up as lab ${id}`, ja: `${name} をラボ ${id} として起動しました` }));
       const [path] = topology.paths;
       if (path !== undefined) io.err(`  ${programName()} lab exec ${id} ${path.from} ping -c 3 ${path.to}`);
+      const daemon = topology.nodes.find((node) => node.daemon !== undefined)?.name;
+      if (daemon !== undefined) io.err(`  ${programName()} status --control ${nodeFiles(join(run, id), daemon).control}`);
       return io.err(`  ${programName()} lab down ${id}`);
     });
 }
