@@ -42,7 +42,7 @@ export class StateRecord<Entry> {
     try {
       return z.array(schema).max(MOST).parse(JSON.parse(text));
     } catch (thrown) {
-      log.warn(`the record of ${subject} is unreadable, it is ignored`, { file: this.#path, reason: reasonOf(thrown) });
+      log.warn('a record is unreadable, it is ignored', { record: subject, file: this.#path, reason: reasonOf(thrown) });
       return [];
     }
   }
@@ -60,7 +60,7 @@ export class StateRecord<Entry> {
       writeFileSync(part, `${JSON.stringify(entries.slice(-MOST))}\n`, { mode: 0o600, flush: true });
       renameSync(part, this.#path);
     } catch (thrown) {
-      if (!this.#failed) log.warn(`${subject} cannot be written down`, { file: this.#path, reason: reasonOf(thrown) });
+      if (!this.#failed) log.warn('a record cannot be written', { record: subject, file: this.#path, reason: reasonOf(thrown) });
       this.#failed = true;
       rmSync(part, { force: true });
     }

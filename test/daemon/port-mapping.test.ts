@@ -236,7 +236,7 @@ describe('the record of what has no end', () => {
         writeFileSync(join(folder, 'port-mappings.json'), text);
         const { record, lines } = recordIn(folder);
         expect(record.read().size).toBe(0);
-        expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['the record of port mappings is unreadable, it is ignored']);
+        expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['a record is unreadable, it is ignored']);
         record.add('pc', lasting);
         expect(JSON.parse(readFileSync(join(folder, 'port-mappings.json'), 'utf8'))).toHaveLength(1);
       } finally {
