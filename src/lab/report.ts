@@ -4,7 +4,7 @@ import { ECHOES, LARGE_ECHO, type PathReport, works } from './check.js';
 import type { Carried } from './fast-path.js';
 import type { Language } from './language.js';
 import { type Contact, contactData, isRight } from './matrix.js';
-import { alignColumns, paint } from './table.js';
+import { alignColumns, displayWidth, paint, wrap } from './table.js';
 import type { Transfer } from './transfer.js';
 
 /** How a report is printed. */
@@ -23,6 +23,9 @@ const HEADINGS: readonly Words[] = [
   { en: 'MB/s', ja: 'MB/s' },
 ];
 const NONE = '-';
+/** Columns that a table takes at most, as long as the titles of paths have {@link LEAST_TITLE} of them. */
+const COLUMNS = 100;
+const LEAST_TITLE = 24;
 
 /** How the table is read. */
 export const LEGEND: Words = {
@@ -38,7 +41,7 @@ export function reportLines(reports: readonly PathReport[], style: ReportStyle):
   for (const { node, address } of reports.flatMap((report) => report.relays))
     relays.set(node, (relays.get(node) ?? new Set()).add(address));
   return [
-    ...alignColumns([headings, ...reports.map((report) => row(report, style))]),
+    ...alignColumns(withWrappedTitles([headings, ...reports.map((report) => row(report, style))])),
     ...reports.flatMap((report) => problemLines(report, style)),
     ...(relays.size === 0 ? [] : ['', ...alignColumns([...relays].map(([node, addresses]) => ['', node, [...addresses].join(', ')]))]),
   ];
@@ -61,6 +64,16 @@ function row(report: PathReport, { language, colours }: ReportStyle): string[] {
     visit === null ? NONE : printable([visit.visitor.tunnel, visit.visitor.ipv4].filter((word) => word !== null).join(' ')),
     visit === null ? NONE : `${rate(visit.download)}, ${rate(visit.upload)}`,
   ];
+}
+
+/** Titles that make the table too wide go on in lines of their own. */
+function withWrappedTitles(rows: readonly (readonly string[])[]): string[][] {
+  const untitled = alignColumns(rows.map(([mark, , ...others]) => [mark, '', ...others]));
+  const room = Math.max(LEAST_TITLE, COLUMNS - Math.max(...untitled.map(displayWidth)));
+  return rows.flatMap(([mark, title, ...others]) => {
+    const [first, ...more] = wrap(title, room);
+    return [[mark, first, ...others], ...more.map((line) => ['', line])];
+  });
 }
 
 function total(carried: readonly Carried[], way: 'xdp' | 'worker'): number {
