@@ -74,7 +74,7 @@ const MEANINGS: Record<DropName, readonly [meaning: string, rfc: string]> = {
   malformed_teredo: ['A Teredo header or trailer is malformed.', 'RFC 4380 5.1.1'],
   nonce_mismatch: ['The nonce is not the one that was sent.', 'RFC 4380 5.2.2'],
   source_routing: ['The inner packet asks for source routing (type 0 routing header).', 'RFC 6169 2.3.3, RFC 5095'],
-  no_route: ['The IPv4 stack has no route to the tunnel endpoint.', 'RFC 4213 3.4'],
+  no_route: ['The host has no route: to the tunnel endpoint, or, in a Teredo server, to the IPv6 destination.', 'RFC 4213 3.4'],
   send_refused: ['The kernel refused the packet, by firewall or policy.', 'RFC 4213 3.4'],
   tunnel_down: ['The tunnel has no usable IPv4 address, or its interface is down.', 'RFC 3056 3'],
   malformed_nd: ['A neighbor discovery message is malformed, or was not sent on the link.', 'RFC 4861 6.1.1'],

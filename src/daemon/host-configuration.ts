@@ -90,7 +90,11 @@ export class HostConfiguration {
 export function clearLeftover(stateDir: string, log: Log): void {
   try {
     const leftover = takeOver(stateDir);
-    if (leftover.kind === 'running') throw new Failure(Exit.failed, `state directory ${stateDir}: process ${leftover.pid} uses it`);
+    if (leftover.kind === 'running')
+      throw new Failure(
+        Exit.failed,
+        `state directory ${stateDir}: process ${leftover.pid} uses it: stop that, or give this one a node.state of its own`,
+      );
     if (leftover.kind === 'left')
       log.warn('a killed process left configuration behind, it is undone', { pid: leftover.pid, commands: leftover.commands });
   } catch (cause) {

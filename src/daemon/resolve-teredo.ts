@@ -53,6 +53,8 @@ const JUDGE: { readonly [R in TeredoConfig['role']]: Check } = {
   server(config, source, judge) {
     const { addresses, teredo } = judge.host;
     judge.refuseOwn(config, source, teredo);
+    if (!hasNative(config, judge))
+      judge.warn(['role'], 'this host has no IPv6 address of its own', 'native IPv6: by it clients ask whether they reach a native host');
     if (config.secondary === null) return;
     judge.refuse(config.secondary, teredo, ['secondary']);
     if (!addresses.has(config.secondary)) judge.takeDown(`${formatIpv4(config.secondary)} is on no interface`);

@@ -110,6 +110,9 @@ test('a server is up while the host has both of its addresses', () => {
     said: [],
     tunnels: [{ interface: null, down: null, local: [ip('8.8.8.8')], secondary: ip('8.8.8.9'), port: 3544, assign: [], servers: [] }],
   });
+  expect(on({ ...TWO, ipv6: [] }, server()).said).toEqual([
+    '3:1: warning: tunnel[0].role: this host has no IPv6 address of its own; expected native IPv6: by it clients ask whether they reach a native host',
+  ]);
   expect(on({}, server()).tunnels[0]).toMatchObject({ down: '8.8.8.9 is on no interface', local: [] });
   expect(on({ ipv4: [address('8.8.8.9', 24)] }, server()).tunnels[0]).toMatchObject({ down: '8.8.8.8 is on no interface', local: [] });
 });

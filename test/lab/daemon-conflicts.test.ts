@@ -19,7 +19,9 @@ test('two services cannot share a state directory or a control socket', async ({
   const { host, hostConfig } = await net.services();
   const same = net.run(net.host, ['run', '--config', hostConfig]);
   expect(await same.ended).toBe(Exit.failed);
-  expect(same.complaints).toEqual([`tsunagi: state directory ${net.file('host.state')}: process ${host.pid} uses it`]);
+  expect(same.complaints).toEqual([
+    `tsunagi: state directory ${net.file('host.state')}: process ${host.pid} uses it: stop that, or give this one a node.state of its own`,
+  ]);
 
   const other = net.configure('other', SIDE_TUNNEL);
   writeFileSync(other, read(other).replace(net.file('other.sock'), net.file('host.sock')));
