@@ -251,10 +251,12 @@ test('once: every path of the demonstration works, with the relay that it takes;
 test('an ordinary user has the same demonstration in a user namespace, and nothing is left of that either', (ctx) => {
   const user = new OrdinaryUser(labs.run);
   if (user.reason !== null) ctx.skip(user.reason);
-  const { status, stdout, stderr } = labs.lab(['demo', '--once', '--json'], '', user.wrapper);
+  // Those that want most of the namespace: routers, captures, NATs and sockets of UDP.
+  const networks = ['6to4', 'teredo'];
+  const { status, stdout, stderr } = labs.lab(['demo', ...networks, '--once', '--json'], '', user.wrapper);
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  expect(reportsIn(stdout).map(({ network, works }) => [network, works])).toEqual(DEMONSTRATED.map((network) => [network, true]));
+  expect(reportsIn(stdout).map(({ network, works }) => [network, works])).toEqual(networks.map((network) => [network, true]));
 
   const up = labs.lab(['up', '6to4', '--json'], '', user.wrapper);
   expect(up).toMatchObject({ status: 0 });
