@@ -1,7 +1,8 @@
 /** A list that outlives the process: one JSON file in `node.state`, written whole, and gone when there is nothing to remember. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import * as z from 'zod';
+import { writeStateFile } from '../linux/state-file.js';
 import { reasonOf } from './failure.js';
 import type { Log } from './log.js';
 
@@ -54,15 +55,11 @@ export class StateRecord<Entry> {
       this.clear();
       return;
     }
-    const part = `${this.#path}.part`;
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
-      writeFileSync(part, `${JSON.stringify(entries.slice(-MOST))}\n`, { mode: 0o600, flush: true });
-      renameSync(part, this.#path);
+      writeStateFile(this.#path, entries.slice(-MOST));
     } catch (thrown) {
       if (!this.#failed) log.warn('a record cannot be written', { record: subject, file: this.#path, reason: reasonOf(thrown) });
       this.#failed = true;
-      rmSync(part, { force: true });
     }
   }
 

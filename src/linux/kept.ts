@@ -2,11 +2,12 @@
  * What a service leaves in place on purpose, for the next one: TUN devices with all that is set on them, and what the fast path
  * has pinned. It is on disk before it is kept, so that whoever starts next finds it, however this process ends.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PlanStep } from '../engine/plan.js';
 import { undoLines } from './ip-batch.js';
 import { type Place, presentPlace } from './leftover.js';
+import { writeStateFile } from './state-file.js';
 
 /** See the head of the file. */
 export interface Kept {
@@ -39,14 +40,8 @@ function isWhole({ pins, devices, steps, slots }: Kept): boolean {
 
 /** Notes what is kept from now on; null: nothing. Throws what the file system says. */
 export function writeKept(stateDir: string, kept: Kept | null): void {
-  const path = pathIn(stateDir);
-  if (kept === null) {
-    rmSync(path, { force: true });
-    return;
-  }
-  mkdirSync(stateDir, { recursive: true });
-  writeFileSync(`${path}.part`, `${JSON.stringify({ ...presentPlace(), ...kept })}\n`, { mode: 0o600, flush: true });
-  renameSync(`${path}.part`, path);
+  if (kept === null) rmSync(pathIn(stateDir), { force: true });
+  else writeStateFile(pathIn(stateDir), { ...presentPlace(), ...kept });
 }
 
 /** Takes away TUN devices that no process has open any more; those that have gone are none. Throws `IpError`. */

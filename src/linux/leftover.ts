@@ -5,9 +5,10 @@
  * that undo a plan are on disk before the plan is applied, with the name of the process they belong
  * to. A process is named by its id and start time, in one boot and one network namespace: ids come back.
  */
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { undoLines } from './ip-batch.js';
+import { writeStateFile } from './state-file.js';
 
 /** One boot of the machine, and a network namespace: what is set is gone with either. */
 export interface Place {
@@ -41,11 +42,8 @@ const NONE: Leftover = { kind: 'none' };
  * was noted. Throws what the file system says.
  */
 export function writeJournal(stateDir: string, undo: readonly string[]): void {
-  const path = pathIn(stateDir);
   const entry: Entry = { process: nameOf(process.pid), undo };
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.part`, `${JSON.stringify(entry)}\n`, { mode: 0o600, flush: true });
-  renameSync(`${path}.part`, path);
+  writeStateFile(pathIn(stateDir), entry);
 }
 
 /** Notes that nothing is left: the plan was undone. */
