@@ -65,7 +65,7 @@ const NO_NAMES: ReadonlySet<string> = new Set();
 /** TUN devices, sockets of the node, sockets on interfaces of the host. */
 export class Devices {
   readonly #workers: number;
-  readonly #udpTrains: boolean;
+  readonly #udpTrains: () => boolean;
   readonly #protocol41: readonly number[];
   readonly #icmp4: readonly number[];
   /** Queues by interface, one for each packet thread that runs its tunnel. */
@@ -81,10 +81,10 @@ export class Devices {
   #retired: number[] = [];
 
   /**
-   * Opens the sockets that every node needs. `udpTrains`: payloads of UDP leave and come in trains. `kept`: TUN devices that
-   * a service before this one has left for it. Throws a Failure.
+   * Opens the sockets that every node needs. `udpTrains`: whether payloads of UDP leave and come in trains, asked when
+   * a tunnel has sockets of UDP. `kept`: TUN devices that a service before this one has left for it. Throws a Failure.
    */
-  constructor(workers: number, { udpTrains, kept }: { readonly udpTrains: boolean; readonly kept: readonly string[] }) {
+  constructor(workers: number, { udpTrains, kept }: { readonly udpTrains: () => boolean; readonly kept: readonly string[] }) {
     this.#workers = workers;
     this.#kept = new Set(kept);
     this.#udpTrains = udpTrains;
@@ -165,12 +165,13 @@ export class Devices {
   /** The share of packet thread `worker` in what `node` needs, all of it open. */
   descriptors(worker: number, node: NodeSpec): Descriptors {
     const owner = worker === 0;
+    const udp = owner ? this.#udp.descriptors : new Map();
     return {
       protocol41: this.#protocol41[worker],
       icmp4: this.#icmp4[worker],
       tunnels: this.#queuesOf(worker, node),
-      udp: owner ? this.#udp.descriptors : new Map(),
-      udpTrains: this.#udpTrains,
+      udp,
+      udpTrains: udp.size > 0 && this.#udpTrains(),
       outlet: owner ? this.#outlet : null,
       lans: openOn(this.#lans, owner ? lansOf(node) : NO_NAMES),
       dhcp4: openOn(this.#dhcp4, owner ? leasesOf(node) : NO_NAMES),

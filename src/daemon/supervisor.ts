@@ -69,6 +69,8 @@ export class Supervisor {
   readonly #http: HttpPlace;
   readonly #fastPath: FastPathPlace;
   readonly #kept: KeptPlace;
+  /** What the kernel makes of payloads of UDP in trains; null: that was not asked yet. */
+  #udpTrains: boolean | null = null;
   /** TUN devices that are to stay with the fast path when the process ends; null: nothing is. */
   #staying: readonly string[] | null = null;
   #configuration: Configuration;
@@ -96,21 +98,12 @@ export class Supervisor {
     const slots = new Map(Object.entries(kept.before.slots));
     const sit = kernelSit();
     if (sit !== null) log.warn('kernel sit module is loaded', { consequence: sit });
-    const trainFault = withoutUdpTrains();
-    if (trainFault !== null) log.warn('UDP payloads go one by one', { reason: trainFault });
     // Tunnels that were there keep their places in the counters.
     const again = slots.size === 0 ? configuration : configuration.again(slots, NO_FINDINGS);
-    return new Supervisor(file, log, again, thread, kept, { udpTrains: trainFault === null });
+    return new Supervisor(file, log, again, thread, kept);
   }
 
-  private constructor(
-    file: string,
-    log: Log,
-    configuration: Configuration,
-    thread: PacketThread,
-    kept: KeptPlace,
-    trains: { readonly udpTrains: boolean },
-  ) {
+  private constructor(file: string, log: Log, configuration: Configuration, thread: PacketThread, kept: KeptPlace) {
     const { workers, node } = configuration.config;
     const counters = allocateRows(workers);
     this.#file = file;
@@ -126,7 +119,7 @@ export class Supervisor {
     this.#http = new HttpPlace(this.view, log);
     this.#fastPath = new FastPathPlace(log, () => this.#followSoon(), kept.folder, kept.before);
     this.#discovery = new Discovery(log, node.state, () => this.#followSoon());
-    this.#devices = new Devices(workers, { ...trains, kept: kept.before.devices });
+    this.#devices = new Devices(workers, { udpTrains: () => this.#takesUdpTrains(), kept: kept.before.devices });
     this.#overflow = new OverflowCounter(() => (this.#state === 'stopping' ? new Map() : this.#devices.overflows()));
     this.#lans = new LanRecord(node.state, log);
     this.#threads = new PacketThreads(thread, workers, counters, this.#lans.read(), {
@@ -296,6 +289,16 @@ export class Supervisor {
     this.#devices.keep(names);
     if (devices === null) this.#kept.note(null);
     this.#staying = devices;
+  }
+
+  /** Tried when it is first asked, and said when it cannot be. */
+  #takesUdpTrains(): boolean {
+    if (this.#udpTrains === null) {
+      const fault = withoutUdpTrains();
+      if (fault !== null) this.#log.warn('UDP payloads go one by one', { reason: fault });
+      this.#udpTrains = fault === null;
+    }
+    return this.#udpTrains;
   }
 
   async #reload(): Promise<ReloadResult> {
