@@ -11,6 +11,7 @@
 import { Drop } from '../core/drop.js';
 import { type Batch, type Frame, HEADROOM } from '../core/frame.js';
 import type { Arena } from './arena.js';
+import { BatchedSender } from './batched-sender.js';
 import { FULL, fateOf } from './fate.js';
 import { errno, MSG, recvmmsg, sendmmsg } from './libc.js';
 
@@ -140,21 +141,20 @@ export interface Addressing {
 }
 
 /** Sends frames of any port of its arena through a socket. */
-export class Sender {
+export class Sender extends BatchedSender {
   readonly #fd: number;
   readonly #arena: Arena;
   readonly #addressing: Addressing;
-  readonly #count: number;
   readonly #messages: number;
   readonly #iovecs: number;
   readonly #addresses: number;
 
   /** Hands `count` packets at most to one call. */
   constructor(arena: Arena, fd: number, count: number, addressing: Addressing) {
+    super(count);
     this.#fd = fd;
     this.#arena = arena;
     this.#addressing = addressing;
-    this.#count = count;
     this.#iovecs = arena.alloc(count * IOVEC_LEN);
     this.#addresses = arena.alloc(count * ADDRESS_ROOM);
     const messages = arena.alloc(count * MESSAGE_LEN);
@@ -166,34 +166,22 @@ export class Sender {
     this.#messages = arena.base + messages;
   }
 
-  /** `Port.send`. */
-  send(frames: readonly Frame[], n: number): number {
-    let handled = 0;
-    while (handled < n) {
-      const count = Math.min(n - handled, this.#count);
-      const taken = this.#send(frames, handled, count);
-      handled += taken;
-      if (taken < count) break;
+  protected sendPart(frames: readonly Frame[], from: number, to: number): number {
+    for (let i = from; i < to; i++) {
+      const frame = frames[i];
+      pointIovec(this.#arena, this.#iovecs + (i - from) * IOVEC_LEN, frame.off, frame.end - frame.off);
+      this.#addressing.writeAddress(this.#addresses + (i - from) * ADDRESS_ROOM, frame);
     }
-    return handled;
-  }
-
-  #send(frames: readonly Frame[], from: number, count: number): number {
-    for (let i = 0; i < count; i++) {
-      const frame = frames[from + i];
-      pointIovec(this.#arena, this.#iovecs + i * IOVEC_LEN, frame.off, frame.end - frame.off);
-      this.#addressing.writeAddress(this.#addresses + i * ADDRESS_ROOM, frame);
-    }
-    let at = 0;
-    while (at < count) {
-      const sent = sendmmsg(this.#fd, this.#messages + at * MESSAGE_LEN, count - at, MSG.DONTWAIT);
+    let at = from;
+    while (at < to) {
+      const sent = sendmmsg(this.#fd, this.#messages + (at - from) * MESSAGE_LEN, to - at, MSG.DONTWAIT);
       if (sent > 0) {
-        for (const end = at + sent; at < end; at++) frames[from + at].fate = Drop.none;
+        for (const end = at + sent; at < end; at++) frames[at].fate = Drop.none;
         continue;
       }
-      const fate = this.#addressing.refused(frames[from + at], errno());
+      const fate = this.#addressing.refused(frames[at], errno());
       if (fate === FULL) break;
-      frames[from + at++].fate = fate;
+      frames[at++].fate = fate;
     }
     return at;
   }

@@ -9,6 +9,7 @@
 import type { Frame } from '../core/frame.js';
 import { SegmentJoiner } from '../wire/segments.js';
 import type { Arena } from './arena.js';
+import { BatchedSender } from './batched-sender.js';
 import { VNET_LEN, writePlain, writeTcp6Train } from './virtio-net.js';
 import { type Writer, Writes } from './writes.js';
 
@@ -16,10 +17,9 @@ import { type Writer, Writes } from './writes.js';
 const HEADERS_ROOM = 128;
 
 /** Sends frames of any port of its arena. */
-export class TrainWriter {
+export class TrainWriter extends BatchedSender {
   readonly #arena: Arena;
   readonly #writer: Writer;
-  readonly #count: number;
   readonly #trains: boolean;
   readonly #joiner: SegmentJoiner;
   readonly #writes: Writes;
@@ -32,9 +32,9 @@ export class TrainWriter {
 
   /** Hands `count` frames at most to one `write`. Without `trains` each goes by itself. */
   constructor(arena: Arena, writer: Writer, count: number, { trains }: { readonly trains: boolean }) {
+    super(count);
     this.#arena = arena;
     this.#writer = writer;
-    this.#count = count;
     this.#trains = trains;
     this.#joiner = new SegmentJoiner(arena);
     this.#writes = new Writes(arena, count, 2 * count);
@@ -43,19 +43,7 @@ export class TrainWriter {
     this.#headers = arena.alloc((count >>> 1) * HEADERS_ROOM);
   }
 
-  /** `Port.send`. */
-  send(frames: readonly Frame[], n: number): number {
-    let handled = 0;
-    while (handled < n) {
-      const end = Math.min(n, handled + this.#count);
-      handled = this.#send(frames, handled, end);
-      if (handled < end) break;
-    }
-    return handled;
-  }
-
-  /** Sends `frames[from..to)`; returns the index of the first that was not handled. */
-  #send(frames: readonly Frame[], from: number, to: number): number {
+  protected sendPart(frames: readonly Frame[], from: number, to: number): number {
     const writes = this.#writes;
     writes.clear();
     let headers = this.#headers;

@@ -12,6 +12,7 @@ import { Drop } from '../core/drop.js';
 import type { Frame } from '../core/frame.js';
 import { put16, put32 } from '../wire/octets.js';
 import type { Arena } from './arena.js';
+import { BatchedSender } from './batched-sender.js';
 import { FULL, fateOf } from './fate.js';
 import { SIN, SOCKADDR_IN_LEN } from './inet-address.js';
 import { AF, Errno, errno, MSG, SOL, sendmmsg, UDP } from './libc.js';
@@ -26,10 +27,9 @@ const SIZE_LEN = 2;
 const ADDRESS_ROOM = 16;
 
 /** Sends frames of any port of its arena through one socket. */
-export class UdpSender {
+export class UdpSender extends BatchedSender {
   readonly #fd: number;
   readonly #arena: Arena;
-  readonly #count: number;
   /** Places in the arena: one of each kind a frame. A message has those of its number, and the iovecs of its frames. */
   readonly #messages: number;
   readonly #iovecs: number;
@@ -41,9 +41,9 @@ export class UdpSender {
 
   /** Hands `count` frames at most to one call. Without `trains` each goes by itself. */
   constructor(arena: Arena, fd: number, count: number, { trains }: { readonly trains: boolean }) {
+    super(count);
     this.#fd = fd;
     this.#arena = arena;
-    this.#count = count;
     this.#longest = trains ? MOST_OCTETS : 0;
     this.#ends = new Int32Array(count);
     this.#iovecs = arena.alloc(count * IOVEC_LEN);
@@ -64,19 +64,7 @@ export class UdpSender {
     return this.#longest;
   }
 
-  /** `Port.send`. */
-  send(frames: readonly Frame[], n: number): number {
-    let handled = 0;
-    while (handled < n) {
-      const end = Math.min(n, handled + this.#count);
-      handled = this.#send(frames, handled, end);
-      if (handled < end) break;
-    }
-    return handled;
-  }
-
-  /** Sends `frames[from..to)`; returns the index of the first that was not handled. */
-  #send(frames: readonly Frame[], from: number, to: number): number {
+  protected sendPart(frames: readonly Frame[], from: number, to: number): number {
     const ends = this.#ends;
     let messages = this.#lay(frames, from, to, this.#longest);
     let at = from;
