@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ifNameToIndex } from '../src/linux/libc.js';
-import { XdpObject } from '../src/xdp/libbpf.js';
+import { XdpObject } from '../src/xdp/object.js';
 
 /** The compiled programs. */
 export const BARE_OBJECT = fileURLToPath(new URL('../dist/bench/bare-forwarding.bpf.o', import.meta.url));

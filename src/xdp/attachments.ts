@@ -1,11 +1,11 @@
 /** Where the program is attached. It stays where it may stay: an interface that did not change is not touched. */
 import { SystemError } from '../linux/libc.js';
-import { attachedMode, interfaceOf } from './attached.js';
-import { attachedProgram, XdpLink, type XdpMode, type XdpProgram } from './libbpf.js';
+import { attachedMode, attachedProgram, interfaceOf } from './attached.js';
 import type { Link } from './links.js';
 import { xdpFeatures } from './netdev.js';
 import type { Pins } from './pins.js';
 import { able, chooseMode, type Judgement, judgeInterface, type Sighting, shortcomings, type WantedMode } from './probe.js';
+import { XdpLink, type XdpMode, type XdpProgram } from './program.js';
 
 /** An interface that has the program. */
 interface Attachment {

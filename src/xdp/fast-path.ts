@@ -13,11 +13,12 @@ import { COUNTER_ROW_LEN, Counters, clearSlot, DIRECTIONS, Direction } from '../
 import { type NodeSpec, sameSpec } from '../engine/spec.js';
 import { Attachments } from './attachments.js';
 import { LIMITS, type PassedName, PROGRAM } from './layout.js';
-import { type XdpMode, XdpObject } from './libbpf.js';
 import { type Link, readLinks } from './links.js';
+import { XdpObject } from './object.js';
 import { type Offload, type OffloadedTunnel, offloadOf } from './offload.js';
 import { Pins } from './pins.js';
 import type { WantedMode } from './probe.js';
+import type { XdpMode } from './program.js';
 import { type FastInterface, Tables } from './tables.js';
 
 /** What the configuration asks for. */

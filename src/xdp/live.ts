@@ -5,8 +5,9 @@
  * frames until a time that is put off while somebody reads, so that it stops by itself when they are gone.
  */
 import { close, ifNameToIndex } from '../linux/libc.js';
+import { openMaps } from './attached.js';
+import { type BpfMap, Ring } from './bpf-map.js';
 import { LIMITS, PROGRAM, SAMPLE, WATCH } from './layout.js';
-import { type BpfMap, openMaps, Ring } from './libbpf.js';
 
 /** `forward`: it leaves as it is shown; `pass up`: the host and the packet threads have it; `lost`: it broke while it was rewritten. */
 export type LiveVerdict = 'forward' | 'pass up' | 'lost';

@@ -6,9 +6,11 @@
  * would be lost without a word; in generic mode every device can be sent to.
  */
 import { SystemError } from '../linux/libc.js';
-import { type AttachedProgram, LoadError, type XdpMode } from './libbpf.js';
+import type { AttachedProgram } from './attached.js';
 import type { Link } from './links.js';
 import type { XdpFeatures } from './netdev.js';
+import { LoadError } from './object.js';
+import type { XdpMode } from './program.js';
 
 /** What is wished for: the best that can be had, or one mode. */
 export type WantedMode = 'auto' | XdpMode;

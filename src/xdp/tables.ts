@@ -2,8 +2,9 @@
 import type { DirectionName } from '../core/counters.js';
 import { DIRECTIONS } from '../core/counters.js';
 import { u32 } from '../wire/octets.js';
+import type { BpfMap } from './bpf-map.js';
 import { ARRIVAL, CLIENT, COUNTER, EGRESS, FLOW, INGRESS, PASSED, type PassedName } from './layout.js';
-import type { BpfMap, XdpObject } from './libbpf.js';
+import type { XdpObject } from './object.js';
 import type { Offload } from './offload.js';
 import type { ValueOf } from './struct.js';
 

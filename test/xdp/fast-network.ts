@@ -8,8 +8,8 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { test as base } from 'vitest';
 import { ifNameToIndex } from '../../src/linux/libc.js';
-import type { XdpLink, XdpMode, XdpProgram } from '../../src/xdp/libbpf.js';
 import { pinFolder, removePins } from '../../src/xdp/pins.js';
+import type { XdpLink, XdpMode, XdpProgram } from '../../src/xdp/program.js';
 import { FAR, HOST_TUNNEL, Network, RELAY_TUNNEL, type Run } from '../lab/daemon-network.js';
 import { Namespace, withoutNamespaces } from '../linux/namespace.js';
 

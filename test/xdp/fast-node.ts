@@ -14,8 +14,9 @@ import type { NodeSpec } from '../../src/engine/spec.js';
 import { applyLines, runBatch } from '../../src/linux/ip-batch.js';
 import { ifNameToIndex } from '../../src/linux/libc.js';
 import { type PassedName, PROGRAM } from '../../src/xdp/layout.js';
-import { XdpObject, type XdpProgram } from '../../src/xdp/libbpf.js';
+import { XdpObject } from '../../src/xdp/object.js';
 import { type OffloadedTunnel, offloadOf } from '../../src/xdp/offload.js';
+import type { XdpProgram } from '../../src/xdp/program.js';
 import { type FastInterface, Tables } from '../../src/xdp/tables.js';
 import { ip, Namespace, withoutNamespaces } from '../linux/namespace.js';
 

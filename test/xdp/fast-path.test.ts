@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import type { Diagnosis } from '../../src/daemon/diagnosis.js';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
-import { XdpObject } from '../../src/xdp/libbpf.js';
+import { XdpObject } from '../../src/xdp/object.js';
 import { Echoes, EXECUTABLE, FAR, type LogLine, RELAY, RELAY_TUNNEL } from '../lab/daemon-network.js';
 import { CABLES, CONTENT, type FastNetwork, NATIVE, NONE, SECONDARY, type Tunnels, test } from './fast-network.js';
 import { compileTiny } from './tiny.js';

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ifNameToIndex, SystemError } from '../../src/linux/libc.js';
-import { attachedProgram, LoadError, XdpObject } from '../../src/xdp/libbpf.js';
+import { attachedProgram } from '../../src/xdp/attached.js';
+import { LoadError, XdpObject } from '../../src/xdp/object.js';
 import { Cable, describeInNamespaces } from '../linux/namespace.js';
 import { compileTiny } from './tiny.js';
 

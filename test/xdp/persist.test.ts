@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import type { Diagnosis } from '../../src/daemon/diagnosis.js';
 import { Exit } from '../../src/daemon/failure.js';
 import type { Status } from '../../src/daemon/status.js';
-import { XdpObject } from '../../src/xdp/libbpf.js';
+import { XdpObject } from '../../src/xdp/object.js';
 import { Echoes, EXECUTABLE, RELAY, RELAY_TUNNEL, type Run, SIDE_TUNNEL } from '../lab/daemon-network.js';
 import { CABLES, type FastNetwork, NATIVE, NONE, type Tunnels, test } from './fast-network.js';
 import { compileTiny } from './tiny.js';

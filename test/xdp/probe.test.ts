@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { ifNameToIndex, SystemError } from '../../src/linux/libc.js';
 import { interfacesOn } from '../../src/xdp/fast-path.js';
-import { LibbpfMissing, LoadError } from '../../src/xdp/libbpf.js';
+import { LibbpfMissing } from '../../src/xdp/libbpf.js';
 import { type Link, linksIn, readLinks } from '../../src/xdp/links.js';
 import { attributesOf, xdpFeatures } from '../../src/xdp/netdev.js';
+import { LoadError } from '../../src/xdp/object.js';
 import { able, chooseMode, explainLoad, judgeInterface, type Sighting, shortcomings } from '../../src/xdp/probe.js';
 import { Cable, describeInNamespaces } from '../linux/namespace.js';
 
